@@ -1,0 +1,52 @@
+"""Engines and the one transaction scope. Drivers' connection errors become `Unavailable` here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from platform_core.errors import Unavailable
+
+
+def driver_url(url: str) -> str:
+    """`postgres://` or `postgresql://` with the psycopg 3 driver named, as SQLAlchemy wants it."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.split("+")[0] not in {"postgres", "postgresql"}:
+        raise ValueError("HEADRACE_DATABASE_URL must begin with postgresql://")
+    return f"postgresql+psycopg://{rest}"
+
+
+def plain_url(url: str) -> str:
+    """The same address as libpq and psycopg take it."""
+    return "postgresql://" + driver_url(url).partition("://")[2]
+
+
+def build_engine(url: str, *, pool_size: int = 5, max_overflow: int = 15, **options: Any) -> Engine:
+    """A pooled engine that checks a connection before it lends it, so that a database restart is survived."""
+    return sa.create_engine(
+        driver_url(url), pool_size=pool_size, max_overflow=max_overflow, pool_pre_ping=True, **options
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One connection, one transaction: committed at the end, rolled back on any error.
+
+    Raises `Unavailable` when the database cannot be reached or is lost; then nothing was committed for sure
+    only if the loss came before the commit, which is why every write behind it is idempotent by a key.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        raise Unavailable("The database cannot be reached; try again in a moment.") from error
+
+
+def ping(engine: Engine) -> None:
+    """Raise `Unavailable` unless the database answers."""
+    with transaction(engine) as connection:
+        connection.execute(sa.text("SELECT 1"))

@@ -1,0 +1,157 @@
+"""Every error the platform raises on purpose: a class carries its HTTP status and its stable code.
+
+Entry points translate them: the web applications to RFC 9457 problem documents, the command line to an exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class HeadraceError(Exception):
+    """Base of all deliberate errors. A subclass that forgets its status is a loud 500."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, detail: str, **extensions: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extensions = extensions
+
+
+class NotFound(HeadraceError):
+    """The addressed thing does not exist, or the caller may not know that it does."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+
+
+class GraphNotFound(NotFound):
+    code = "graph_not_found"
+
+
+class VersionNotFound(NotFound):
+    code = "version_not_found"
+
+
+class RunNotFound(NotFound):
+    code = "run_not_found"
+
+
+class HookNotFound(NotFound):
+    code = "hook_not_found"
+
+
+class Conflict(HeadraceError):
+    """The request contradicts the present state."""
+
+    status = 409
+    code = "conflict"
+    title = "Conflict"
+
+
+class GraphExists(Conflict):
+    code = "graph_exists"
+
+
+class IdempotencyKeyReused(Conflict):
+    code = "idempotency_key_reused"
+
+
+class RunNotFinished(Conflict):
+    code = "run_not_finished"
+
+
+class PreconditionFailed(HeadraceError):
+    """If-Match names another state than the present one."""
+
+    status = 412
+    code = "precondition_failed"
+    title = "Precondition failed"
+
+
+class Unauthorized(HeadraceError):
+    """No credentials, or credentials that do not hold."""
+
+    status = 401
+    code = "unauthorized"
+    title = "Unauthorized"
+
+
+class TokenExpired(Unauthorized):
+    code = "token_expired"
+
+
+class BadCredentials(Unauthorized):
+    code = "bad_credentials"
+
+
+class BadSignature(Unauthorized):
+    code = "bad_signature"
+
+
+class Forbidden(HeadraceError):
+    """The principal is known but lacks the scope."""
+
+    status = 403
+    code = "forbidden"
+    title = "Forbidden"
+
+
+class BadRequest(HeadraceError):
+    """The request is malformed outside its document or params."""
+
+    status = 400
+    code = "bad_request"
+    title = "Bad request"
+
+
+class BadCursor(BadRequest):
+    code = "bad_cursor"
+
+
+class TooLarge(HeadraceError):
+    """The body is larger than the limit."""
+
+    status = 413
+    code = "too_large"
+    title = "Too large"
+
+
+class Invalid(HeadraceError):
+    """A document or its params have issues; `issues` names each with its place."""
+
+    status = 422
+    code = "invalid"
+    title = "Invalid"
+
+    def __init__(self, detail: str, issues: Sequence[dict[str, Any]]) -> None:
+        super().__init__(detail, issues=list(issues))
+        self.issues = list(issues)
+
+
+class InvalidGraph(Invalid):
+    code = "invalid_graph"
+
+
+class InvalidParams(Invalid):
+    code = "invalid_params"
+
+
+class Unavailable(HeadraceError):
+    """A dependency is away; nothing was acknowledged and the caller may try again."""
+
+    status = 503
+    code = "unavailable"
+    title = "Unavailable"
+
+
+class SchemaTooNew(HeadraceError):
+    """The database was migrated by a newer Headrace than this one."""
+
+    code = "schema_too_new"
+    title = "Database schema is newer than this code"

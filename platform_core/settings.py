@@ -1,0 +1,52 @@
+"""The one reader of the environment: built by an entry point and passed down, never read at import."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_home() -> Path:
+    return Path.home() / ".headrace"
+
+
+def _default_concurrency() -> int:
+    return max(8, 4 * (os.cpu_count() or 1))
+
+
+class Settings(BaseSettings):
+    """All settings of all processes; each is read from `HEADRACE_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADRACE_", frozen=True, extra="ignore")
+
+    home: Path = Field(default_factory=_default_home, description="Folder of the local state.")
+    database_url: str | None = Field(
+        default=None,
+        description="postgresql:// address of a server to use; without it an embedded one lives in the home.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address the HTTP interfaces listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port of both APIs; 0 takes a free one.")
+    ui_port: int = Field(default=3000, ge=0, le=65535, description="Port of Dagster's UI; 0 takes a free one.")
+    public_url: str | None = Field(
+        default=None, description="Address under which users reach the APIs; links are built from it."
+    )
+    ui_url: str | None = Field(default=None, description="Address of Dagster's UI, for links and reloads.")
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Master keys (comma separated, the first one active); without it HOME/secret.key is used.",
+    )
+    token_ttl: int = Field(default=8 * 3600, gt=0, description="Seconds a bearer token lives.")
+    max_document_bytes: int = Field(default=1024 * 1024, gt=0, description="Largest graph document, in bytes.")
+    max_body_bytes: int = Field(default=8 * 1024 * 1024, gt=0, description="Largest request body, in bytes.")
+    max_concurrent_runs: int = Field(
+        default_factory=_default_concurrency, gt=0, description="Runs executed at once by this installation."
+    )
+    runs_per_worker: int = Field(default=50, gt=0, description="Runs one warm worker executes before it is replaced.")
+    idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
+    max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")
+    heartbeat: float = Field(default=15.0, gt=0, description="Seconds between comments on an idle event stream.")
+    log_level: str = Field(default="info", description="debug, info, warning or error.")
+    log_json: bool = Field(default=False, description="Write log lines as JSON.")

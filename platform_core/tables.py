@@ -1,0 +1,210 @@
+"""The tables of the `headrace` schema. Alembic migrations create them; a test demands that both agree.
+
+JSON that users gave us is kept as text, not jsonb: jsonb rejects `\\u0000` and rewrites numbers and key order.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.engine import Dialect
+
+SCHEMA = "headrace"
+
+metadata = sa.MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fk",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    },
+)
+
+
+class JsonText(sa.types.TypeDecorator[Any]):
+    """JSON in a text column, byte for byte what was written; NaN and infinities are refused."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+def _id() -> sa.Column[Any]:
+    return sa.Column("id", pg.UUID(as_uuid=False), primary_key=True)
+
+
+def _time(name: str, *, nullable: bool = False, now: bool = False) -> sa.Column[Any]:
+    default = sa.func.clock_timestamp() if now else None
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable, server_default=default)
+
+
+users = sa.Table(
+    "users",
+    metadata,
+    _id(),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("password_hash", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    _time("created_at", now=True),
+    _time("disabled_at", nullable=True),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    _id(),
+    sa.Column("user_id", sa.ForeignKey("headrace.users.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("key_hash", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("scopes", pg.ARRAY(sa.Text), nullable=False),
+    _time("created_at", now=True),
+    _time("expires_at", nullable=True),
+)
+
+graphs = sa.Table(
+    "graphs",
+    metadata,
+    _id(),
+    sa.Column("owner_id", sa.ForeignKey("headrace.users.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("current_version", sa.Integer, nullable=False),
+    _time("created_at", now=True),
+    _time("updated_at", now=True),
+    _time("deleted_at", nullable=True),
+    sa.Index("graphs_owner_id_name_key", "owner_id", "name", unique=True, postgresql_where=sa.text("deleted_at IS NULL")),
+)
+
+graph_versions = sa.Table(
+    "graph_versions",
+    metadata,
+    sa.Column("graph_id", sa.ForeignKey("headrace.graphs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("created_by", pg.UUID(as_uuid=False), nullable=False),
+    _time("created_at", now=True),
+    sa.UniqueConstraint("graph_id", "sha256"),
+)
+
+triggers = sa.Table(
+    "triggers",
+    metadata,
+    _id(),
+    sa.Column("graph_id", sa.ForeignKey("headrace.graphs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("trigger_id", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("hook_id", sa.Text, nullable=True, unique=True),
+    sa.Column("enabled", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("config", JsonText, nullable=False),
+    _time("created_at", now=True),
+    _time("updated_at", now=True),
+    sa.UniqueConstraint("graph_id", "trigger_id"),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    _id(),
+    sa.Column("trigger", sa.ForeignKey("headrace.triggers.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("delivery_key", sa.Text, nullable=False),
+    sa.Column("method", sa.Text, nullable=False),
+    sa.Column("headers", JsonText, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("issues", JsonText, nullable=True),
+    sa.Column("run_id", sa.Text, nullable=True),
+    _time("received_at", now=True),
+    sa.UniqueConstraint("trigger", "delivery_key"),
+)
+
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("owner_id", sa.ForeignKey("headrace.users.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("ciphertext", sa.LargeBinary, nullable=False),
+    _time("created_at", now=True),
+    _time("updated_at", now=True),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("graph_id", sa.ForeignKey("headrace.graphs.id"), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("owner_id", sa.ForeignKey("headrace.users.id"), nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("trigger_kind", sa.Text, nullable=False),
+    sa.Column("trigger_id", sa.Text, nullable=True),
+    sa.Column("trigger_data", JsonText, nullable=True),
+    sa.Column("params", JsonText, nullable=False),
+    sa.Column("tags", JsonText, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("idempotency_key", sa.Text, nullable=True),
+    sa.Column("request_sha256", sa.Text, nullable=True),
+    _time("created_at", now=True),
+    _time("submitted_at", nullable=True),
+    _time("started_at", nullable=True),
+    _time("ended_at", nullable=True),
+    _time("cancel_requested_at", nullable=True),
+    sa.Column("error", JsonText, nullable=True),
+    sa.Column("outputs", JsonText, nullable=True),
+    sa.Column("last_seq", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_batch", sa.Text, nullable=True),
+    sa.ForeignKeyConstraint(
+        ["graph_id", "version"], ["headrace.graph_versions.graph_id", "headrace.graph_versions.version"]
+    ),
+    sa.Index(
+        "runs_graph_id_idempotency_key_key",
+        "graph_id",
+        "idempotency_key",
+        unique=True,
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    ),
+    sa.Index("runs_unsubmitted_idx", "created_at", postgresql_where=sa.text("submitted_at IS NULL")),
+    sa.Index("runs_owner_id_created_at_idx", "owner_id", "created_at", "run_id"),
+    sa.Index("runs_graph_id_created_at_idx", "graph_id", "created_at", "run_id"),
+)
+
+run_events = sa.Table(
+    "run_events",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("headrace.runs.run_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    _time("ts"),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("node", sa.Text, nullable=True),
+    sa.Column("item", sa.Integer, nullable=True),
+    sa.Column("level", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("data", JsonText, nullable=False),
+)
+
+run_values = sa.Table(
+    "run_values",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("headrace.runs.run_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("port", sa.Text, primary_key=True),
+    sa.Column("value", JsonText, nullable=False),
+)
+
+tickets = sa.Table(
+    "tickets",
+    metadata,
+    sa.Column("ticket_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("headrace.users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("run_id", sa.Text, nullable=True),
+    _time("expires_at"),
+)
