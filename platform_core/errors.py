@@ -46,6 +46,26 @@ class HookNotFound(NotFound):
     code = "hook_not_found"
 
 
+class UserNotFound(NotFound):
+    code = "user_not_found"
+
+
+class ApiKeyNotFound(NotFound):
+    code = "api_key_not_found"
+
+
+class SecretNotFound(NotFound):
+    code = "secret_not_found"
+
+
+class MethodNotAllowed(HeadraceError):
+    """The path exists, but not for this method."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = "Method not allowed"
+
+
 class Conflict(HeadraceError):
     """The request contradicts the present state."""
 
@@ -64,6 +84,20 @@ class IdempotencyKeyReused(Conflict):
 
 class RunNotFinished(Conflict):
     code = "run_not_finished"
+
+
+class RunEnded(Conflict):
+    """The run has ended, so it cannot be cancelled."""
+
+    code = "run_ended"
+
+
+class UserExists(Conflict):
+    code = "user_exists"
+
+
+class TriggerDisabled(Conflict):
+    code = "trigger_disabled"
 
 
 class PreconditionFailed(HeadraceError):
@@ -114,6 +148,10 @@ class BadCursor(BadRequest):
     code = "bad_cursor"
 
 
+class MissingDeliveryId(BadRequest):
+    code = "missing_delivery_id"
+
+
 class TooLarge(HeadraceError):
     """The body is larger than the limit."""
 
@@ -132,6 +170,12 @@ class Invalid(HeadraceError):
     def __init__(self, detail: str, issues: Sequence[dict[str, Any]]) -> None:
         super().__init__(detail, issues=list(issues))
         self.issues = list(issues)
+
+
+class InvalidRequest(Invalid):
+    """A part of the request has the wrong shape: its path, query, headers or body."""
+
+    code = "invalid_request"
 
 
 class InvalidGraph(Invalid):
@@ -155,3 +199,17 @@ class SchemaTooNew(HeadraceError):
 
     code = "schema_too_new"
     title = "Database schema is newer than this code"
+
+
+class SchemaTooOld(HeadraceError):
+    """The database lacks migrations of this Headrace."""
+
+    code = "schema_too_old"
+    title = "Database schema is older than this code"
+
+
+class BadConfiguration(HeadraceError):
+    """A setting or a file it names cannot be used; the process must not start."""
+
+    code = "bad_configuration"
+    title = "Bad configuration"

@@ -81,7 +81,13 @@ graphs = sa.Table(
     _time("created_at", now=True),
     _time("updated_at", now=True),
     _time("deleted_at", nullable=True),
-    sa.Index("graphs_owner_id_name_key", "owner_id", "name", unique=True, postgresql_where=sa.text("deleted_at IS NULL")),
+    sa.Index(
+        "graphs_owner_id_name_key",
+        "owner_id",
+        "name",
+        unique=True,
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    ),
 )
 
 graph_versions = sa.Table(
@@ -108,6 +114,7 @@ triggers = sa.Table(
     sa.Column("config", JsonText, nullable=False),
     _time("created_at", now=True),
     _time("updated_at", now=True),
+    _time("removed_at", nullable=True),
     sa.UniqueConstraint("graph_id", "trigger_id"),
 )
 

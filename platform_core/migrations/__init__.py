@@ -1,1 +1,1 @@
-"""platform_core/migrations"""
+"""Alembic migrations of the `headrace` schema, applied by `platform_core.schema`."""

@@ -1,1 +1,1 @@
-"""platform_core/migrations/versions"""
+"""One file per revision, in the order of their numbers; a published one never changes."""
