@@ -11,6 +11,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from platform_core.errors import Unavailable
 
+__all__ = ["Connection", "Engine", "build_engine", "driver_url", "ping", "plain_url", "reading", "transaction"]
+
 
 def driver_url(url: str) -> str:
     """`postgres://` or `postgresql://` with the psycopg 3 driver named, as SQLAlchemy wants it."""
@@ -27,6 +29,7 @@ def plain_url(url: str) -> str:
 
 def build_engine(url: str, *, pool_size: int = 5, max_overflow: int = 15, **options: Any) -> Engine:
     """A pooled engine that checks a connection before it lends it, so that a database restart is survived."""
+    options.setdefault("connect_args", {"connect_timeout": 5})
     return sa.create_engine(
         driver_url(url), pool_size=pool_size, max_overflow=max_overflow, pool_pre_ping=True, **options
     )
@@ -39,9 +42,24 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     Raises `Unavailable` when the database cannot be reached or is lost; then nothing was committed for sure
     only if the loss came before the commit, which is why every write behind it is idempotent by a key.
     """
+    with _losses_told(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One connection for short, independent reads: each statement stands alone, so no round trip begins or ends it.
+
+    Raises `Unavailable` when the database cannot be reached or is lost.
+    """
+    with _losses_told(), engine.connect() as connection:
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@contextmanager
+def _losses_told() -> Iterator[None]:
     try:
-        with engine.begin() as connection:
-            yield connection
+        yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
         raise Unavailable("The database cannot be reached; try again in a moment.") from error
 

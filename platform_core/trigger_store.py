@@ -25,6 +25,7 @@ class NewTrigger:
     trigger_id: str
     type: str
     config: dict[str, Any]
+    enabled: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def sync_triggers(connection: Connection, graph_id: str, declared: Sequence[NewT
             trigger_id=new.trigger_id,
             type=new.type,
             hook_id=secrets.token_urlsafe(24) if new.type == WEBHOOK else None,
+            enabled=new.enabled,
             config=new.config,
         )
         connection.execute(

@@ -1,0 +1,1 @@
+"""What both web applications share: problem documents, dependencies, request context, health and metrics routes."""

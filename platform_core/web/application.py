@@ -1,0 +1,42 @@
+"""Assembles a web application from its routers and what both applications share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+
+from platform_core.web.health import health_router
+from platform_core.web.problems import install_problems
+from platform_core.web.request_context import RequestContext
+from platform_core.web.services import Services
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def build_application(
+    name: str,
+    *,
+    title: str,
+    services: Services,
+    routers: Sequence[APIRouter],
+    lifespan: Lifespan,
+    pings: Mapping[str, Callable[[], None]] | None = None,
+) -> FastAPI:
+    """An application named `name` in metrics, with problem documents, request ids, health routes and `/docs`."""
+    app = FastAPI(
+        title=title,
+        version=version("headrace"),
+        lifespan=lifespan,
+        max_body_size=services.settings.max_body_bytes,
+        redoc_url=None,
+    )
+    app.state.services = services
+    for router in routers:
+        app.include_router(router)
+    app.include_router(health_router(services, pings or {}))
+    install_problems(app)
+    app.add_middleware(RequestContext, name=name, metrics=services.metrics)
+    return app

@@ -1,0 +1,29 @@
+"""What every request of an application may need, built once by the entry point and kept in `app.state`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy.engine import Engine
+from starlette.requests import HTTPConnection
+
+from platform_core.keys import KeyRing
+from platform_core.metrics import Metrics
+from platform_core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """The application's lifetime objects."""
+
+    settings: Settings
+    engine: Engine
+    keys: KeyRing
+    metrics: Metrics = field(default_factory=Metrics)
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """The services of the application that answers this request or socket."""
+    services = connection.app.state.services
+    assert isinstance(services, Services)
+    return services
