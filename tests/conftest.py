@@ -1,0 +1,92 @@
+"""Fixtures of all tiers: one embedded PostgreSQL per session, a fresh migrated database per test."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.engine import Engine
+
+from platform_core import schema
+from platform_core.database import build_engine
+from platform_core.keys import KeyRing
+from platform_core.postgres import STOP_SIGNAL, EmbeddedPostgres
+from platform_core.settings import Settings
+from tests.waiting import wait_until
+
+TEMPLATE = "headrace_template"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A running embedded server with an empty home of its own."""
+    with tempfile.TemporaryDirectory(prefix="headrace-tests-") as folder:
+        server = EmbeddedPostgres(Path(folder))
+        server.prepare()
+        # A test database may forget its last second when the machine dies; nobody waits for the disk.
+        command = [*server.command(), "-c", "fsync=off"]
+        with (Path(folder) / "postgres.log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, **server.options())
+        try:
+            wait_until(server.is_ready, "the embedded PostgreSQL accepts connections")
+            yield server
+        finally:
+            process.send_signal(STOP_SIGNAL)
+            process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def template(postgres: EmbeddedPostgres) -> str:
+    """Name of a database with our schema migrated, to be copied."""
+    postgres.ensure_database(TEMPLATE)
+    schema.migrate(postgres.url_of(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+def create_database(postgres: EmbeddedPostgres) -> Iterator[Callable[[str | None], str]]:
+    """A function that copies a template (or makes an empty database for None) and returns its address."""
+    created: list[str] = []
+
+    def create(template: str | None) -> str:
+        name = f"test_{uuid.uuid4().hex}"
+        _execute(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template or "template0"}"')
+        created.append(name)
+        return postgres.url_of(name)
+
+    yield create
+    for name in created:
+        _execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _execute(postgres: EmbeddedPostgres, statement: str) -> None:
+    with psycopg.connect(postgres.url_of("postgres"), autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+@pytest.fixture
+def database_url(create_database: Callable[[str | None], str], template: str) -> str:
+    """Address of a fresh database with our schema."""
+    return create_database(template)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = build_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", database_url=database_url, public_url="http://headrace.test")
+
+
+@pytest.fixture
+def keys(settings: Settings) -> KeyRing:
+    return KeyRing.load_or_create(settings)
