@@ -1,1 +1,4 @@
-"""graph_compiler"""
+"""Graph text in, issues or a Dagster job out: pure, without network, database, clock or environment.
+
+Importing `graph_compiler.validation` never imports Dagster; only `compilation` and `ops` do.
+"""

@@ -1,0 +1,41 @@
+"""The exceptions of the compiler: a node that failed, and a graph that cannot be compiled.
+
+Findings in a document are issues, never exceptions (see `issues`).
+"""
+
+from __future__ import annotations
+
+
+class CompilationError(Exception):
+    """A spec that was never validated, or validated with other node types, was given to the compiler."""
+
+
+class NodeError(Exception):
+    """A node failed while it ran.
+
+    `kind` is stable and documented (docs/reference/node-types.md), so documents may branch on it;
+    `retryable` is false where another attempt would meet the same end.
+    """
+
+    def __init__(self, kind: str, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.retryable = retryable
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"
+
+
+class TemplateFailed(NodeError):
+    """A template could not be rendered with the values it met."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("template_error", message, retryable=False)
+
+
+class BadValue(NodeError):
+    """A value is not JSON, or not of its port's type; the message names the place inside it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("bad_value", message, retryable=False)

@@ -1,0 +1,146 @@
+"""The contract of a node type: its config, its ports, and what it does when a node of it runs.
+
+Third parties subclass `NodeType` and offer an instance through the entry-point group `headrace.node_types`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from .port_types import PortType
+from .runtime import NodeRuntime
+from .templates import is_template
+
+
+@dataclass(frozen=True)
+class Port:
+    """A named, typed end of a node."""
+
+    name: str
+    type: PortType = "any"
+    description: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of one node; `open` nodes also take inputs of other names, which their templates must use."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    open: bool = True
+    takes_all: bool = False
+    """Every input is used, also one that no template names (a Python `main` with `**kwargs`)."""
+
+
+class _Templated:
+    """Marks a config field whose text may be a template; its type holds once the template is rendered."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def validate(value: Any, rest: Any, info: core_schema.ValidationInfo[Any]) -> Any:
+            rendered = (info.context or {}).get("rendered", False)
+            return value if is_template(value) and not rendered else rest(value)
+
+        return core_schema.with_info_wrap_validator_function(validate, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core)
+        if schema in ({}, {"type": "string"}):
+            return schema
+        return {"anyOf": [schema, {"type": "string", "pattern": r"\{[{%#]", "description": "A template."}]}
+
+
+TEMPLATED = _Templated()
+
+
+class NodeConfig(BaseModel):
+    """Base of node configs: frozen, strict, closed; every field has a description, the model has examples."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @classmethod
+    def templated_fields(cls) -> frozenset[str]:
+        """The document's names of the fields whose templates are rendered before a node runs."""
+        return frozenset(
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if any(isinstance(mark, _Templated) for mark in field.metadata)
+        )
+
+
+@dataclass(frozen=True)
+class ConfigDefect:
+    """A finding in a config beyond its shape; line and column (1-based) are places inside the text at `path`."""
+
+    code: str
+    path: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+    hint: str | None = None
+
+
+C = TypeVar("C", bound=NodeConfig)
+
+
+@dataclass(frozen=True)
+class NodeCall(Generic[C]):
+    """One attempt of one node: its config is rendered, its inputs are JSON values by port."""
+
+    node: str
+    config: C
+    inputs: Mapping[str, Any]
+    runtime: NodeRuntime
+    timeout: float | None = None
+    item: int | None = None
+
+    def publish_line(self, stream: str, text: str) -> None:
+        """Publish a line that the node wrote to `stdout` or `stderr`."""
+        level = "info" if stream == "stdout" else "warning"
+        self.runtime.emit(stream, text, level=level, node=self.node, item=self.item)
+
+
+class NodeType(ABC, Generic[C]):
+    """A reusable kind of node."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    config_model: type[C]
+    secrets: ClassVar[bool] = False
+    """Whether templates of the config may name `secrets.<name>`."""
+
+    @abstractmethod
+    def ports(self, config: C) -> Ports:
+        """The ports of a node with this (unrendered) config."""
+
+    def defects(self, config: C) -> Iterable[ConfigDefect]:
+        """What is wrong with a config that has the right shape."""
+        return ()
+
+    @abstractmethod
+    def execute(self, call: NodeCall[C]) -> Mapping[str, Any]:
+        """Do the work; answers a JSON value for every output port. Raises `NodeError`."""
+
+    def read_config(self, config: Mapping[str, Any], *, rendered: bool) -> C:
+        """The config as its model; raises pydantic's ValidationError. Templates pass until they are rendered."""
+        return self.config_model.model_validate(config, context={"rendered": rendered})
+
+    def describe(self) -> dict[str, Any]:
+        """What `GET /api/v1/node-types` answers for this type."""
+        return {
+            "name": self.name,
+            "summary": self.summary,
+            "secrets": self.secrets,
+            "config_schema": self.config_model.model_json_schema(),
+        }
+
+
+AnyNodeType = NodeType[Any]
+NodeTypes = Mapping[str, AnyNodeType]

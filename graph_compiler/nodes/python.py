@@ -1,0 +1,82 @@
+"""`python`: a function of the user's, called in another process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+from ..node_type import TEMPLATED, ConfigDefect, NodeCall, NodeConfig, NodeType, Port, Ports
+from ..python_code import CodeDefect, Main, read_main
+
+_EXAMPLE = 'def main(commits: list, weight: int = 1) -> dict:\n    return {"size": weight * len(commits)}\n'
+
+
+class PythonConfig(NodeConfig):
+    """Config of `python`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": _EXAMPLE, "args": {"weight": 2}}]})
+
+    code: str = Field(
+        description="Python source that defines `main`; its parameters are the input ports, what it returns is `result`."
+    )
+    args: Annotated[dict[str, Any], TEMPLATED] = Field(
+        default_factory=dict, description="Arguments of `main` that no edge brings; templates are rendered."
+    )
+
+
+class Python(NodeType[PythonConfig]):
+    """See the module."""
+
+    name = "python"
+    summary = "Call a Python function in a process of its own."
+    config_model = PythonConfig
+
+    def ports(self, config: PythonConfig) -> Ports:
+        main = read_main(config.code)
+        if isinstance(main, CodeDefect):
+            return Ports(inputs=(), outputs=(Port("result"),), takes_all=True)
+        given = _given(config)
+        return Ports(
+            inputs=tuple(
+                Port(parameter.name, parameter.type, f"Parameter `{parameter.name}` of main.", parameter.required)
+                for parameter in main.parameters
+                if parameter.name not in given
+            ),
+            outputs=(Port("result", main.returns, "What main returns."),),
+            takes_all=main.takes_any_name,
+        )
+
+    def defects(self, config: PythonConfig) -> Iterator[ConfigDefect]:
+        main = read_main(config.code)
+        if isinstance(main, CodeDefect):
+            yield ConfigDefect(main.code, "/code", main.message, main.line, main.column)
+        elif not main.takes_any_name:
+            yield from _unknown_arguments(config, main)
+
+    def execute(self, call: NodeCall[PythonConfig]) -> Mapping[str, Any]:
+        main = read_main(call.config.code)
+        names = {parameter.name for parameter in main.parameters} if isinstance(main, Main) else set()
+        everything = isinstance(main, Main) and main.takes_any_name
+        arguments = {name: value for name, value in call.inputs.items() if everything or name in names}
+        result = call.runtime.run_code(
+            call.config.code,
+            arguments | call.config.args,
+            timeout=call.timeout,
+            on_line=call.publish_line,
+        )
+        return {"result": result}
+
+
+def _given(config: PythonConfig) -> set[str]:
+    return set(config.args) if isinstance(config.args, dict) else set()
+
+
+def _unknown_arguments(config: PythonConfig, main: Main) -> Iterator[ConfigDefect]:
+    names = [parameter.name for parameter in main.parameters]
+    for name in sorted(_given(config) - set(names)):
+        close = get_close_matches(name, names, 1)
+        hint = f"did you mean `{close[0]}`?" if close else None
+        yield ConfigDefect("unknown_argument", f"/args/{name}", f"`main` has no parameter `{name}`", hint=hint)

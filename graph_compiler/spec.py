@@ -1,0 +1,144 @@
+"""The graph document as frozen models: shape only, unknown keys forbidden; meaning is `validation`'s business."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from .durations import Duration
+
+GRAPH_NAME = r"^[a-z][a-z0-9-]{0,62}$"
+ID = r"^[a-z][a-z0-9_]{0,62}$"
+TRIGGER_ID = r"^[a-z][a-z0-9_-]{0,62}$"
+MAX_NODES = 5_000
+
+Identifier = Annotated[str, StringConstraints(pattern=ID)]
+
+
+class Model(BaseModel):
+    """Frozen, strict, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class PortRef(NamedTuple):
+    """One port of one node, written `node.port` in a document."""
+
+    node: str
+    port: str
+
+    def __str__(self) -> str:
+        return f"{self.node}.{self.port}"
+
+
+def port_ref(text: str) -> PortRef:
+    """Parse `node.port`; the shape was checked when the spec was built."""
+    node, _, port = text.partition(".")
+    return PortRef(node, port)
+
+
+class EdgeSpec(Model):
+    """Data moves from an output port to an input port."""
+
+    from_: Annotated[str, StringConstraints(pattern=ID[:-1] + r"\." + ID[1:])] = Field(
+        alias="from", description="The output port, `node.port`.", examples=["recent.value"]
+    )
+    to: Annotated[str, StringConstraints(pattern=ID[:-1] + r"\." + ID[1:])] = Field(
+        description="The input port, `node.port`.", examples=["score.commits"]
+    )
+
+    @property
+    def source(self) -> PortRef:
+        return port_ref(self.from_)
+
+    @property
+    def target(self) -> PortRef:
+        return port_ref(self.to)
+
+
+class RetrySpec(Model):
+    """How often, and after which pauses, a failed node is tried again."""
+
+    max_attempts: int = Field(ge=1, le=100, description="All attempts, the first one included.")
+    delay: Duration = Field(default=1.0, description="Pause before the second attempt.")
+    backoff: Literal["constant", "linear", "exponential"] = Field(
+        default="constant", description="How the pause grows from attempt to attempt."
+    )
+    jitter: Literal["none", "full", "plus_minus"] = Field(
+        default="none", description="`full`: between 0 and the pause; `plus_minus`: around it."
+    )
+
+
+class NodeSpec(Model):
+    """One step of the graph."""
+
+    id: Identifier = Field(description="Unique in the graph; ports are named `id.port`.")
+    type: str = Field(description="The name of a node type.", examples=["transform"])
+    description: str | None = Field(default=None, description="What this node is for.")
+    config: dict[str, Any] = Field(default_factory=dict, description="What the node type asks for.")
+    after: list[Identifier] = Field(default_factory=list, description="Nodes that must have succeeded before.")
+    retry: RetrySpec | None = Field(default=None, description="Without it, one attempt.")
+    timeout: Duration | None = Field(default=None, description="Of one attempt; a longer one fails.")
+
+
+class VerifySpec(Model):
+    """How a webhook call proves who sent it."""
+
+    scheme: Literal["github"] = Field(description="`github`: HMAC-SHA-256 of the raw body, X-Hub-Signature-256.")
+    secret: Identifier = Field(description="Name of the owner's secret that signs.")
+
+
+class WebhookTrigger(Model):
+    """A URL that starts a run for each verified call."""
+
+    id: Annotated[str, StringConstraints(pattern=TRIGGER_ID)]
+    type: Literal["webhook"]
+    enabled: bool = Field(default=True, description="Whether calls start runs from the first save on.")
+    verify: VerifySpec
+    params: dict[str, Any] = Field(
+        default_factory=dict,
+        description="The run's params; templates see headers, query, path, body and trigger.",
+        examples=[{"repository": "{{ body.repository.full_name }}"}],
+    )
+    respond: Literal["accepted"] = Field(default="accepted", description="Answer 202 once the run is stored.")
+
+
+class ResourcesSpec(Model):
+    """What a run's pod asks of a cluster, in Kubernetes' units."""
+
+    cpu: Annotated[str, StringConstraints(pattern=r"^([0-9]{1,6}m|[0-9]{1,4}(\.[0-9]{1,3})?)$")] | None = Field(
+        default=None, examples=["500m"]
+    )
+    memory: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(Ki|Mi|Gi|Ti|k|M|G|T)?$")] | None = Field(
+        default=None, examples=["512Mi"]
+    )
+
+
+class SettingsSpec(Model):
+    """Limits and wishes that hold for every run of the graph."""
+
+    timeout: Duration | None = Field(default=None, description="Of a whole run; a longer one fails.")
+    max_concurrent_runs: int | None = Field(default=None, ge=1, le=10_000)
+    priority: int = Field(default=0, ge=-1_000, le=1_000, description="Higher leaves the queue first.")
+    resources: ResourcesSpec | None = None
+    retention: Duration | None = Field(default=None, description="How long ended runs are kept.")
+
+
+class GraphSpec(Model):
+    """A whole graph document, version 1 of the language."""
+
+    spec_version: Literal[1]
+    name: Annotated[str, StringConstraints(pattern=GRAPH_NAME)]
+    description: str | None = None
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="JSON Schema 2020-12 of the run's params, an object."
+    )
+    nodes: Annotated[list[NodeSpec], Field(min_length=1, max_length=MAX_NODES)]
+    edges: list[EdgeSpec] = Field(default_factory=list)
+    outputs: dict[Identifier, Any] = Field(
+        default_factory=dict, description="What a run answers; templates see params, nodes, trigger and run."
+    )
+    triggers: list[WebhookTrigger] = Field(default_factory=list)
+    settings: SettingsSpec = Field(default_factory=SettingsSpec)

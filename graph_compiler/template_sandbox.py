@@ -1,0 +1,243 @@
+"""The Jinja2 environment of templates: sandboxed, strict, native, and bounded in what one expression may build.
+
+Templates are users' code inside our processes, so whatever can grow (repetition, powers, padding, joining,
+loops) is checked before it is done. CPU time is bounded by loop steps, not by a clock.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.nativetypes import NativeEnvironment
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+
+from .values import as_json
+
+MAX_TEXT = 4_000_000
+"""Characters or items that one operation may make."""
+MAX_STEPS = 1_000_000
+"""Loop steps of one rendering."""
+MAX_BITS = 4_096
+"""Bits of an integer that `*` or `**` may make."""
+MAX_WIDTH = 10_000
+"""Of a format, an indentation or a batch."""
+
+REFUSED_STATEMENTS = (
+    nodes.Macro | nodes.CallBlock | nodes.FilterBlock | nodes.AssignBlock | nodes.Include | nodes.Import
+    | nodes.FromImport | nodes.Extends | nodes.Block | nodes.With | nodes.ScopedEvalContextModifier
+)  # fmt: skip
+REFUSED_FILTERS = frozenset(
+    "center indent random xmlattr urlize pprint slice wordwrap safe escape e forceescape attr".split()
+)
+REFUSED_TEXT_METHODS = frozenset(
+    "center ljust rjust zfill expandtabs format format_map join replace translate encode".split()
+)
+TEXT_FILTERS = "lower upper title capitalize trim striptags urlencode truncate wordcount".split()
+
+steps: ContextVar[int] = ContextVar("steps")
+
+
+class Unbounded(SecurityError):
+    """A template tried to build more than the limits allow."""
+
+
+class Missing(StrictUndefined):
+    """Says which names there are where one was asked for in vain."""
+
+    @property
+    def _undefined_message(self) -> str:
+        if isinstance(self._undefined_obj, Mapping):
+            names = ", ".join(sorted(map(str, self._undefined_obj))[:12]) or "nothing"
+            return f"there is no {self._undefined_name!r} here; there is {names}"
+        return super()._undefined_message
+
+    @property
+    def why_not_json(self) -> str:
+        return self._undefined_message
+
+
+class Environment(ImmutableSandboxedEnvironment, NativeEnvironment):
+    """See the module."""
+
+    intercepted_binops = frozenset({"*", "**", "+", "%"})
+
+    def __init__(self) -> None:
+        super().__init__(undefined=Missing, autoescape=False, cache_size=0)
+        self.globals = {name: self.globals[name] for name in ("range", "dict")}
+        for name in REFUSED_FILTERS:
+            del self.filters[name]
+        for name in TEXT_FILTERS:
+            self.filters[name] = _weighing(self.filters[name])
+        for name in ("batch", "format", "round"):
+            self.filters[name] = _bounding(self.filters[name])
+        self.filters |= {
+            "counted": _counted, "joined": _joined, "join": _join, "replace": _replace, "string": as_text, "tojson": _to_json,
+        }  # fmt: skip
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        _Bounds().visit(tree)
+        return tree
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Data first: `{{ body.items }}` is the key `items`, not Python's method of dictionaries."""
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if isinstance(obj, str) and attr in REFUSED_TEXT_METHODS:
+            return False
+        return super().is_safe_attribute(obj, attr, value)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        if super().wrap_str_format(value) is not None:
+            raise SecurityError("str.format is not available; use the filter `format`")
+        return None
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "%":
+            _check_format(left)
+        else:
+            _check_growth(operator, left, right)
+        return super().call_binop(context, operator, left, right)
+
+
+class _Bounds(NodeTransformer):
+    """Refuses statements without a use here, and routes `~` and loops through what counts them."""
+
+    def generic_visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> nodes.Node:
+        if isinstance(node, REFUSED_STATEMENTS):
+            raise TemplateSyntaxError("only `if`, `for` and `set` statements are available", node.lineno)
+        return super().generic_visit(node, *args, **kwargs)
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:
+        if node.recursive:
+            raise TemplateSyntaxError("recursive loops are not available", node.lineno)
+        node.iter = nodes.Filter(node.iter, "counted", [], [], None, None, lineno=node.lineno)
+        return self.generic_visit(node)
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+        self.generic_visit(node)
+        parts = nodes.List(node.nodes, lineno=node.lineno)
+        return nodes.Filter(parts, "joined", [], [], None, None, lineno=node.lineno)
+
+
+def weigh(value: Any) -> int:
+    """About how many characters the value has as text; raises `Unbounded` beyond the limit."""
+    weight, pending = 0, [value]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, str):
+            weight += len(part)
+        elif isinstance(part, Mapping):
+            pending.extend(part.keys())
+            pending.extend(part.values())
+        elif isinstance(part, list | tuple):
+            pending.extend(part)
+        weight += 1
+        if weight + len(pending) > MAX_TEXT:
+            raise Unbounded(f"more than {MAX_TEXT} characters")
+    return weight
+
+
+def spend(amount: int = 1) -> None:
+    """Take loop steps from this rendering's budget."""
+    left = steps.get(MAX_STEPS) - amount
+    if left < 0:
+        raise Unbounded(f"more than {MAX_STEPS} loop steps")
+    steps.set(left)
+
+
+def _check_growth(operator: str, left: Any, right: Any) -> None:
+    if operator == "**":
+        if isinstance(left, int) and isinstance(right, int):
+            _check_size(left.bit_length() * max(right, 0), MAX_BITS)
+    elif isinstance(left, int) and isinstance(right, int):
+        _check_size(left.bit_length() + right.bit_length(), MAX_BITS)
+    elif operator == "*":
+        for sequence, times in ((left, right), (right, left)):
+            if isinstance(sequence, str | list | tuple) and isinstance(times, int):
+                _check_size(len(sequence) * max(times, 0), MAX_TEXT)
+    elif isinstance(left, str | list | tuple) and isinstance(right, str | list | tuple):
+        _check_size(len(left) + len(right), MAX_TEXT)
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise Unbounded(f"the result is too large: {size}; {limit} is the limit")
+
+
+def _check_format(text: Any) -> None:
+    if isinstance(text, str) and ("*" in text or any(int(n) > MAX_WIDTH for n in re.findall(r"\d+", text[:MAX_TEXT]))):
+        raise Unbounded(f"a format wider than {MAX_WIDTH}, or with *")
+
+
+def _weighing(text_filter: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(text_filter)
+    def weighed(*args: Any, **kwargs: Any) -> Any:
+        weigh([args, kwargs])
+        return text_filter(*args, **kwargs)
+
+    return weighed
+
+
+def _bounding(sized_filter: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(sized_filter)
+    def bounded(value: Any, *args: Any, **kwargs: Any) -> Any:
+        weigh([args, kwargs])
+        _check_format(value)
+        for argument in (*args, *kwargs.values()):
+            if isinstance(argument, int):
+                _check_size(abs(argument), MAX_WIDTH if sized_filter.__name__ != "do_round" else 100)
+        return sized_filter(value, *args, **kwargs)
+
+    return bounded
+
+
+def _counted(items: Iterable[Any]) -> Iterator[Any]:
+    for item in items:
+        spend()
+        yield item
+
+
+def as_text(value: Any) -> str:
+    """Text stays as it is; everything else is written as JSON, so null is `null` and true is `true`."""
+    if isinstance(value, str):
+        return str(value)
+    weigh(value)
+    return json.dumps(as_json(value, "a value in a text"), ensure_ascii=False)
+
+
+def _joined(parts: list[Any]) -> str:
+    weigh(parts)
+    return "".join(map(as_text, parts))
+
+
+def _join(items: Iterable[Any], separator: str = "", attribute: str | None = None) -> str:
+    parts = list(_counted(items))
+    if attribute is not None:
+        parts = [part[attribute] for part in parts]
+    _check_size(weigh(parts) + len(separator) * len(parts), MAX_TEXT)
+    return separator.join(map(as_text, parts))
+
+
+def _replace(text: Any, old: str, new: str, count: int = -1) -> str:
+    written = as_text(text)
+    found = written.count(old) if count < 0 else min(count, written.count(old))
+    _check_size(len(written) + found * len(new), MAX_TEXT)
+    return written.replace(old, new, count)
+
+
+def _to_json(value: Any) -> str:
+    weigh(value)
+    return json.dumps(as_json(value, "the value of tojson"), ensure_ascii=False)

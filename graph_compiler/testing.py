@@ -1,0 +1,99 @@
+"""Fakes of what a node meets at run time, for tests here and in other packages. Importing this imports Dagster."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dagster import JobDefinition, ResourceDefinition, in_process_executor, mem_io_manager
+
+from .compilation import compile_job
+from .errors import NodeError
+from .node_type import NodeTypes
+from .runtime import HttpAnswer, Level, OnLine
+from .spec import GraphSpec
+
+
+@dataclass
+class MemoryRuntime:
+    """A `NodeRuntime` that reaches nothing: code runs in this process, time does not pass, HTTP answers are given."""
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    trigger: Mapping[str, Any] = field(default_factory=lambda: {"kind": "manual", "id": None})
+    run: Mapping[str, Any] = field(
+        default_factory=lambda: {"id": "run-1", "graph": "test", "version": 1, "owner": "alice"}
+    )
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    answer: Callable[[str, str], HttpAnswer] | None = None
+    calls: list[tuple[str, Any]] = field(default_factory=list)
+    """Each use of the runtime as (method, what it was asked), in order."""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def secret(self, name: str) -> str:
+        if name not in self.secrets:
+            raise NodeError("secret_missing", f"there is no secret {name}", retryable=False)
+        return self.secrets[name]
+
+    def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:
+        self._record("run_code", {"arguments": dict(arguments), "timeout": timeout})
+        scope: dict[str, Any] = {"print": lambda *words: on_line("stdout", " ".join(map(str, words)))}
+        try:
+            exec(compile(code, "<code>", "exec"), scope)  # noqa: S102  the fake's purpose; tests' own code only
+            return scope["main"](**arguments)
+        except Exception as error:
+            raise NodeError("code_error", f"{type(error).__name__}: {error}") from error
+
+    def http(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, Any],
+        json: Any,
+        body: str | None,
+        timeout: float,
+    ) -> HttpAnswer:
+        asked = {"headers": headers, "params": params, "json": json, "body": body, "timeout": timeout}
+        self._record("http", {"method": method, "url": url, **asked})
+        if self.answer is None:
+            raise NodeError("http_unreachable", f"{url} does not answer")
+        return self.answer(method, url)
+
+    def wait(self, seconds: float) -> None:
+        self._record("wait", seconds)
+
+    def emit(
+        self,
+        type: str,
+        message: str,
+        *,
+        level: Level = "info",
+        node: str | None = None,
+        item: int | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        event = {"type": type, "message": message, "level": level, "node": node, "item": item, "data": data}
+        with self._lock:
+            self.events.append(event)
+
+    def _record(self, method: str, asked: Any) -> None:
+        with self._lock:
+            self.calls.append((method, asked))
+
+
+def memory_job(
+    spec: GraphSpec, runtime: MemoryRuntime, *, name: str = "test__graph", node_types: NodeTypes | None = None
+) -> JobDefinition:
+    """The compiled job on a fake runtime, for `execute_in_process`."""
+    return compile_job(
+        spec,
+        name=name,
+        runtime=ResourceDefinition.hardcoded_resource(runtime),
+        executor=in_process_executor,
+        io_manager=mem_io_manager,
+        node_types=node_types,
+    )
