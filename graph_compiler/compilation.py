@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from dagster import (
     Backoff,
     DependencyDefinition,
@@ -15,6 +17,7 @@ from dagster import (
     ResourceDefinition,
     RetryPolicy,
 )
+from dagster._core.definitions.dependency import Node
 
 from .naming import AFTER_INPUT, OUTPUTS_OP, dagster_name
 from .node_type import NodeTypes
@@ -23,11 +26,29 @@ from .ops import FAN_IN, OpSignature, node_op, outputs_op
 from .plan import GraphPlan, PlannedNode, plan_graph
 from .spec import GraphSpec, PortRef, RetrySpec
 from .tags import run_tags
+from .topology import topological_order
 
 Dependencies = dict[str, DependencyDefinition | MultiDependencyDefinition]
 
 _BACKOFF = {"constant": None, "linear": Backoff.LINEAR, "exponential": Backoff.EXPONENTIAL}
 _JITTER = {"none": None, "full": Jitter.FULL, "plus_minus": Jitter.PLUS_MINUS}
+
+
+class PlannedGraph(GraphDefinition):
+    """Orders its nodes without Dagster's recursive walk and its sort that is quadratic in depth.
+
+    Internal touched: `GraphDefinition._get_nodes_in_topological_order` (Dagster 1.13), so that a chain of
+    thousands of nodes compiles, and in linear time.
+    """
+
+    def _get_nodes_in_topological_order(self) -> Sequence[Node]:
+        names = sorted(node.name for node in self.nodes)
+        links = [
+            (source.node_name, target)
+            for target in names
+            for source in self.dependency_structure.all_upstream_outputs_from_node(target)
+        ]
+        return [self.node_named(name) for name in topological_order(names, links)]
 
 
 def compile_job(
@@ -38,11 +59,12 @@ def compile_job(
     executor: ExecutorDefinition,
     io_manager: ResourceDefinition,
     node_types: NodeTypes | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> JobDefinition:
     """The Dagster job of a spec that has no issues.
 
     `runtime` provides a `NodeRuntime`. The plan of the graph is a resource of the job (`plan`), so the ops
-    are shared by all jobs. Raises `CompilationError` if the spec does not fit `node_types`.
+    are shared by all jobs. `tags` are added to those of the settings. Raises `CompilationError` if the spec does not fit `node_types`.
     """
     plan = plan_graph(spec, builtin_node_types() if node_types is None else node_types)
     definitions: dict[str, OpDefinition] = {}
@@ -55,7 +77,7 @@ def compile_job(
         op = outputs_op(bool(plan.output_sources))
         definitions[op.name] = op
         invocations[NodeInvocation(op.name, alias=OUTPUTS_OP)] = _fan_in(plan)
-    graph = GraphDefinition(
+    graph = PlannedGraph(
         name=name,
         description=spec.description,
         node_defs=list(definitions.values()),
@@ -69,7 +91,7 @@ def compile_job(
             "plan": ResourceDefinition.hardcoded_resource(plan),
         },
         executor_def=executor,
-        tags=run_tags(spec.settings),
+        tags={**run_tags(spec.settings), **(tags or {})},
     )
 
 
