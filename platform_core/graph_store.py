@@ -105,8 +105,7 @@ def save_graph(
             return present, Saved.UNCHANGED
         if must_not_exist:
             raise GraphExists(f"There is a graph {name} with other content; PUT it with If-Match.", etag=present.etag)
-        if if_match is not None and not _matches(if_match, present.etag):
-            raise PreconditionFailed("The graph has changed since; get it and try again.", etag=present.etag)
+        _demand_match(if_match, present)
     _make_current(connection, graph_id, _version_of(connection, graph_id, document, sha256, created_by))
     saved = _get(connection, graphs.c.id == graph_id)
     assert saved is not None
@@ -151,8 +150,17 @@ def _make_current(connection: Connection, graph_id: str, version: int) -> None:
     _announce(connection, graph_id)
 
 
-def _matches(if_match: str, etag: str) -> bool:
-    return if_match.strip() == "*" or etag in (candidate.strip() for candidate in if_match.split(","))
+def _demand_match(if_match: str | None, present: Graph) -> None:
+    if if_match is None or if_match.strip() == "*":
+        return
+    if present.etag not in (candidate.strip() for candidate in if_match.split(",")):
+        raise PreconditionFailed("The graph has changed since; get it and try again.", etag=present.etag)
+
+
+def is_name(text: str) -> bool:
+    """Whether a graph can have this name."""
+    named = _REFERENCE.fullmatch(text)
+    return named is not None and named["owner"] is None
 
 
 def resolve_graph(connection: Connection, principal_owner_id: str, reference: str, is_admin: bool) -> Graph | None:
@@ -209,10 +217,18 @@ def all_graphs(connection: Connection) -> list[Graph]:
     return [Graph(**row._mapping) for row in connection.execute(_SELECT)]
 
 
-def delete_graph(connection: Connection, graph_id: str) -> None:
-    """Take the name back. Versions and runs stay, so that a running run and its history are not touched."""
-    change = graphs.update().where(graphs.c.id == graph_id, graphs.c.deleted_at.is_(None))
-    connection.execute(change.values(deleted_at=sa.func.clock_timestamp()))
+def delete_graph(connection: Connection, graph_id: str, *, if_match: str | None = None) -> None:
+    """Take the name back. Versions and runs stay, so that a running run and its history are not touched.
+
+    Deleting again changes nothing. Raises `PreconditionFailed` when `if_match` does not fit.
+    """
+    mine = sa.and_(graphs.c.id == graph_id, graphs.c.deleted_at.is_(None))
+    if connection.execute(sa.select(graphs.c.id).where(mine).with_for_update()).first() is None:
+        return
+    present = _get(connection, mine)
+    assert present is not None
+    _demand_match(if_match, present)
+    connection.execute(graphs.update().where(mine).values(deleted_at=sa.func.clock_timestamp()))
     _announce(connection, graph_id)
 
 

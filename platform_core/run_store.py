@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 from platform_core import channels
-from platform_core.errors import BadCursor, Conflict, IdempotencyKeyReused, RunNotFound
+from platform_core.errors import BadCursor, IdempotencyKeyReused, RunEnded, RunNotFound
 from platform_core.pagination import Page, decode_cursor, encode_cursor
 from platform_core.run_event_store import RUN_QUEUED
 from platform_core.tables import graphs, run_events, runs, users
@@ -21,12 +21,6 @@ from platform_core.tables import graphs, run_events, runs, users
 QUEUED = "QUEUED"
 STATUSES = ("QUEUED", "STARTING", "RUNNING", "CANCELING", "SUCCESS", "FAILURE", "CANCELED")
 ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
-
-
-class RunEnded(Conflict):
-    """The run has ended; there is nothing to cancel."""
-
-    code = "run_ended"
 
 
 @dataclass(frozen=True)
@@ -129,23 +123,31 @@ def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
         .returning(runs.c.run_id)
     ).first()
     if inserted is None:
-        return _first_run(connection, new), False
-    _announce(connection, run_id, new.trigger_kind)
+        first = find_run(connection, new.graph_id, new.idempotency_key, new.request_sha256)
+        assert first is not None
+        return first, False
+    announce(connection, run_id, new.trigger_kind)
     return get_run(connection, run_id), True
 
 
-def _first_run(connection: Connection, new: NewRun) -> Run:
-    condition = sa.and_(runs.c.graph_id == new.graph_id, runs.c.idempotency_key == new.idempotency_key)
-    first = connection.execute(sa.select(runs.c.run_id, runs.c.request_sha256).where(condition)).one()
-    if first.request_sha256 != new.request_sha256:
+def find_run(
+    connection: Connection, graph_id: str, idempotency_key: str | None, request_sha256: str | None
+) -> Run | None:
+    """The run that the same request was answered with before, if any. Raises `IdempotencyKeyReused`."""
+    condition = sa.and_(runs.c.graph_id == graph_id, runs.c.idempotency_key == idempotency_key)
+    first = connection.execute(sa.select(runs.c.run_id, runs.c.request_sha256).where(condition)).first()
+    if first is None:
+        return None
+    if first.request_sha256 != request_sha256:
         raise IdempotencyKeyReused(
-            f"Idempotency key {new.idempotency_key!r} was used for another request; use a new key.",
+            f"Idempotency key {idempotency_key!r} was used for another request; use a new key.",
             run_id=first.run_id,
         )
     return get_run(connection, first.run_id)
 
 
-def _announce(connection: Connection, run_id: str, trigger_kind: str) -> None:
+def announce(connection: Connection, run_id: str, trigger_kind: str) -> None:
+    """Write the first event of a new run and wake who waits for it; in the transaction that makes the run."""
     connection.execute(
         run_events.insert().values(
             run_id=run_id,
@@ -212,3 +214,9 @@ def _position(cursor: str) -> tuple[datetime, str]:
         return datetime.fromisoformat(moment), run_id
     except ValueError:
         raise BadCursor("The cursor is not one of ours; take it from next_cursor of the page before.") from None
+
+
+def ended_among(connection: Connection, run_ids: Sequence[str]) -> list[str]:
+    """Which of the runs have ended."""
+    ended = sa.select(runs.c.run_id).where(runs.c.run_id.in_(run_ids), runs.c.status.in_(ENDED))
+    return list(connection.execute(ended).scalars())

@@ -104,9 +104,9 @@ def sync_triggers(connection: Connection, graph_id: str, declared: Sequence[NewT
         )
 
 
-def list_triggers(connection: Connection, graph_ids: Sequence[str]) -> list[Trigger]:
-    """The triggers of the graphs' current versions, by name."""
-    query = sa.select(*_COLUMNS).where(triggers.c.graph_id.in_(graph_ids), triggers.c.removed_at.is_(None))
+def list_triggers(connection: Connection, graph_id: str) -> list[Trigger]:
+    """The triggers of the graph's current version, by name."""
+    query = sa.select(*_COLUMNS).where(triggers.c.graph_id == graph_id, triggers.c.removed_at.is_(None))
     return [Trigger(**row._mapping) for row in connection.execute(query.order_by(triggers.c.trigger_id))]
 
 

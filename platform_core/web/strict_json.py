@@ -1,6 +1,5 @@
-"""Request bodies are JSON as RFC 8259 means it: no NaN, no infinities, no half surrogate pairs.
-
-Python's parser takes all of these, and then neither PostgreSQL nor a client could read back what was stored.
+"""Request bodies are interoperable JSON (RFC 8259, RFC 7493): no NaN or infinities, no half surrogate pairs, integers
+of 64 bits. Python's parser takes more, and then neither a node nor a client could read back what was stored.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from fastapi.routing import APIRoute
 def loads(text: bytes | str) -> Any:
     """The value of a JSON text. Raises `json.JSONDecodeError` for anything else."""
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer)
         if "\\ud" in (text if isinstance(text, str) else text.decode()).lower():
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError:
@@ -35,6 +34,13 @@ def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError("a number beyond the range of double precision")
+    return value
+
+
+def _integer(text: str) -> int:
+    value = int(text)
+    if not -(2**63) <= value < 2**64:
+        raise ValueError("an integer beyond 64 bits")
     return value
 
 

@@ -17,7 +17,7 @@ from platform_core.errors import SchemaTooNew, SchemaTooOld
 from platform_core.tables import SCHEMA, metadata
 
 _CATALOGUE = """
-SELECT 'column', table_name || '.' || column_name, data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '')
+SELECT 'column', table_name || '.' || column_name, concat_ws(' ', data_type, is_nullable, column_default)
 FROM information_schema.columns WHERE table_schema = 'headrace' AND table_name <> 'alembic_version'
 UNION ALL
 SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'headrace' AND tablename <> 'alembic_version'
@@ -82,5 +82,5 @@ def test_a_newer_schema_is_refused_with_both_revisions(engine: Engine) -> None:
 
 
 def test_an_older_schema_is_refused_with_the_remedy(empty: Engine) -> None:
-    with pytest.raises(SchemaTooOld, match="revision none, .* run `headrace migrate`"):
+    with pytest.raises(SchemaTooOld, match=r"revision none, .* run `headrace migrate`"):
         schema.check(empty)

@@ -1,0 +1,137 @@
+"""Who a credential is, as the database knows them now."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import jwt
+import pytest
+from sqlalchemy.engine import Connection, Engine
+
+from platform_core.api_key_store import create_api_key, delete_api_key, list_api_keys
+from platform_core.auth import ROLE_SCOPES, Principal, authenticate, issue_token, log_in
+from platform_core.errors import ApiKeyNotFound, BadCredentials, Forbidden, TokenExpired, Unauthorized
+from platform_core.keys import KeyRing
+from platform_core.user_store import User, change_user, create_user
+
+
+def _principal(user: User) -> Principal:
+    return Principal(user.id, user.name, user.role, ROLE_SCOPES[user.role])
+
+
+def test_a_token_is_its_user(connection: Connection, keys: KeyRing, ada: User) -> None:
+    assert authenticate(connection, keys, issue_token(keys, ada.id, 60)) == _principal(ada)
+
+
+def test_an_old_token_has_expired(connection: Connection, keys: KeyRing, ada: User) -> None:
+    with pytest.raises(TokenExpired):
+        authenticate(connection, keys, issue_token(keys, ada.id, -60))
+
+
+def _claims(ada: User) -> dict[str, object]:
+    now = int(time.time())
+    return {"iss": "headrace", "sub": ada.id, "iat": now, "exp": now + 60}
+
+
+def test_a_foreign_key_and_a_foreign_issuer_are_refused(connection: Connection, keys: KeyRing, ada: User) -> None:
+    foreign_key = jwt.encode(_claims(ada), b"f" * 32, algorithm="HS256")
+    foreign_issuer = jwt.encode(_claims(ada) | {"iss": "elsewhere"}, keys.signing_key(), algorithm="HS256")
+    for token in (foreign_key, foreign_issuer):
+        with pytest.raises(Unauthorized, match="not valid here"):
+            authenticate(connection, keys, token)
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS512"])
+def test_the_token_does_not_choose_its_algorithm(
+    connection: Connection, keys: KeyRing, ada: User, algorithm: str
+) -> None:
+    key = None if algorithm == "none" else keys.signing_key() * 2
+    with pytest.raises(Unauthorized):
+        authenticate(connection, keys, jwt.encode(_claims(ada), key, algorithm=algorithm))
+
+
+@pytest.mark.parametrize("claim", ["iss", "sub", "iat", "exp"])
+def test_every_claim_is_needed(connection: Connection, keys: KeyRing, ada: User, claim: str) -> None:
+    claims = _claims(ada)
+    del claims[claim]
+    with pytest.raises(Unauthorized):
+        authenticate(connection, keys, jwt.encode(claims, keys.signing_key(), algorithm="HS256"))
+
+
+@pytest.mark.parametrize("text", ["", "x", "a.b.c", "hr_", "hr_unknown", "é", "\0"])
+def test_nonsense_is_refused(connection: Connection, keys: KeyRing, text: str) -> None:
+    with pytest.raises(Unauthorized):
+        authenticate(connection, keys, text)
+
+
+def test_tokens_of_the_key_before_hold_after_rotation(connection: Connection, ada: User) -> None:
+    token = issue_token(KeyRing(["o" * 32]), ada.id, 60)
+    assert authenticate(connection, KeyRing(["n" * 32, "o" * 32]), token) == _principal(ada)
+
+
+def test_a_disabled_user_is_out_at_once(connection: Connection, keys: KeyRing, ada: User) -> None:
+    _, key = create_api_key(connection, _principal(ada), "ci", ["runs:read"])
+    token = issue_token(keys, ada.id, 60)
+    change_user(connection, "ada", disabled=True)
+    for bearer in (token, key):
+        with pytest.raises(Unauthorized):
+            authenticate(connection, keys, bearer)
+    with pytest.raises(BadCredentials):
+        log_in(connection, "ada", "correct horse")
+
+
+def test_a_role_that_was_lowered_counts_for_old_tokens_and_keys(
+    connection: Connection, keys: KeyRing, ada: User
+) -> None:
+    _, key = create_api_key(connection, _principal(ada), "ci", ["graphs:write", "runs:read"])
+    token = issue_token(keys, ada.id, 60)
+    change_user(connection, "ada", role="viewer")
+    assert authenticate(connection, keys, token).scopes == ROLE_SCOPES["viewer"]
+    assert authenticate(connection, keys, key).scopes == {"runs:read"}
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("ada", "wrong"), ("bob", "correct horse"), ("ada\0", "wrong"), ("", "")]
+)
+def test_a_wrong_name_and_a_wrong_password_are_told_the_same(
+    connection: Connection, ada: User, name: str, password: str
+) -> None:
+    with pytest.raises(BadCredentials, match=r"^The user name or the password is wrong\.$"):
+        log_in(connection, name, password)
+
+
+def test_log_in_gives_the_principal(connection: Connection, ada: User) -> None:
+    assert log_in(connection, "ada", "correct horse") == _principal(ada)
+
+
+def test_an_api_key_has_its_scopes_until_it_expires(connection: Connection, keys: KeyRing, ada: User) -> None:
+    now = datetime.now(UTC)
+    _, fresh = create_api_key(connection, _principal(ada), "ci", ["runs:read"], now + timedelta(hours=1))
+    _, stale = create_api_key(connection, _principal(ada), "ci", ["runs:read"], now - timedelta(seconds=1))
+    assert authenticate(connection, keys, fresh) == Principal(ada.id, "ada", "editor", frozenset({"runs:read"}))
+    with pytest.raises(TokenExpired):
+        authenticate(connection, keys, stale)
+
+
+def test_a_key_cannot_do_more_than_its_creator(connection: Connection, ada: User) -> None:
+    limited = Principal(ada.id, "ada", "editor", frozenset({"runs:read", "keys:write"}))
+    for scope in ("graphs:write", "admin", "nonsense"):
+        with pytest.raises(Forbidden):
+            create_api_key(connection, limited, "ci", ["runs:read", scope])
+
+
+def test_keys_are_listed_without_their_text_and_deleted_by_their_user_only(engine: Engine, ada: User) -> None:
+    with engine.begin() as connection:
+        bob = create_user(connection, "bob", "correct horse", "viewer")
+        made = [create_api_key(connection, _principal(ada), name, ["runs:read"])[0] for name in ("a", "b", "c")]
+        expected = sorted(made, key=lambda key: key.id)
+        first = list_api_keys(connection, ada.id, limit=2)
+        rest = list_api_keys(connection, ada.id, limit=2, cursor=first.next_cursor)
+        assert (first.items + rest.items, rest.next_cursor) == (expected, None)
+        with pytest.raises(ApiKeyNotFound):
+            delete_api_key(connection, bob.id, made[0].id)
+        delete_api_key(connection, ada.id, made[0].id)
+        assert [key.id for key in list_api_keys(connection, ada.id).items] == [
+            key.id for key in expected if key.id != made[0].id
+        ]
