@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _LATENCY_BUCKETS = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5, 10, 30)
 
@@ -25,3 +25,4 @@ class Metrics:
         self.deliveries = Counter(
             "headrace_deliveries", "Received webhook calls by verdict.", ("verdict",), registry=self.registry
         )
+        self.stream_followers = Gauge("headrace_stream_followers", "Event streams open now.", registry=self.registry)

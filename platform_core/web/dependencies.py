@@ -36,11 +36,11 @@ ConnectionDep = Annotated[Connection, Depends(_connection, scope="function")]
 _bearer = OAuth2PasswordBearer(
     tokenUrl="/api/v1/auth/token", auto_error=False, description="A token of auth/token, or an API key."
 )
+BearerDep = Annotated[str | None, Depends(_bearer)]
+"""The bearer token or API key of the request, unchecked; for routes that take other credentials too."""
 
 
-def authenticated(
-    needed: SecurityScopes, services: ServicesDep, bearer: Annotated[str | None, Depends(_bearer)]
-) -> Principal:
+def authenticated(needed: SecurityScopes, services: ServicesDep, bearer: BearerDep) -> Principal:
     """The caller; raises `Unauthorized`, `TokenExpired` or, lacking a scope, `Forbidden`.
 
     It reads in a transaction of its own, so that a slow endpoint does not hold a connection from the start.

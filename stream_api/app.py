@@ -1,0 +1,51 @@
+"""The stream application: built from settings by an entry point, connected for as long as it is served."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+
+from platform_core import schema
+from platform_core.database import Engine, plain_url
+from platform_core.errors import Unavailable
+from platform_core.keys import KeyRing
+from platform_core.metrics import Metrics
+from platform_core.settings import Settings
+from platform_core.web.application import build_application
+from platform_core.web.services import Services
+from stream_api.endpoints import router
+from stream_api.streams import Streams
+
+
+def create_app(settings: Settings, *, engine: Engine, keys: KeyRing, metrics: Metrics | None = None) -> FastAPI:
+    """An application that streams the events of the runs in the engine's database; the engine stays the caller's.
+
+    It refuses to start (`SchemaTooNew`, `SchemaTooOld`) on a database that was not migrated to this code's revision.
+    """
+    services = Services(settings, engine, keys, metrics or Metrics())
+    streams = Streams(plain_url(engine.url.render_as_string(hide_password=False)))
+    services.metrics.stream_followers.set_function(lambda: streams.hub.followers)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(schema.check, engine)
+        async with streams.opened():
+            yield
+
+    def listener_is_connected() -> None:
+        if not streams.listener.is_connected:
+            raise Unavailable("The connection that listens for events is being made anew.")
+
+    app = build_application(
+        "stream_api",
+        title="Headrace stream API",
+        services=services,
+        routers=[router],
+        lifespan=lifespan,
+        pings={"listener": listener_is_connected},
+    )
+    app.state.streams = streams
+    return app

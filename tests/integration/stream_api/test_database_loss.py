@@ -1,0 +1,88 @@
+"""Streams outlive what happens to the database: nothing is lost and nothing comes twice."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.engine import Engine
+
+from platform_core import schema
+from platform_core.auth import issue_token
+from platform_core.database import build_engine, plain_url
+from platform_core.keys import KeyRing
+from platform_core.postgres import EmbeddedPostgres
+from platform_core.settings import Settings
+from platform_core.user_store import User
+from stream_api.listener import APPLICATION_NAME
+from tests.integration.stream_api.conftest import Served, serving
+from tests.integration.stream_api.runs import append, create_owner, create_run
+from tests.waiting import wait_until
+
+
+def end_connections(connection: psycopg.Connection, name: str) -> int:
+    """Kill the server's side of all connections whose application name begins so; how many."""
+    rows = connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name LIKE %s",
+        (f"{name}%",),
+    ).fetchall()
+    return len(rows)
+
+
+@pytest.mark.parametrize("name", [APPLICATION_NAME, "headrace stream"], ids=["listener", "listener and readers"])
+def test_a_killed_connection_is_replaced_and_nothing_is_missed(
+    name: str, serve: Callable[..., Served], engine: Engine, owner: User, token: str, connection: psycopg.Connection
+) -> None:
+    run_id = create_run(engine, owner)
+    with serve().client(token).open(run_id) as blocks:
+        next(blocks)
+        assert next(blocks).id == "1"
+        assert end_connections(connection, name) > 0
+        append(connection, run_id, count=3)
+        assert [next(blocks).id for _ in range(3)] == ["2", "3", "4"]
+        append(connection, run_id, "run.succeeded")
+        assert [block.id for block in blocks] == ["5"]
+
+
+@contextmanager
+def running(server: EmbeddedPostgres) -> Iterator[subprocess.Popen[bytes]]:
+    """The server, ready; at the end it stops without waiting for its clients."""
+    with (server.home / "postgres.log").open("ab") as log:
+        process = subprocess.Popen(server.command(), stdout=log, stderr=log, **server.options())
+    try:
+        wait_until(server.is_ready, "PostgreSQL accepts connections")
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def test_a_stream_goes_on_after_the_database_was_killed(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path)
+    server.prepare()
+    settings = Settings(home=tmp_path, database_url=server.url)
+    keys = KeyRing.load_or_create(settings)
+    engine = build_engine(server.url)
+    with running(server) as process:
+        server.ensure_database()
+        schema.migrate(server.url)
+        owner = create_owner(engine, "ada")
+        run_id = create_run(engine, owner)
+        with serving(settings, engine, keys) as served:
+            client = served.client(issue_token(keys, owner.id, 600))
+            with client.open(run_id) as blocks:
+                next(blocks)
+                assert next(blocks).id == "1"
+                process.kill()
+                process.wait(30)
+                with running(server), psycopg.connect(plain_url(server.url), autocommit=True) as connection:
+                    append(connection, run_id, count=2)
+                    append(connection, run_id, "run.succeeded")
+                    assert [block.id for block in blocks] == ["2", "3", "4"]
+    engine.dispose()
