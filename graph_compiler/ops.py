@@ -7,7 +7,7 @@ No postponed annotations here: Dagster reads the type of `context` itself.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -38,7 +38,7 @@ class OpSignature:
         return f"{self.node_type.replace('.', '_').replace('-', '_')}__{digest}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def node_op(signature: OpSignature) -> OpDefinition:
     """The op definition of every node with this signature."""
     ins = {name: In() for name in signature.inputs}
@@ -54,7 +54,7 @@ def node_op(signature: OpSignature) -> OpDefinition:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def outputs_op(reads_nodes: bool) -> OpDefinition:
     """The op that renders a graph's outputs from the list of ports its templates read."""
     return OpDefinition(

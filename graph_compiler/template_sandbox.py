@@ -36,12 +36,12 @@ REFUSED_STATEMENTS = (
     | nodes.FromImport | nodes.Extends | nodes.Block | nodes.With | nodes.ScopedEvalContextModifier
 )  # fmt: skip
 REFUSED_FILTERS = frozenset(
-    "center indent random xmlattr urlize pprint slice wordwrap safe escape e forceescape attr".split()
+    ["center", "indent", "random", "xmlattr", "urlize", "pprint", "slice", "wordwrap", "safe", "escape", "e", "forceescape", "attr"]
 )
 REFUSED_TEXT_METHODS = frozenset(
-    "center ljust rjust zfill expandtabs format format_map join replace translate encode".split()
+    ["center", "ljust", "rjust", "zfill", "expandtabs", "format", "format_map", "join", "replace", "translate", "encode"]
 )
-TEXT_FILTERS = "lower upper title capitalize trim striptags urlencode truncate wordcount".split()
+TEXT_FILTERS = ["lower", "upper", "title", "capitalize", "trim", "striptags", "urlencode", "truncate", "wordcount"]
 
 steps: ContextVar[int] = ContextVar("steps")
 

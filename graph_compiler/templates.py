@@ -13,6 +13,7 @@ from jinja2 import Template, TemplateSyntaxError, Undefined, nodes
 
 from . import template_sandbox
 from .errors import NodeError, TemplateFailed
+from .pointers import pointer_token
 from .template_sandbox import Environment, as_text, spend, steps, weigh
 from .values import as_json
 
@@ -79,11 +80,6 @@ def templates_in(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from templates_in(item, f"{path}/{index}")
     elif is_template(value):
         yield path, value
-
-
-def pointer_token(key: str) -> str:
-    """One step of a JSON pointer (RFC 6901)."""
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 @lru_cache(maxsize=8192)

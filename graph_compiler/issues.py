@@ -1,0 +1,113 @@
+"""What is wrong with a document, as data: stable codes, a JSON pointer, a place in the text, and a hint.
+
+`CODES` is the table behind docs/reference/issue-codes.md; codes are never renamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+CODES: dict[str, str] = {
+    # the text
+    "not_utf8": "The document is not UTF-8 text.",
+    "bad_syntax": "The text is not JSON, or not YAML.",
+    "too_large": "The document has more bytes, values or nodes than the limit.",
+    "too_deep": "Objects and lists are nested more than 64 levels deep.",
+    "alias_expansion": "YAML aliases that contain themselves, or that would multiply the document beyond the limit.",
+    "unsupported_yaml": "YAML that JSON cannot say: tags, merge keys, keys that are not text, several documents.",
+    "duplicate_key": "A key is written twice in one object.",
+    "bad_number": "NaN, an infinity, or an integer beyond 64 bits.",
+    "bad_string": "Text that cannot be written as UTF-8 (a lone surrogate).",
+    # its shape
+    "missing_key": "A key that must be there is missing.",
+    "unknown_key": "A key that has no meaning here.",
+    "wrong_type": "A value of another JSON type than the one asked for.",
+    "bad_value": "A value of the right type that is not allowed.",
+    "bad_name": "A name or id that does not follow the rule for names.",
+    "bad_duration": "Not a duration like 500ms, 30s, 2m, 1h, 1d or a number of seconds.",
+    "unsupported": "Part of the language that this version of Headrace does not execute yet.",
+    "name_mismatch": "The document's name is not the one it is saved under.",
+    # nodes and edges
+    "duplicate_id": "Two nodes, or two triggers, have one id.",
+    "unknown_node_type": "No node type has this name.",
+    "unknown_node": "An edge, `after` or template names a node that does not exist.",
+    "unknown_port": "An edge or template names a port that the node does not have.",
+    "unused_port": "An edge feeds an input that no template and no parameter of the node uses.",
+    "missing_input": "An input the node needs has no edge.",
+    "port_taken": "Two edges feed one input port.",
+    "port_mismatch": "An edge joins ports whose types have no value in common.",
+    "cycle": "Nodes wait for one another.",
+    # templates
+    "bad_template": "A text with {{ }} or {% %} is not a template.",
+    "unknown_name": "A template names something that cannot exist where it stands.",
+    "unknown_input": "A template names an input of its node that no edge feeds.",
+    "secret_not_allowed": "A template names a secret where secrets are not allowed.",
+    # python nodes
+    "bad_code": "The code of a python node is not Python.",
+    "missing_main": "The code of a python node defines no function `main`.",
+    "bad_main": "`main` cannot be called by name: it is async or has positional-only parameters.",
+    "unknown_argument": "`config.args` gives an argument that `main` does not take.",
+    # params
+    "bad_schema": "`params` is not a JSON Schema (2020-12) of an object.",
+    "remote_ref": "`params` refers to a schema outside the document.",
+    "missing_param": "A param that the schema requires is not given.",
+    "unknown_param": "A param is given, or named, that the schema does not declare.",
+    "bad_param": "A param does not fit its schema.",
+}
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One finding. `path` is a JSON pointer; line and column count from 1, None if there is no text."""
+
+    code: str
+    path: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+    hint: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The issue as problem documents carry it."""
+        return {
+            "code": self.code,
+            "path": self.path,
+            "message": self.message,
+            "line": self.line,
+            "column": self.column,
+            "hint": self.hint,
+        }
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found, not yet located: `inside` is a line and column within the text at `path`."""
+
+    code: str
+    path: str
+    message: str
+    hint: str | None = None
+    at_key: bool = False
+    """The key is the culprit, not its value."""
+    inside: tuple[int, int] | None = None
+    place: tuple[int, int] | None = None
+    """Line and column in the document, where the pointer cannot say them."""
+
+
+def format_issue(file: str, issue: Issue) -> str:
+    """One line as compilers print it: `file:line:col: code: message`, with the pointer and the hint."""
+    hint = f" ({issue.hint})" if issue.hint else ""
+    place = f" [{issue.path}]" if issue.path else ""
+    return f"{file}:{issue.line or 1}:{issue.column or 1}: {issue.code}: {issue.message}{hint}{place}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """A hint for a word that is close to a known one, or that names the few known ones."""
+    names = sorted(known)
+    close = get_close_matches(word, names, 1)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    return f"known: {', '.join(names)}" if 0 < len(names) <= 12 else None

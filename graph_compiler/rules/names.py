@@ -1,0 +1,127 @@
+"""Templates that are templates, and the names in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..draft import Draft, DraftNode
+from ..issues import Finding, did_you_mean
+from ..params import declared_names
+from ..plan import PortRef
+from ..templates import Analysis, Reference, analyse, template_words, templates_in
+from ..triggers import CONTEXT as TRIGGER_NAMES
+
+NODE_NAMES = ("inputs", "params", "run", "trigger")
+OUTPUT_NAMES = ("nodes", "params", "run", "trigger")
+RUN_NAMES = ("graph", "id", "owner", "version")
+
+
+def inputs_named(node: DraftNode) -> set[str] | None:
+    """The inputs that the node's templates name; None if only a run can tell."""
+    named: set[str] = set()
+    for _, analysis in _analyses(_templated_config(node), ""):
+        for reference in analysis.references:
+            if reference.root == "inputs":
+                if len(reference.path) == 1:
+                    return None
+                named.add(reference.path[1])
+    return named
+
+
+def names_in_nodes(draft: Draft) -> Iterator[Finding]:
+    """Defects and unknown names in nodes' configs."""
+    fed: dict[str, set[str]] = {}
+    for edge in draft.edges:
+        fed.setdefault(edge.spec.target.node, set()).add(edge.spec.target.port)
+    for node in draft.nodes:
+        secrets = node.node_type is not None and node.node_type.secrets
+        names = (*NODE_NAMES, "secrets") if secrets else NODE_NAMES
+        for path, analysis in _analyses(_templated_config(node), f"{node.path}/config"):
+            yield from _defects(analysis, path)
+            for reference in analysis.references:
+                yield from _common(reference, path, names, draft.params)
+                yield from _unfed_input(reference, path, node, fed.get(node.spec.id, set()))
+
+
+def names_in_outputs(draft: Draft) -> Iterator[Finding]:
+    """Defects and unknown names in the graph's outputs."""
+    nodes = draft.by_id()
+    ids = {identifier for identifier, _ in draft.ids}
+    for path, analysis in _analyses(draft.outputs, "/outputs"):
+        yield from _defects(analysis, path)
+        for reference in analysis.references:
+            yield from _common(reference, path, OUTPUT_NAMES, draft.params)
+            if reference.root == "nodes":
+                yield from _node_port(reference, path, nodes, ids)
+
+
+def names_in_triggers(draft: Draft) -> Iterator[Finding]:
+    """Defects and unknown names in triggers' params."""
+    for trigger in draft.triggers:
+        for path, analysis in _analyses(trigger.spec.params, f"{trigger.path}/params"):
+            yield from _defects(analysis, path)
+            for reference in analysis.references:
+                yield from _common(reference, path, TRIGGER_NAMES, draft.params)
+
+
+def _templated_config(node: DraftNode) -> Mapping[str, Any]:
+    if node.node_type is None:
+        return {}
+    templated = node.node_type.config_model.templated_fields()
+    return {key: value for key, value in node.spec.config.items() if key in templated}
+
+
+def _analyses(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, Analysis]]:
+    return ((place, analyse(text)) for place, text in templates_in(dict(value), path))
+
+
+def _defects(analysis: Analysis, path: str) -> Iterator[Finding]:
+    for defect in analysis.defects:
+        hint = did_you_mean(defect.word, template_words()) if defect.word else None
+        yield Finding("bad_template", path, defect.message, hint, inside=(defect.line, defect.column))
+
+
+def _common(
+    reference: Reference, path: str, names: Iterable[str], params: Mapping[str, Any] | None
+) -> Iterator[Finding]:
+    place = (reference.line, reference.column)
+    if reference.root == "secrets" and "secrets" not in names:
+        yield Finding("secret_not_allowed", path, "secrets cannot be used here", inside=place)
+    elif reference.root not in names:
+        hint = did_you_mean(reference.root, names)
+        yield Finding("unknown_name", path, f"there is no `{reference.root}` here", hint, inside=place)
+    elif reference.root == "run" and len(reference.path) > 1 and reference.path[1] not in RUN_NAMES:
+        hint = did_you_mean(reference.path[1], RUN_NAMES)
+        yield Finding("unknown_name", path, f"a run has no `{reference.path[1]}`", hint, inside=place)
+    elif reference.root == "params" and len(reference.path) > 1 and params is not None:
+        declared = declared_names(params)
+        if declared is not None and reference.path[1] not in declared:
+            message = f"the param `{reference.path[1]}` is not declared"
+            yield Finding("unknown_param", path, message, did_you_mean(reference.path[1], declared), inside=place)
+
+
+def _unfed_input(reference: Reference, path: str, node: DraftNode, fed: set[str]) -> Iterator[Finding]:
+    if reference.root == "inputs" and len(reference.path) > 1 and reference.path[1] not in fed:
+        port = f"{node.spec.id}.{reference.path[1]}"
+        hint = did_you_mean(reference.path[1], fed) or f"add an edge to `{port}`"
+        message = f"no edge feeds the input `{reference.path[1]}`"
+        yield Finding("unknown_input", path, message, hint, inside=(reference.line, reference.column))
+
+
+def _node_port(reference: Reference, path: str, nodes: Mapping[str, DraftNode], ids: set[str]) -> Iterator[Finding]:
+    place = (reference.line, reference.column)
+    if len(reference.path) < 3:
+        message = "outputs name a node's port in full, as in `nodes.big.value`"
+        yield Finding("unknown_name", path, message, inside=place)
+        return
+    source = PortRef(*reference.path[1:3])
+    if source.node not in ids:
+        message = f"there is no node `{source.node}`"
+        yield Finding("unknown_node", path, message, did_you_mean(source.node, ids), inside=place)
+        return
+    node = nodes.get(source.node)
+    known = [port.name for port in node.ports.outputs] if node and node.ports else None
+    if known is not None and source.port not in known:
+        message = f"the node `{source.node}` has no output `{source.port}`"
+        yield Finding("unknown_port", path, message, did_you_mean(source.port, known), inside=place)

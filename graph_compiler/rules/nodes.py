@@ -1,0 +1,40 @@
+"""Node types that exist and configs they accept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+
+from ..draft import Draft, DraftNode
+from ..issues import Finding, did_you_mean
+from ..node_type import ConfigDefect, NodeTypes
+from ..shape import findings_of
+
+
+def resolve_nodes(draft: Draft, node_types: NodeTypes) -> list[Finding]:
+    """Give each node of the draft its type, config and ports; the findings say where that fails."""
+    return [finding for node in draft.nodes for finding in _resolve(node, node_types)]
+
+
+def _resolve(node: DraftNode, node_types: NodeTypes) -> Iterator[Finding]:
+    node_type = node_types.get(node.spec.type)
+    if node_type is None:
+        message = f"there is no node type `{node.spec.type}`"
+        yield Finding("unknown_node_type", f"{node.path}/type", message, did_you_mean(node.spec.type, node_types))
+        return
+    node.node_type = node_type
+    path = f"{node.path}/config"
+    try:
+        node.config = node_type.read_config(node.spec.config, rendered=False)
+    except ValidationError as error:
+        yield from findings_of(error, node.spec.config, path, node_type.config_model)
+        return
+    node.ports = node_type.ports(node.config)
+    for defect in node_type.defects(node.config):
+        yield _finding(defect, path)
+
+
+def _finding(defect: ConfigDefect, path: str) -> Finding:
+    inside = (defect.line, defect.column or 1) if defect.line is not None else None
+    return Finding(defect.code, path + defect.path, defect.message, defect.hint, inside=inside)

@@ -1,0 +1,44 @@
+"""A params schema that is one, and triggers that give params it accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..draft import Draft, Placed
+from ..issues import Finding, did_you_mean
+from ..params import declared_names, param_errors, required_names, schema_defects
+from ..pointers import pointer_token
+from ..spec import WebhookTrigger
+from ..templates import templates_in
+
+
+def params_schema(draft: Draft) -> Iterator[Finding]:
+    """Defects of the schema under `params`."""
+    for path, code, message in schema_defects(draft.params or {}):
+        yield Finding(code, f"/params{path}", message)
+
+
+def trigger_params(draft: Draft) -> Iterator[Finding]:
+    """Params a trigger gives although the schema has none of that name or type, or does not give although it must."""
+    schema = draft.params
+    if schema is None or any(schema_defects(schema)):
+        return
+    for trigger in draft.triggers:
+        yield from _of_trigger(trigger, schema)
+
+
+def _of_trigger(trigger: Placed[WebhookTrigger], schema: dict[str, Any]) -> Iterator[Finding]:
+    declared = declared_names(schema)
+    given = trigger.spec.params
+    for name in required_names(schema) - given.keys():
+        path = f"{trigger.path}/params" if given else trigger.path
+        yield Finding("missing_param", path, f"the trigger `{trigger.spec.id}` does not give the param `{name}`")
+    for name, value in given.items():
+        path = f"{trigger.path}/params/{pointer_token(name)}"
+        if declared is not None and name not in declared:
+            message = f"the param `{name}` is not declared"
+            yield Finding("unknown_param", path, message, did_you_mean(name, declared), at_key=True)
+        elif not any(templates_in(value, "")):
+            for place, message in param_errors(schema, name, value):
+                yield Finding("bad_param", path + place, message)

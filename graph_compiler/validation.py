@@ -1,0 +1,73 @@
+"""Text in, everything that is wrong with it out: all rules run, and each finding gets its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from .canonical import canonical_json, content_hash
+from .draft import Draft, read_draft
+from .issues import Finding, Issue
+from .loading import MAX_BYTES, Loaded, Syntax, load, locate
+from .node_type import NodeTypes
+from .node_types import builtin_node_types
+from .rules import edges, identity, names, nodes, order, params
+from .spec import GraphSpec
+
+Rule = Callable[[Draft], Iterable[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    identity.duplicate_ids,
+    edges.unknown_nodes,
+    edges.ports,
+    edges.missing_inputs,
+    order.waiting_in_a_circle,
+    names.names_in_nodes,
+    names.names_in_outputs,
+    names.names_in_triggers,
+    params.params_schema,
+    params.trigger_params,
+)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A document's spec, canonical JSON and SHA-256, or else the issues that keep it from having them."""
+
+    spec: GraphSpec | None
+    document: str | None
+    sha256: str | None
+    issues: tuple[Issue, ...]
+
+
+def check(
+    source: bytes | str,
+    *,
+    syntax: Syntax | None = None,
+    max_bytes: int = MAX_BYTES,
+    node_types: NodeTypes | None = None,
+) -> Checked:
+    """Everything about a document at once; never raises for what the text is.
+
+    `node_types` are the built-in ones unless given. The spec is there exactly if there is no issue.
+    """
+    loaded = load(source, syntax=syntax, max_bytes=max_bytes)
+    if loaded.data is None and loaded.issues:
+        return Checked(None, None, None, loaded.issues)
+    types = builtin_node_types() if node_types is None else node_types
+    spec, draft, findings = read_draft(loaded.data)
+    findings += nodes.resolve_nodes(draft, types)
+    findings += [finding for rule in RULES for finding in rule(draft)]
+    issues = _issues(findings, loaded)
+    if spec is None or issues:
+        return Checked(None, None, None, issues)
+    document = canonical_json(loaded.data)
+    return Checked(spec, document, content_hash(document), ())
+
+
+def _issues(findings: Iterable[Finding], loaded: Loaded) -> tuple[Issue, ...]:
+    """All issues in the order of the text; a value that could not be read is not also of a wrong type."""
+    unread = {issue.path for issue in loaded.issues}
+    located = locate((finding for finding in findings if finding.path not in unread), loaded.positions)
+    unique = dict.fromkeys((*loaded.issues, *located))
+    return tuple(sorted(unique, key=lambda issue: (issue.line or 0, issue.column or 0, issue.code, issue.message)))
