@@ -1,0 +1,297 @@
+"""The run worker's side of users' code: a warm interpreter of its own, and calls into it that can only end one way.
+
+The other side is code_child.py. What this protects from, and what not, is in docs/adr.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from definitions import process
+from definitions.code_output import Frames, Lines, OnLine
+from graph_compiler.errors import NodeError
+
+MEMORY_BYTES = 512 * 1024 * 1024
+OUTPUT_BYTES = 8 * 1024 * 1024
+SAFE_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
+PROGRAM = Path(__file__).with_name("code_child.py")
+GRACE = 5.0
+CHUNK = 256 * 1024
+PAUSE = 5  # milliseconds in which output may gather: a flood must not wake us for each of its lines
+
+
+class CodeInterpreter:
+    """Owns one warm interpreter process and runs calls in forks of it. All methods are safe from any thread.
+
+    Make one in the process that uses it (never before a fork), `start` it while nothing waits, `close` it.
+    """
+
+    def __init__(self, python: str = sys.executable) -> None:
+        self._python = python
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._requests: socket.socket | None = None
+        self._folder: Path | None = None
+        self._calls: set[_Call] = set()
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the interpreter unless it runs; it warms up while this process goes on."""
+        with self._lock:
+            self._ensure_running()
+
+    def run(
+        self,
+        code: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout: float | None,
+        on_line: OnLine,
+        memory_bytes: int = MEMORY_BYTES,
+        output_bytes: int = OUTPUT_BYTES,
+    ) -> Any:
+        """Call `main(**arguments)` of `code` in a process of its own and return the JSON value it returns.
+
+        `timeout` is in seconds. `memory_bytes` is what the code may allocate; `output_bytes` bounds the result's
+        JSON and each of stdout and stderr. `on_line(stream, text)` is called in this thread as lines are
+        written; an exception of it ends the call and comes out here. Whichever way the call ends, no process of
+        it remains.
+
+        Raises `NodeError`: code_error, code_exit, code_timeout, code_memory, code_output, bad_value, canceled
+        (by `cancel_all` or `close`), code_interrupted (the interpreter died; the call may be tried again).
+        """
+        call = _Call(_request(code, arguments), on_line, output_bytes)
+        try:
+            self._send(call, json.dumps([timeout, memory_bytes, output_bytes]).encode("ascii"))
+            reason, status = call.follow(None if timeout is None else timeout + 2 * GRACE)
+        except _Stuck:
+            self._end_interpreter()
+            reason, status = "timeout", 0
+        finally:
+            with self._lock:
+                self._calls.discard(call)
+            call.close()
+        return _conclude(call, reason, status, timeout)
+
+    def cancel_all(self) -> None:
+        """Kill every call in flight; each raises `NodeError` canceled in its own thread."""
+        with self._lock:
+            for call in self._calls:
+                call.cancel()
+
+    def close(self) -> None:
+        """Cancel every call and end the interpreter. No process and no file of it remains."""
+        with self._lock:
+            self._closed = True
+        self.cancel_all()
+        self._end_interpreter()
+
+    def _send(self, call: _Call, header: bytes) -> None:
+        with self._lock:
+            if self._closed:
+                raise NodeError("canceled", "The run worker is closing.", retryable=False)
+            try:
+                call.send(self._ensure_running(), header)
+            except OSError:  # it died since the last call
+                call.send(self._ensure_running(anew=True), header)
+            self._calls.add(call)
+
+    def _ensure_running(self, *, anew: bool = False) -> socket.socket:
+        if self._requests is not None and self._process is not None and not anew and self._process.poll() is None:
+            return self._requests
+        self._discard()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        folder = Path(tempfile.mkdtemp(prefix="headrace-code-"))
+        folder.chmod(0o711)  # the users that code runs as pass through to folders of their own
+        with theirs:
+            self._process = subprocess.Popen(
+                [self._python, "-I", "-X", "utf8", str(PROGRAM)],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                cwd=folder,
+                env={name: os.environ[name] for name in SAFE_ENVIRONMENT if name in os.environ},
+                start_new_session=True,
+            )
+        self._requests, self._folder = ours, folder
+        return ours
+
+    def _end_interpreter(self) -> None:
+        with self._lock:
+            self._discard()
+
+    def _discard(self) -> None:
+        """End the interpreter process: by closing its socket, and if that does not do, by force."""
+        if self._requests is not None:
+            self._requests.close()
+        if self._process is not None:
+            try:
+                self._process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                for pid in (*process.descendants(self._process.pid), self._process.pid):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                self._process.wait()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._requests = self._process = self._folder = None
+
+
+class _Stuck(Exception):
+    """The supervisor of a call does not answer: the code has stopped it."""
+
+
+class _Call:
+    """One call in flight: the worker's ends of its control socket, streams and frames."""
+
+    def __init__(self, request: int, on_line: OnLine, output_bytes: int) -> None:
+        self.canceled = False
+        self._ended = False
+        self.frames = Frames(output_bytes)
+        self._lines = (Lines("stdout", on_line, output_bytes), Lines("stderr", on_line, output_bytes))
+        self._control, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pipes = [os.pipe() for _ in range(3)]
+        feeds: list[Callable[[bytes], None]] = [*(lines.feed for lines in self._lines), self.frames.feed]
+        self._feeds = {ours: feed for (ours, _), feed in zip(pipes, feeds, strict=True)}
+        self._theirs = [control.detach(), *(theirs for _, theirs in pipes), request]
+        self._frames_end = pipes[-1][0]
+        for descriptor in self._feeds:
+            os.set_blocking(descriptor, False)
+            with contextlib.suppress(OSError):  # the user has too many large pipes
+                fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, CHUNK)
+
+    def send(self, requests: socket.socket, header: bytes) -> None:
+        """Hand the call over. Raises OSError if nobody is there."""
+        socket.send_fds(requests, [header], self._theirs)
+        self._close_theirs()
+
+    def cancel(self) -> None:
+        """Ask the supervisor to kill the call; `follow` returns when it has."""
+        self.canceled = True
+        self._let_go()
+
+    def follow(self, limit: float | None) -> tuple[str, int]:
+        """Pass on what the code writes until its supervisor reports. Returns the reason and the wait status."""
+        deadline = None if limit is None else time.monotonic() + limit
+        control = self._control.fileno()
+        pause = select.poll()
+        pause.register(control, select.POLLIN)
+        poll = select.poll()
+        for descriptor in (control, *self._feeds):
+            poll.register(descriptor, select.POLLIN)
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            ready = {descriptor for descriptor, _ in poll.poll(None if left is None else left * 1000)}
+            if control in ready:
+                return self._report()
+            if left == 0.0 or not ready:
+                raise _Stuck
+            for descriptor in ready:
+                if not self._read(descriptor):
+                    poll.unregister(descriptor)
+            if ready - {self._frames_end}:
+                pause.poll(PAUSE)
+
+    def _report(self) -> tuple[str, int]:
+        report = self._control.recv(256)
+        self._ended = True
+        if not report:
+            return "interrupted", 0
+        for descriptor in self._feeds:  # nobody writes any more, so this ends
+            while self._read(descriptor):
+                pass
+        for lines in self._lines:
+            lines.finish()
+        reason, status = json.loads(report)
+        return reason, status
+
+    def _read(self, descriptor: int) -> bool:
+        """Feed what can be read now; false when there is nothing, now or for ever."""
+        try:
+            data = os.read(descriptor, CHUNK)
+        except BlockingIOError:
+            return False
+        self._feeds[descriptor](data)
+        return bool(data)
+
+    def close(self) -> None:
+        """Let go of the call. If it still runs, its supervisor kills it before this returns."""
+        self._close_theirs()
+        if not self._ended:
+            self._let_go()
+            with contextlib.suppress(OSError):
+                self._control.settimeout(GRACE)
+                self._control.recv(256)
+        self._control.close()
+        while self._feeds:
+            os.close(self._feeds.popitem()[0])
+
+    def _let_go(self) -> None:
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)
+
+    def _close_theirs(self) -> None:
+        while self._theirs:
+            os.close(self._theirs.pop())
+
+
+def _request(code: str, arguments: Mapping[str, Any]) -> int:
+    """An unnamed file with the call's code and arguments, which only its child reads."""
+    try:
+        body = json.dumps({"code": code, "arguments": dict(arguments)}, allow_nan=False).encode("ascii")
+    except (TypeError, ValueError) as error:
+        raise NodeError("bad_value", f"arguments: {error}", retryable=False) from None
+    descriptor = os.memfd_create("request")
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(body)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _conclude(call: _Call, reason: str, status: int, timeout: float | None) -> Any:
+    """The call's value, or the `NodeError` that says how it ended."""
+    if call.canceled:
+        raise NodeError("canceled", "The code was stopped because its run is canceled.", retryable=False)
+    if reason == "timeout":
+        raise NodeError("code_timeout", f"The code did not end within {timeout:g} s and was stopped.")
+    if reason != "ended":
+        raise NodeError("code_interrupted", "The code interpreter died while the code ran.")
+    if call.frames.complete:
+        return call.frames.value()
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGXCPU:
+        raise NodeError("code_timeout", "The code used all the processor time it may have.")
+    if code < 0:
+        raise NodeError("code_exit", f"The code's process was ended by signal {-code} ({_signal_name(-code)}).")
+    raise NodeError("code_exit", f"The code's process exited with status {code} and without a result.")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "real-time"

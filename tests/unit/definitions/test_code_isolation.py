@@ -1,0 +1,273 @@
+"""Users' code in real processes: what it prints, what it can reach, many calls at once, and sudden ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from definitions.code_interpreter import CodeInterpreter
+from graph_compiler.errors import NodeError
+from tests.unit.definitions.conftest import Line, Run, failure
+from tests.waiting import wait_until
+
+SLEEPER = "import os, time\ndef main():\n    print(os.getpid())\n    time.sleep(600)\n"
+
+
+class Sleeper:
+    """A call that prints its process id and sleeps for ever, running in a thread."""
+
+    def __init__(self, interpreter: CodeInterpreter) -> None:
+        self.lines: list[str] = []
+        self._outcome: Future[Any] = Future()
+        self._thread = threading.Thread(target=self._run, args=(interpreter,))
+        self._thread.start()
+        self.pid = int(wait_until(lambda: self.lines, "the code has printed its process id")[0])
+
+    def _run(self, interpreter: CodeInterpreter) -> None:
+        try:
+            interpreter.run(SLEEPER, {}, timeout=None, on_line=lambda _, text: self.lines.append(text))
+        except BaseException as error:
+            self._outcome.set_exception(error)
+
+    def failure(self) -> tuple[str, str]:
+        error = self._outcome.exception(timeout=20)
+        self._thread.join()
+        assert isinstance(error, NodeError)
+        return error.kind, error.message
+
+
+class TestOutput:
+    def test_both_streams_arrive_as_lines_in_order(self, run: Run, lines: list[Line]) -> None:
+        code = """
+import os, sys
+def main():
+    print("one\\ntwo", end="")
+    print("oops", file=sys.stderr)
+    os.write(1, "\u00fc\\0\\xff\\r\\n".encode("latin-1"))
+    sys.stdout.write(" \\U0001f600 \\udc80 no end")
+"""
+        run(code)
+        assert [text for stream, text in lines if stream == "stdout"] == [
+            "one",
+            "two\ufffd\ufffd\ufffd",
+            " \U0001f600 \\udc80 no end",
+        ]
+        assert [text for stream, text in lines if stream == "stderr"] == ["oops"]
+
+    def test_a_line_arrives_while_the_code_runs(self, interpreter: CodeInterpreter) -> None:
+        delays: list[float] = []
+        code = "import time\ndef main():\n    for _ in range(5):\n        print(time.time())\n        time.sleep(0.02)"
+        interpreter.run(code, {}, timeout=20, on_line=lambda _, text: delays.append(time.time() - float(text)))
+        assert len(delays) == 5
+        assert sorted(delays)[2] < 0.1
+
+    def test_a_flood_is_cut_and_says_so(self, run: Run, lines: list[Line]) -> None:
+        assert run("def main():\n    for n in range(300_000): print(n)\n    return 'done'") == "done"
+        assert lines == [("stdout", str(n)) for n in range(10_000)] + [
+            ("stdout", "[stdout is cut here: a call may write 10000 lines or 8388608 bytes]")
+        ]
+
+    def test_code_that_writes_without_end_runs_into_its_time(self, run: Run, lines: list[Line]) -> None:
+        code = "import os\ndef main():\n    while True: os.write(1, b'x' * 65536)"
+        assert failure(run, code, timeout=0.5)[0] == "code_timeout"
+        assert sum(len(text) for _, text in lines[:-1]) == 8 * 2**20
+        assert lines[-1][1].startswith("[stdout is cut here")
+
+    def test_code_that_closes_its_streams_still_returns(self, run: Run) -> None:
+        assert run("import os, sys\ndef main():\n    sys.stdout.close()\n    os.close(2)\n    return 1") == 1
+
+    def test_an_exception_of_on_line_comes_out_and_ends_the_call(self, interpreter: CodeInterpreter) -> None:
+        pids: list[int] = []
+
+        def refuse(_: str, text: str) -> None:
+            pids.append(int(text))
+            raise LookupError("no")
+
+        with pytest.raises(LookupError):
+            interpreter.run(SLEEPER, {}, timeout=None, on_line=refuse)
+        assert not psutil.pid_exists(pids[0])
+
+
+class TestReach:
+    def test_no_descriptor_is_there_but_its_own(self, run: Run) -> None:
+        code = """
+import os
+def main():
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found[name] = os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            pass
+    return found
+"""
+        found = run(code)
+        own = {name: found.pop(name) for name in ("0", "1", "2")}
+        assert own["0"] == "/dev/null"
+        assert own["1"].startswith("pipe:")
+        assert own["2"].startswith("pipe:")
+        pipes = [place for place in found.values() if place.startswith("pipe:")]
+        folders = [place for place in found.values() if not place.startswith("pipe:")]
+        assert len(pipes) == 1  # its frames
+        assert all(Path(place).is_dir() and "python3" in place for place in folders)  # where it imports from
+
+    def test_the_environment_holds_nothing_of_the_worker(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HEADRACE_SECRET_KEY", "known")
+        with CodeInterpreter() as interpreter:
+            code = "import os\ndef main(): return dict(os.environ)"
+            environment = interpreter.run(code, {}, timeout=20, on_line=lambda *_: None)
+        assert set(environment) <= {"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "HOME", "TMPDIR"}
+
+    def test_no_process_above_it_can_be_read(self, run: Run) -> None:
+        code = """
+import os
+def main(worker):
+    read = []
+    for pid in (os.getppid(), worker):
+        for name in ("environ", "mem", "fd", "maps"):
+            try:
+                path = f"/proc/{pid}/{name}"
+                read.append(os.listdir(path) if name == "fd" else open(path, "rb").read(100).decode("latin-1"))
+            except OSError:
+                pass
+    return read
+"""
+        assert run(code, {"worker": os.getpid()}) == []
+
+    def test_the_standard_input_is_empty(self, run: Run) -> None:
+        assert run("import sys\ndef main(): return [sys.stdin.read(), input.__name__]") == ["", "input"]
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give code a user of its own")
+    def test_each_call_has_a_user_of_its_own_and_no_way_back(self, run: Run, tmp_path: Path) -> None:
+        secret = tmp_path / "secret"
+        secret.write_text("known")
+        secret.chmod(0o600)
+        code = """
+import os
+def main(path):
+    try:
+        open(path)
+    except OSError as error:
+        refused = type(error).__name__
+    try:
+        os.setuid(0)
+    except OSError:
+        return [os.getuid(), os.getgid(), os.getgroups(), os.getpid(), refused]
+"""
+        uid, gid, groups, pid, refused = run(code, {"path": str(secret)})
+        assert (uid, gid, groups, refused) == (2_000_000_000 + pid, uid, [], "PermissionError")
+
+    def test_its_folder_is_private_and_gone_afterwards(self, run: Run) -> None:
+        code = """
+import os, tempfile
+def main():
+    file = tempfile.NamedTemporaryFile(delete=False)
+    return [os.getcwd(), os.stat('.').st_mode & 0o777, os.path.dirname(file.name)]
+"""
+        folder, mode, temporary = run(code)
+        assert (mode, temporary) == (0o700, folder)
+        wait_until(lambda: not Path(folder).exists(), "the folder of the call is gone")
+
+
+class TestManyCalls:
+    def test_eight_calls_run_at_the_same_time(self, run: Run) -> None:
+        code = "import time\ndef main(n):\n    time.sleep(0.5)\n    return n * n"
+        run(code, {"n": 0})
+        started = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            results = list(pool.map(lambda n: run(code, {"n": n}), range(8)))
+        assert results == [n * n for n in range(8)]
+        assert time.monotonic() - started < 3
+
+    def test_outputs_of_calls_do_not_mix(self, interpreter: CodeInterpreter) -> None:
+        def call(n: int) -> list[str]:
+            lines: list[str] = []
+            code = "def main(n):\n    for _ in range(200): print(n)"
+            interpreter.run(code, {"n": n}, timeout=20, on_line=lambda _, text: lines.append(text))
+            return lines
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(call, range(8))) == [[str(n)] * 200 for n in range(8)]
+
+
+class TestSuddenEnds:
+    def test_cancel_all_kills_every_call(self, interpreter: CodeInterpreter) -> None:
+        sleepers = [Sleeper(interpreter) for _ in range(3)]
+        interpreter.cancel_all()
+        message = "The code was stopped because its run is canceled."
+        assert [sleeper.failure() for sleeper in sleepers] == [("canceled", message)] * 3
+        assert [psutil.pid_exists(sleeper.pid) for sleeper in sleepers] == [False] * 3
+
+    def test_close_ends_calls_processes_and_files(self) -> None:
+        before = _descendants(os.getpid())
+        interpreter = CodeInterpreter()
+        sleeper = Sleeper(interpreter)
+        folder = Path(psutil.Process(sleeper.pid).cwd()).parent
+        family = _descendants(os.getpid()) - before
+        interpreter.close()
+        assert sleeper.failure()[0] == "canceled"
+        assert sleeper.pid in family
+        assert _descendants(os.getpid()) & family == set()
+        assert not folder.exists()
+        with pytest.raises(NodeError, match="canceled: The run worker is closing"):
+            interpreter.run("def main(): pass", {}, timeout=20, on_line=lambda *_: None)
+
+    def test_a_killed_interpreter_fails_the_call_and_is_replaced(self) -> None:
+        with CodeInterpreter() as interpreter:
+            sleeper = Sleeper(interpreter)
+            warm = psutil.Process(psutil.Process(psutil.Process(sleeper.pid).ppid()).ppid())
+            assert any("code_child.py" in word for word in warm.cmdline())
+            warm.kill()
+            assert sleeper.failure() == ("code_interrupted", "The code interpreter died while the code ran.")
+            wait_until(lambda: not psutil.pid_exists(sleeper.pid), "the call of the killed interpreter is gone")
+            assert interpreter.run("def main(): return 1", {}, timeout=20, on_line=lambda *_: None) == 1
+
+    def test_a_killed_supervisor_fails_its_call_only(self, interpreter: CodeInterpreter) -> None:
+        first, second = Sleeper(interpreter), Sleeper(interpreter)
+        os.kill(psutil.Process(first.pid).ppid(), signal.SIGKILL)
+        assert first.failure()[0] == "code_interrupted"
+        wait_until(lambda: not psutil.pid_exists(first.pid), "the call of the killed supervisor is gone")
+        assert psutil.pid_exists(second.pid)
+        interpreter.cancel_all()
+        assert second.failure()[0] == "canceled"
+
+    def test_a_stopped_supervisor_does_not_stop_the_clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("definitions.code_interpreter.GRACE", 0.5)  # it waits in seconds that nobody need wait
+        with CodeInterpreter() as interpreter, ThreadPoolExecutor(1) as pool:
+            lines: list[str] = []
+            call = pool.submit(interpreter.run, SLEEPER, {}, timeout=1, on_line=lambda _, text: lines.append(text))
+            pid = int(wait_until(lambda: lines, "the code has printed its process id")[0])
+            os.kill(psutil.Process(pid).ppid(), signal.SIGSTOP)
+            with pytest.raises(NodeError, match="code_timeout: The code did not end within 1 s"):
+                call.result()
+            assert not psutil.pid_exists(pid)
+            assert interpreter.run("def main(): return 1", {}, timeout=20, on_line=lambda *_: None) == 1
+
+    def test_nothing_outlives_a_killed_worker(self) -> None:
+        program = f"""
+from definitions.code_interpreter import CodeInterpreter
+CodeInterpreter().run({SLEEPER!r}, {{}}, timeout=None, on_line=lambda _, text: print(text, flush=True))
+"""
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as worker:
+            assert worker.stdout is not None
+            pid = int(worker.stdout.readline())
+            folder = Path(psutil.Process(pid).cwd()).parent
+            family = _descendants(worker.pid)
+            worker.kill()
+        assert pid in family
+        wait_until(lambda: not any(map(psutil.pid_exists, family)), "every process of the killed worker is gone")
+        assert not folder.exists()
+
+
+def _descendants(pid: int) -> set[int]:
+    return {process.pid for process in psutil.Process(pid).children(recursive=True)}
