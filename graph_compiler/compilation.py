@@ -64,7 +64,8 @@ def compile_job(
     """The Dagster job of a spec that has no issues.
 
     `runtime` provides a `NodeRuntime`. The plan of the graph is a resource of the job (`plan`), so the ops
-    are shared by all jobs. `tags` are added to those of the settings. Raises `CompilationError` if the spec does not fit `node_types`.
+    are shared by all jobs. `tags` are added to those of the settings. Raises `CompilationError` if the
+    spec does not fit `node_types`.
     """
     plan = plan_graph(spec, builtin_node_types() if node_types is None else node_types)
     definitions: dict[str, OpDefinition] = {}

@@ -33,6 +33,8 @@ class DraftNode:
 
     path: str
     spec: NodeSpec
+    whole: bool = True
+    """False if it has keys of a later version, whose meaning for ports and templates is not known here."""
     node_type: AnyNodeType | None = None
     config: NodeConfig | None = None
     ports: Ports | None = None
@@ -66,10 +68,14 @@ def read_draft(data: Any) -> tuple[GraphSpec | None, Draft, list[Finding]]:
         spec = GraphSpec.model_validate(present)
     except ValidationError as error:
         findings += findings_of(error, present, "", GraphSpec, rows)
+    later = {finding.path.rpartition("/")[0] for finding in findings if finding.code == "unsupported"}
     params = data.get("params", {})
     outputs = data.get("outputs")
     draft = Draft(
-        nodes=[DraftNode(placed.path, placed.spec) for placed in _placed(NodeSpec, present, "nodes", rows)],
+        nodes=[
+            DraftNode(placed.path, placed.spec, placed.path not in later)
+            for placed in _placed(NodeSpec, present, "nodes", rows)
+        ],
         ids=list(_ids(data, "nodes")),
         trigger_ids=list(_ids(data, "triggers")),
         edges=list(_placed(EdgeSpec, present, "edges", rows)),

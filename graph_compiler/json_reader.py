@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from json import JSONDecodeError
-from json.decoder import scanstring
+from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
 from .document import Reading
 
+_DECODER = JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _WORDS = {"true": True, "false": False, "null": None}
@@ -93,7 +93,8 @@ class _Reader:
 
     def _string(self, at: int) -> tuple[str, int]:
         try:
-            return scanstring(self.text, at + 1, True)
+            text, end = _DECODER.raw_decode(self.text, at)
+            return str(text), end
         except JSONDecodeError as error:
             raise self.reading.stop("bad_syntax", error.msg[0].lower() + error.msg[1:], error.pos) from None
 

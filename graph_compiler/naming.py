@@ -10,7 +10,23 @@ AFTER_INPUT = "after_"
 """Name of the input that only orders; `dagster_name` never gives it to a port."""
 
 DAGSTER_RESERVED = frozenset(
-    ["arg_dict", "bool", "conf", "config", "context", "dict", "float", "input", "input_arg_dict", "int", "meta", "output", "output_arg_dict", "str", "type"]
+    [
+        "arg_dict",
+        "bool",
+        "conf",
+        "config",
+        "context",
+        "dict",
+        "float",
+        "input",
+        "input_arg_dict",
+        "int",
+        "meta",
+        "output",
+        "output_arg_dict",
+        "str",
+        "type",
+    ]
 )
 
 

@@ -15,7 +15,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from .port_types import PortType
-from .runtime import NodeRuntime
+from .runtime import Level, NodeRuntime
 from .templates import is_template
 
 
@@ -103,7 +103,7 @@ class NodeCall(Generic[C]):
 
     def publish_line(self, stream: str, text: str) -> None:
         """Publish a line that the node wrote to `stdout` or `stderr`."""
-        level = "info" if stream == "stdout" else "warning"
+        level: Level = "info" if stream == "stdout" else "warning"
         self.runtime.emit(stream, text, level=level, node=self.node, item=self.item)
 
 

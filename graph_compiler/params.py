@@ -5,6 +5,7 @@ Params that the schema does not declare are refused unless it says otherwise (`a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import lru_cache
@@ -12,8 +13,10 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
 from referencing import Registry
 from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
 
 from .canonical import canonical_json
 from .errors import BadValue
@@ -25,7 +28,18 @@ from .values import as_json
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MAX_DEFAULTS_DEPTH = 32
 _OPENING = frozenset(
-    ["additionalProperties", "patternProperties", "unevaluatedProperties", "$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "dependentSchemas"]
+    [
+        "additionalProperties",
+        "patternProperties",
+        "unevaluatedProperties",
+        "$ref",
+        "$dynamicRef",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "if",
+        "dependentSchemas",
+    ]
 )
 _ELSEWHERE = ("$ref", "$dynamicRef", "$id", "$schema")
 
@@ -42,10 +56,15 @@ def apply(spec: GraphSpec, params: Mapping[str, Any]) -> tuple[dict[str, Any], l
     except BadValue as error:
         return {}, [Issue("bad_param", "/params", error.message)]
     declared = declared_names(schema)
+    unknown = sorted(filled.keys() - declared) if declared is not None else ()
     issues = [
-        Issue("unknown_param", f"/params{pointer([name])}", f"the param `{name}` is not declared", hint=hint)
-        for name in sorted(filled.keys() - (declared if declared is not None else filled.keys()))
-        if (hint := did_you_mean(name, declared or ())) or True
+        Issue(
+            "unknown_param",
+            f"/params{pointer([name])}",
+            f"the param `{name}` is not declared",
+            hint=did_you_mean(name, declared or ()),
+        )
+        for name in unknown
     ]
     issues += [issue for error in _errors(schema, filled) for issue in _issues(error)]
     return filled, issues
@@ -79,13 +98,11 @@ def param_errors(schema: dict[str, Any], name: str, value: Any) -> Iterator[tupl
 
 @lru_cache(maxsize=1024)
 def _schema_defects(document: str) -> tuple[tuple[str, str, str], ...]:
-    import json
-
     return tuple(_found_defects(json.loads(document)))
 
 
 def _found_defects(schema: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    meta = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+    meta = Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
     wrong = [(pointer(error.absolute_path), "bad_schema", _message(error)) for error in meta.iter_errors(schema)]
     yield from dict.fromkeys(wrong)
     if wrong:
@@ -118,7 +135,7 @@ def _reference_defect(key: str, value: str, root: dict[str, Any], place: str) ->
         yield place, "remote_ref", f"`{value}` is not inside this document"
     else:
         try:
-            _validator(root)._resolver.lookup(value)
+            _lookup(root, value)
         except Unresolvable:
             yield place, "bad_schema", f"`{value}` does not exist in this schema"
 
@@ -154,9 +171,15 @@ def _referred(schema: dict[str, Any], root: Mapping[str, Any]) -> Any:
     if not isinstance(reference, str):
         return None
     try:
-        return _validator(root)._resolver.lookup(reference).contents
+        return _lookup(root, reference)
     except Unresolvable:
         return None
+
+
+def _lookup(root: Mapping[str, Any], reference: str) -> Any:
+    """What a `#…` reference means; raises `Unresolvable`."""
+    resource = DRAFT202012.create_resource(dict(root))
+    return Registry().with_resource("", resource).resolver().lookup(reference).contents
 
 
 def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
@@ -169,7 +192,7 @@ def _errors(schema: Mapping[str, Any], params: dict[str, Any]) -> list[Validatio
     return sorted(errors, key=lambda error: (list(map(str, error.absolute_path)), error.message))
 
 
-def _guarded(validator: Draft202012Validator, value: Any) -> list[ValidationError]:
+def _guarded(validator: Validator, value: Any) -> list[ValidationError]:
     try:
         return list(validator.iter_errors(value))
     except RecursionError:

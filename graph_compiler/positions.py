@@ -11,7 +11,7 @@ _ESCAPE_LENGTHS = {"u": 6, "x": 4, "U": 10}
 
 @dataclass
 class Positions:
-    """Offsets of values and keys by JSON pointer; `styles` says how a text value is written: `"`, `'`, `|`, `>`, plain."""
+    """Offsets of values and keys by JSON pointer; `styles`: how a text is written, one of `"`, `'`, `|`, `>`, plain."""
 
     text: str
     values: dict[str, int] = field(default_factory=dict)

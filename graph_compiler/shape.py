@@ -95,7 +95,9 @@ def _steps(detail: ErrorDetails, data: Any) -> list[str | int]:
     """The error's location as far as the data has it: pydantic also names union members and `[key]`."""
     steps: list[str | int] = []
     for step in detail["loc"]:
-        if (isinstance(data, dict) and step in data) or (isinstance(data, list) and isinstance(step, int) and step < len(data)):
+        if isinstance(data, dict) and step in data:
+            data = data[str(step)]
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
             data = data[step]
         else:
             break

@@ -36,13 +36,40 @@ REFUSED_STATEMENTS = (
     | nodes.FromImport | nodes.Extends | nodes.Block | nodes.With | nodes.ScopedEvalContextModifier
 )  # fmt: skip
 REFUSED_FILTERS = frozenset(
-    ["center", "indent", "random", "xmlattr", "urlize", "pprint", "slice", "wordwrap", "safe", "escape", "e", "forceescape", "attr"]
+    [
+        "center",
+        "indent",
+        "random",
+        "xmlattr",
+        "urlize",
+        "pprint",
+        "slice",
+        "wordwrap",
+        "safe",
+        "escape",
+        "e",
+        "forceescape",
+        "attr",
+    ]
 )
 REFUSED_TEXT_METHODS = frozenset(
-    ["center", "ljust", "rjust", "zfill", "expandtabs", "format", "format_map", "join", "replace", "translate", "encode"]
+    [
+        "center",
+        "ljust",
+        "rjust",
+        "zfill",
+        "expandtabs",
+        "format",
+        "format_map",
+        "join",
+        "replace",
+        "translate",
+        "encode",
+    ]
 )
 TEXT_FILTERS = ["lower", "upper", "title", "capitalize", "trim", "striptags", "urlencode", "truncate", "wordcount"]
 
+_FORMAT = re.compile(r"%(?:\([^)]*\))?[-#0 +]*(\*|\d*)(?:\.(\*|\d*))?")
 steps: ContextVar[int] = ContextVar("steps")
 
 
@@ -79,9 +106,8 @@ class Environment(ImmutableSandboxedEnvironment, NativeEnvironment):
             self.filters[name] = _weighing(self.filters[name])
         for name in ("batch", "format", "round"):
             self.filters[name] = _bounding(self.filters[name])
-        self.filters |= {
-            "counted": _counted, "joined": _joined, "join": _join, "replace": _replace, "string": as_text, "tojson": _to_json,
-        }  # fmt: skip
+        self.filters |= {"counted": _counted, "joined": _joined, "join": _join}
+        self.filters |= {"replace": _replace, "string": as_text, "tojson": _to_json}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
@@ -178,8 +204,9 @@ def _check_size(size: int, limit: int) -> None:
 
 
 def _check_format(text: Any) -> None:
-    if isinstance(text, str) and ("*" in text or any(int(n) > MAX_WIDTH for n in re.findall(r"\d+", text[:MAX_TEXT]))):
-        raise Unbounded(f"a format wider than {MAX_WIDTH}, or with *")
+    for width in (part for spec in _FORMAT.findall(text) for part in spec) if isinstance(text, str) else ():
+        if width == "*" or len(width) > 9 or (width and int(width) > MAX_WIDTH):
+            raise Unbounded(f"a format wider than {MAX_WIDTH}, or with `*`")
 
 
 def _weighing(text_filter: Callable[..., Any]) -> Callable[..., Any]:

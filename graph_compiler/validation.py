@@ -19,6 +19,7 @@ Rule = Callable[[Draft], Iterable[Finding]]
 RULES: tuple[Rule, ...] = (
     identity.duplicate_ids,
     edges.unknown_nodes,
+    edges.repeated_after,
     edges.ports,
     edges.missing_inputs,
     order.waiting_in_a_circle,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import ItemsView, Iterable, KeysView, ValuesView
 from types import GeneratorType
 from typing import Any
 
@@ -12,7 +12,7 @@ from .errors import BadValue
 MAX_DEPTH = 100
 MAX_ITEMS = 10_000_000
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**64 - 1
-_SEQUENCES = (tuple, range, GeneratorType, type({}.keys()), type({}.values()), type({}.items()))
+_SEQUENCES: tuple[type[Iterable[Any]], ...] = (list, tuple, range, GeneratorType, KeysView, ValuesView, ItemsView)
 
 
 def as_json(value: Any, place: str) -> Any:
@@ -51,7 +51,7 @@ class _Copier:
             raise _Refused(f"nested more than {MAX_DEPTH} levels deep")
         if isinstance(value, dict):
             return self._object(value, depth)
-        if isinstance(value, list) or isinstance(value, _SEQUENCES):
+        if isinstance(value, _SEQUENCES):
             return self._array(value, depth)
         if isinstance(value, str):
             return _text(str(value))

@@ -59,7 +59,7 @@ class _Reader:
     def _value(self, event: yaml.Event, pointer: str, depth: int) -> Any:
         """The value that the event begins; `depth` is bounded, so recursion is too."""
         before = self.reading.count
-        self.reading.enter(pointer, event.start_mark.index, depth)
+        self.reading.enter(pointer, _offset(event), depth)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, depth)
         assert isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent)
@@ -82,7 +82,7 @@ class _Reader:
         if anchored is None:
             raise self._stop("alias_expansion", f"the alias `*{event.anchor}` contains itself", event)
         value, size = anchored
-        self.reading.expand(size, event.start_mark.index)
+        self.reading.expand(size, _offset(event))
         if depth + _height(value) - 1 > MAX_DEPTH:
             raise self._stop("too_deep", f"nested more than {MAX_DEPTH} levels deep", event)
         return value
@@ -103,7 +103,7 @@ class _Reader:
             if isinstance(item, yaml.MappingEndEvent):
                 break
             key = self._key(item, pointer)
-            member = self.reading.key(members, pointer, key, item.start_mark.index)
+            member = self.reading.key(members, pointer, key, _offset(item))
             value = self._value(next(self.events), member, depth + 1)
             members.setdefault(key, value)
         return members
@@ -156,7 +156,11 @@ class _Reader:
         return wanted
 
     def _stop(self, code: str, message: str, event: yaml.Event, hint: str | None = None) -> Stop:
-        return self.reading.stop(code, message, event.start_mark.index, hint)
+        return self.reading.stop(code, message, _offset(event), hint)
+
+
+def _offset(event: yaml.Event) -> int:
+    return int(event.start_mark.index) if event.start_mark else 0
 
 
 def _height(value: Any) -> int:

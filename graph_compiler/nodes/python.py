@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from ..node_type import TEMPLATED, ConfigDefect, NodeCall, NodeConfig, NodeType, Port, Ports
-from ..python_code import CodeDefect, Main, read_main
+from ..python_code import CodeDefect, Main, Parameter, read_main
 
 _EXAMPLE = 'def main(commits: list, weight: int = 1) -> dict:\n    return {"size": weight * len(commits)}\n'
 
@@ -20,7 +20,7 @@ class PythonConfig(NodeConfig):
     model_config = ConfigDict(json_schema_extra={"examples": [{"code": _EXAMPLE, "args": {"weight": 2}}]})
 
     code: str = Field(
-        description="Python source that defines `main`; its parameters are the input ports, what it returns is `result`."
+        description="Python source that defines `main`: its parameters are the inputs, what it returns is `result`."
     )
     args: Annotated[dict[str, Any], TEMPLATED] = Field(
         default_factory=dict, description="Arguments of `main` that no edge brings; templates are rendered."
@@ -38,12 +38,9 @@ class Python(NodeType[PythonConfig]):
         main = read_main(config.code)
         if isinstance(main, CodeDefect):
             return Ports(inputs=(), outputs=(Port("result"),), takes_all=True)
-        given = _given(config)
         return Ports(
             inputs=tuple(
-                Port(parameter.name, parameter.type, f"Parameter `{parameter.name}` of main.", parameter.required)
-                for parameter in main.parameters
-                if parameter.name not in given
+                _port(parameter, config) for parameter in main.parameters if parameter.name not in _given(config)
             ),
             outputs=(Port("result", main.returns, "What main returns."),),
             takes_all=main.takes_any_name,
@@ -68,6 +65,12 @@ class Python(NodeType[PythonConfig]):
             on_line=call.publish_line,
         )
         return {"result": result}
+
+
+def _port(parameter: Parameter, config: PythonConfig) -> Port:
+    """An input of a parameter; `args` that is one template may turn out to give it."""
+    required = parameter.required and isinstance(config.args, dict)
+    return Port(parameter.name, parameter.type, f"Parameter `{parameter.name}` of main.", required)
 
 
 def _given(config: PythonConfig) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from ..draft import Draft, DraftNode
 from ..issues import Finding, did_you_mean
@@ -26,6 +26,14 @@ def unknown_nodes(draft: Draft) -> Iterator[Finding]:
     for name, path in named:
         if name not in ids:
             yield Finding("unknown_node", path, f"there is no node `{name}`", did_you_mean(name, ids))
+
+
+def repeated_after(draft: Draft) -> Iterator[Finding]:
+    """Nodes that `after` names twice."""
+    for node in draft.nodes:
+        for index, name in enumerate(node.spec.after):
+            if name in node.spec.after[:index]:
+                yield Finding("bad_value", f"{node.path}/after/{index}", f"`{name}` is named twice")
 
 
 def ports(draft: Draft) -> Iterator[Finding]:
@@ -55,7 +63,7 @@ def missing_inputs(draft: Draft) -> Iterator[Finding]:
                 yield Finding("missing_input", node.path, message, f"add an edge to `{node.spec.id}.{port.name}`")
 
 
-def _output(source: PortRef, nodes: dict[str, DraftNode], path: str) -> Iterator[Finding]:
+def _output(source: PortRef, nodes: dict[str, DraftNode], path: str) -> Generator[Finding, None, Port | None]:
     declared = _ports(nodes.get(source.node))
     if declared is None:
         return None
@@ -67,7 +75,7 @@ def _output(source: PortRef, nodes: dict[str, DraftNode], path: str) -> Iterator
     return port
 
 
-def _input(target: PortRef, nodes: dict[str, DraftNode], path: str) -> Iterator[Finding]:
+def _input(target: PortRef, nodes: dict[str, DraftNode], path: str) -> Generator[Finding, None, Port | None]:
     node = nodes.get(target.node)
     declared = _ports(node)
     if node is None or declared is None:

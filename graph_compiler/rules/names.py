@@ -8,7 +8,7 @@ from typing import Any
 from ..draft import Draft, DraftNode
 from ..issues import Finding, did_you_mean
 from ..params import declared_names
-from ..plan import PortRef
+from ..spec import PortRef
 from ..templates import Analysis, Reference, analyse, template_words, templates_in
 from ..triggers import CONTEXT as TRIGGER_NAMES
 
@@ -66,7 +66,7 @@ def names_in_triggers(draft: Draft) -> Iterator[Finding]:
 
 
 def _templated_config(node: DraftNode) -> Mapping[str, Any]:
-    if node.node_type is None:
+    if node.node_type is None or not node.whole:
         return {}
     templated = node.node_type.config_model.templated_fields()
     return {key: value for key, value in node.spec.config.items() if key in templated}

@@ -30,7 +30,8 @@ def _resolve(node: DraftNode, node_types: NodeTypes) -> Iterator[Finding]:
     except ValidationError as error:
         yield from findings_of(error, node.spec.config, path, node_type.config_model)
         return
-    node.ports = node_type.ports(node.config)
+    if node.whole:
+        node.ports = node_type.ports(node.config)
     for defect in node_type.defects(node.config):
         yield _finding(defect, path)
 

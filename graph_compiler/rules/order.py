@@ -11,7 +11,7 @@ from ..topology import cycles, shortest_cycle
 
 def waiting_in_a_circle(draft: Draft) -> Iterator[Finding]:
     """One finding for each knot of nodes, with all of them named and a way around."""
-    places = {identifier: path for identifier, path in reversed(draft.ids)}
+    places = dict(reversed(draft.ids))
     links = [(edge.spec.source.node, edge.spec.target.node) for edge in draft.edges]
     links += [(earlier, node.spec.id) for node in draft.nodes for earlier in node.spec.after]
     links = [link for link in links if link[0] in places and link[1] in places]
