@@ -1,0 +1,61 @@
+"""The `headrace` command: all commands together, and what their errors look like."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from headrace_cli import access, graphs, runs, services
+from headrace_cli.errors import CommandError
+from headrace_cli.exit_codes import ExitCode
+from headrace_cli.terminal import note
+from headrace_cli.up import up
+
+app = typer.Typer(
+    name="headrace",
+    help="Graphs of nodes as documents, run as Dagster jobs, watched live.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_PANELS: dict[str, list[Callable[..., None]]] = {
+    "Graphs": [graphs.apply, graphs.validate, graphs.graphs, graphs.schema],
+    "Runs": [runs.run, runs.logs, runs.runs, runs.cancel],
+    "Access": [access.token],
+    "Server": [up],
+}
+for panel, commands in _PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(access.secret_app, name="secret", rich_help_panel="Access")
+app.add_typer(access.user_app, name="user", rich_help_panel="Access")
+services.add_to(app)
+
+
+def main() -> None:
+    """Run the command line; every deliberate error ends in a sentence on stderr and an exit code, never a traceback."""
+    try:
+        app()
+    except CommandError as error:
+        _fail(error.message, error.hint, error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output is gone (`headrace runs | head`): nobody is left to be told.
+        sys.stderr.close()
+        sys.exit(ExitCode.OK)
+    except Exception as error:
+        from platform_core.errors import HeadraceError
+
+        if not isinstance(error, HeadraceError):
+            raise
+        _fail(error.detail, "", ExitCode.BROKEN)
+
+
+def _fail(message: str, hint: str, exit_code: ExitCode) -> None:
+    note(f"error: {message}")
+    if hint:
+        note(f"hint: {hint}")
+    sys.exit(exit_code)

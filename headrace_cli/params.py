@@ -1,0 +1,85 @@
+"""Params of a run from the command line: `-p name=value`, `-p name=@file` and a whole file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from headrace_cli.errors import CommandError
+
+_TYPES: dict[type, set[str]] = {
+    bool: {"boolean"},
+    int: {"integer", "number"},
+    float: {"number"},
+    str: {"string"},
+    list: {"array"},
+    dict: {"object"},
+    type(None): {"null"},
+}
+
+
+def collect(assignments: Iterable[str], file: Path | None, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The params that a file and assignments give together; an assignment wins.
+
+    `schema` is the graph's params schema. Raises `CommandError` for what cannot be read.
+    """
+    params = {} if file is None else _object(file)
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or not name:
+            raise CommandError(f"-p {assignment}: expected name=value.")
+        wanted = schema.get("properties", {}).get(name)
+        params[name] = value_of(text, _types(wanted))
+    return params
+
+
+def value_of(text: str, types: set[str]) -> Any:
+    """What the text of an assignment means where the schema allows `types` (empty: any).
+
+    `@path` stands for the content of a file and `@@` for a literal `@`. Text that is JSON of an allowed type is that
+    JSON value; any other text is a string. Where strings are allowed, text is never unquoted.
+    """
+    if text.startswith("@@"):
+        text = text[1:]
+    elif text.startswith("@"):
+        text = _read(Path(text[1:]))
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except ValueError:
+        return text
+    if "string" in types and (isinstance(value, str) or not _TYPES[type(value)] & types):
+        return text
+    return value
+
+
+def _types(schema: Any) -> set[str]:
+    if not isinstance(schema, Mapping):
+        return set()
+    types = schema.get("type", [])
+    return {types} if isinstance(types, str) else set(types)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    from graph_compiler.loading import load
+
+    loaded = load(_read(path))
+    if loaded.issues:
+        issue = loaded.issues[0]
+        raise CommandError(f"{path}:{issue.line or 1}:{issue.column or 1}: {issue.code}: {issue.message}")
+    if not isinstance(loaded.data, dict):
+        raise CommandError(f"{path} must hold an object: the params by name.")
+    return dict(loaded.data)
+
+
+def _read(path: Path) -> str:
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} cannot be read: {error}.") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)

@@ -1,0 +1,37 @@
+"""What must be true of the database before a service may use it: its schema, Dagster's tables, one administrator."""
+
+from __future__ import annotations
+
+from definitions import storage
+from headrace_cli import admin
+from platform_core import schema
+from platform_core.database import build_engine
+from platform_core.keys import KeyRing
+from platform_core.settings import Settings
+
+
+def migrate(settings: Settings) -> str:
+    """Bring our schema and Dagster's tables to this code's revision; returns ours. Safe to repeat and to race."""
+    assert settings.database_url is not None
+    revision = schema.migrate(settings.database_url)
+    storage.migrate(settings)
+    return revision
+
+
+def prepare(settings: Settings, *, migrating: bool) -> None:
+    """Make the database ready for `up`: migrated (or checked, if it is not ours to migrate), with an administrator."""
+    assert settings.database_url is not None
+    KeyRing.load_or_create(settings)
+    if migrating:
+        migrate(settings)
+    else:
+        _check(settings.database_url)
+    admin.create_first_admin(settings.home, settings.database_url)
+
+
+def _check(database_url: str) -> None:
+    engine = build_engine(database_url, pool_size=1)
+    try:
+        schema.check(engine)
+    finally:
+        engine.dispose()

@@ -1,0 +1,213 @@
+"""The commands about runs: run, logs, list, cancel."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from headrace_cli.errors import CommandError
+from headrace_cli.event_lines import printable
+from headrace_cli.exit_codes import ExitCode
+from headrace_cli.options import AsJson, Home
+from headrace_cli.terminal import note, say, say_json, say_table
+
+if TYPE_CHECKING:
+    from headrace_cli.client import Client
+
+ENDS = {"SUCCESS": ExitCode.OK, "FAILURE": ExitCode.FAILED, "CANCELED": ExitCode.CANCELED}
+"""The statuses a run ends with, and the exit code that says so."""
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")]
+
+
+def run(
+    graph: Annotated[str, typer.Argument(help="Name or id of the graph; an admin names another's as owner~name.")],
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p", "--param", metavar="NAME=VALUE", help="A param; @FILE for a file's content, @@ for a literal @."
+        ),
+    ] = None,
+    params: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON or YAML object of params; - is stdin.")
+    ] = None,
+    version: Annotated[int | None, typer.Option(min=1, help="Version of the graph instead of the current one.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the run live until it ends.")] = False,
+    wait: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Wait so long for its end.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="Repeating a key returns the first run.")] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a run. With --follow or --wait the exit code tells how it ended.
+
+    0 success, 1 failure, 6 cancelled, 7 not ended within --wait. A param's VALUE is read as JSON if it is JSON of
+    a type that the graph's schema allows for it, and is a string otherwise: `-p limit=5` is a number, and
+    `-p name=5` the string "5" where the schema wants a string.
+    """
+    if follow and wait is not None:
+        raise CommandError("--follow and --wait exclude each other.")
+    from headrace_cli.client import Client
+    from headrace_cli.connection import find_server
+
+    with Client(find_server(home)) as client:
+        body: dict[str, Any] = {"params": _params(client, graph, version, param or [], params)}
+        if version is not None:
+            body["version"] = version
+        started = _launch(client, graph, body, idempotency_key or str(uuid.uuid4()))
+        if not as_json:
+            note(f"run {started['run_id']} of {started['graph']} version {started['version']}")
+        if follow:
+            _show_to_end(client, started["run_id"], as_json=as_json)
+        elif wait is None:
+            say_json(started) if as_json else say(started["run_id"])
+            return
+        elif not _ends_within(client, started["run_id"], wait):
+            say_json(_get(client, started["run_id"])) if as_json else note(f"not ended within {wait:g} s")
+            raise typer.Exit(ExitCode.UNFINISHED)
+        raise typer.Exit(_tell_end(client, started["run_id"], as_json=as_json))
+
+
+def logs(
+    run_id: RunId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run ends.")] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the events of a run: all there are, and with --follow all to come.
+
+    With --json one JSON object per line. With --follow the exit code tells how the run ended, as for `run`.
+    """
+    from headrace_cli.client import Client
+    from headrace_cli.connection import find_server
+    from headrace_cli.follow import Silence
+    from headrace_cli.follow import follow as follow_events
+    from headrace_cli.progress import Lines
+
+    lines = Lines(as_json=as_json)
+    with Client(find_server(home)) as client:
+        try:
+            for event in follow_events(client, run_id, quiet_for=None if follow else 1.0):
+                lines.show(event)
+        except Silence:
+            return
+        except KeyboardInterrupt:
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        if follow:
+            raise typer.Exit(ENDS[_get(client, run_id)["status"]])
+
+
+def runs(
+    graph: Annotated[str | None, typer.Option(help="Only runs of this graph.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only runs in this status, such as RUNNING.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many to list at most.")] = 20,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, the newest first."""
+    from headrace_cli.client import Client
+    from headrace_cli.connection import find_server
+
+    with Client(find_server(home)) as client:
+        found = list(client.items("runs", limit, graph=graph, status=None if status is None else status.upper()))
+    if as_json:
+        say_json(found)
+        return
+    rows = [
+        [
+            item["run_id"],
+            item["graph"],
+            str(item["version"]),
+            item["status"],
+            item["trigger"]["kind"],
+            item["created_at"],
+        ]
+        for item in found
+    ]
+    say_table(["RUN", "GRAPH", "VERSION", "STATUS", "TRIGGER", "CREATED"], rows)
+
+
+def cancel(run_id: RunId, home: Home = None, as_json: AsJson = False) -> None:
+    """Ask a run to stop; one that has ended stays as it is."""
+    from headrace_cli.client import Client, segment
+    from headrace_cli.connection import find_server
+
+    with Client(find_server(home)) as client:
+        answer = client.send("POST", f"runs/{segment(run_id)}/cancel").json()
+    if as_json:
+        say_json(answer)
+    else:
+        say(f"{run_id} {answer['status']}")
+
+
+def _params(
+    client: Client, graph: str, version: int | None, assignments: list[str], file: Path | None
+) -> dict[str, Any]:
+    from headrace_cli.client import segment
+    from headrace_cli.params import collect
+
+    if not assignments:
+        return collect([], file, {})
+    path = f"graphs/{segment(graph)}" + ("" if version is None else f"/versions/{version}")
+    return collect(assignments, file, client.get(path)["document"].get("params") or {})
+
+
+def _launch(client: Client, graph: str, body: dict[str, Any], key: str) -> dict[str, Any]:
+    """The accepted run. Issues in the params become one error that names them all."""
+    from headrace_cli.client import Refused, segment
+
+    try:
+        path = f"graphs/{segment(graph)}/runs"
+        answer: dict[str, Any] = client.send("POST", path, json=body, headers={"Idempotency-Key": key}).json()
+    except Refused as refusal:
+        issues = "".join(f"\n  {issue['path'] or '/'}: {issue['code']}: {issue['message']}" for issue in refusal.issues)
+        raise CommandError(refusal.message + issues, hint=refusal.hint, exit_code=ExitCode.REFUSED) from refusal
+    return answer
+
+
+def _show_to_end(client: Client, run_id: str, *, as_json: bool) -> None:
+    from headrace_cli.follow import follow
+    from headrace_cli.progress import choose_progress
+
+    try:
+        with choose_progress(as_json=as_json) as progress:
+            for event in follow(client, run_id):
+                progress.show(event)
+    except KeyboardInterrupt:
+        note(f"The run goes on. `headrace logs --follow {run_id}` shows it again, `headrace cancel {run_id}` ends it.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _ends_within(client: Client, run_id: str, seconds: float) -> bool:
+    from headrace_cli.follow import Silence, follow
+
+    try:
+        for _ in follow(client, run_id, until=time.monotonic() + seconds):
+            pass
+    except Silence:
+        return bool(_get(client, run_id)["status"] in ENDS)
+    return True
+
+
+def _tell_end(client: Client, run_id: str, *, as_json: bool) -> ExitCode:
+    """Print how an ended run ended, and its outputs to stdout."""
+    ended = _get(client, run_id)
+    outputs = client.get(f"runs/{run_id}/outputs")["outputs"] if ended["status"] == "SUCCESS" else None
+    if as_json:
+        say_json({**ended, "outputs": outputs})
+    else:
+        error = f": {printable(ended['error']['message'])}" if ended["error"] else ""
+        note(f"{ended['status']}{error}")
+        if outputs is not None:
+            say_json(outputs)
+    return ENDS[ended["status"]]
+
+
+def _get(client: Client, run_id: str) -> dict[str, Any]:
+    from headrace_cli.client import segment
+
+    answer: dict[str, Any] = client.get(f"runs/{segment(run_id)}")
+    return answer

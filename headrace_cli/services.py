@@ -1,0 +1,112 @@
+"""The commands that run one service in the foreground; `headrace up` and Kubernetes start them.
+
+Each builds the settings, loads its code, waits until its supervisor says that the database is ready, and calls
+one function that blocks until SIGTERM or SIGINT.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headrace_cli import endpoint, gate
+from platform_core import lifeline
+
+if TYPE_CHECKING:
+    from platform_core.settings import Settings
+
+
+def load_settings() -> Settings:
+    """The settings of this process, tied to its supervisor if it has one. Raises `CommandError` without a database."""
+    lifeline.hold_lifeline(os.environ.get(lifeline.VARIABLE))
+    from headrace_cli.configuration import read_settings, with_database
+    from platform_core.logs import configure_logs
+
+    settings = with_database(read_settings())
+    configure_logs(settings)
+    return settings
+
+
+def wait_for_gate() -> None:
+    """Go on once the supervisor has opened the gate; at once if there is none."""
+    gate.pass_gate(os.environ.get(gate.VARIABLE))
+
+
+def api() -> None:
+    """Serve both APIs on one port: graphs, runs, webhooks (trigger API) and live events (stream API)."""
+    settings = load_settings()
+    from headrace_cli import applications
+
+    wait_for_gate()
+    inherited = os.environ.get(endpoint.VARIABLE)
+    raise typer.Exit(applications.serve(settings, None if inherited is None else int(inherited)))
+
+
+def code_server() -> None:
+    """Serve the graphs as a Dagster code location (gRPC)."""
+    settings = load_settings()
+    from definitions import code_location as service
+
+    wait_for_gate()
+    raise typer.Exit(service.main(settings))
+
+
+def daemon() -> None:
+    """Run Dagster's daemons and submit accepted runs."""
+    settings = load_settings()
+    from definitions import daemon as service
+
+    wait_for_gate()
+    raise typer.Exit(service.main(settings))
+
+
+def workers() -> None:
+    """Keep warm run workers ready and execute runs on them."""
+    settings = load_settings()
+    from definitions import worker_pool as service
+
+    wait_for_gate()
+    raise typer.Exit(service.main(settings))
+
+
+def ui() -> None:
+    """Serve Dagster's own web interface."""
+    settings = load_settings()
+    from definitions import webserver as service
+
+    wait_for_gate()
+    raise typer.Exit(service.main(settings))
+
+
+def migrate() -> None:
+    """Bring the database (our schema and Dagster's tables) to this version of Headrace.
+
+    The database is HEADRACE_DATABASE_URL or the embedded one of a running `headrace up`.
+    """
+    settings = load_settings()
+    from headrace_cli import preparation
+    from headrace_cli.terminal import say
+
+    say(f"schema revision {preparation.migrate(settings)}")
+
+
+def prepare(
+    check_only: Annotated[bool, typer.Option("--check-only", help="Refuse an old schema, migrate nothing.")] = False,
+) -> None:
+    """Migrate the database and create the first administrator: the first step of `headrace up`."""
+    settings = load_settings()
+    from headrace_cli import preparation
+
+    wait_for_gate()
+    preparation.prepare(settings, migrating=not check_only)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register these commands."""
+    services = {"api": api, "code-server": code_server, "daemon": daemon, "workers": workers, "ui": ui}
+    for name, function in services.items():
+        app.command(name, rich_help_panel="Services (started by `up`, or by Kubernetes)")(function)
+    app.command("migrate", rich_help_panel="Server")(migrate)
+    app.command("prepare", hidden=True)(prepare)

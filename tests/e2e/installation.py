@@ -1,0 +1,126 @@
+"""A `headrace up` in a temporary home, spoken to as users do: by the command line, HTTP and signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from tests.waiting import wait_until
+
+READY_SECONDS = 120.0
+STOP_SECONDS = 40.0
+MARKER = "HEADRACE_E2E_ID"
+
+
+class Installation:
+    """A home and, while it runs, its `up`."""
+
+    def __init__(self, home: Path, marker: str) -> None:
+        self.home = home
+        self.lines: list[str] = []
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HEADRACE_", "DAGSTER_"))}
+        self.environment = {**kept, "HEADRACE_HOME": str(home), MARKER: marker}
+        self._marker = marker
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start `up` on free ports; returns when it has printed the ready line."""
+        command = [*_headrace(), "up", "--port", "0", "--ui-port", "0"]
+        self.process = subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        wait_until(lambda: self.is_ready or self.has_ended, "up is ready", READY_SECONDS)
+        assert self.is_ready, "\n".join(self.lines)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Signal `up` and wait for its end; its exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(STOP_SECONDS)
+
+    @property
+    def is_ready(self) -> bool:
+        return any(line.startswith("ready ") for line in self.lines)
+
+    @property
+    def has_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """HOME/up.json as it is now."""
+        record: Mapping[str, Any] = json.loads((self.home / "up.json").read_text())
+        return record
+
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """A `headrace` command in this home."""
+        return subprocess.run(
+            [*_headrace(), *arguments],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
+
+    def succeed(self, *arguments: str, stdin: str = "") -> str:
+        """The output of a command that has to exit with 0."""
+        done = self.run(*arguments, stdin=stdin)
+        assert done.returncode == 0, f"headrace {arguments}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def apply(self, document: Mapping[str, Any]) -> Any:
+        """Save a graph; the server's answer."""
+        path = self.home / f"{document['name']}.json"
+        path.write_text(json.dumps(document))
+        return json.loads(self.succeed("apply", "--json", str(path)))[0]["graph"]
+
+    @contextmanager
+    def client(self) -> Iterator[httpx.Client]:
+        """HTTP as the administrator."""
+        headers = {"Authorization": f"Bearer {self.succeed('token').strip()}"}
+        with httpx.Client(base_url=self.record["url"], headers=headers, timeout=60) as client:
+            yield client
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that descends from this `up`, orphans included, or works in its home."""
+        return [process for process in psutil.process_iter() if self._owns(process)]
+
+    def logs(self) -> str:
+        """The ends of all logs, for a failed test."""
+        parts = ["\n".join(self.lines)]
+        for log in sorted((self.home / "logs").glob("*.log")):
+            parts.append(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-40:]))
+        return "\n".join(parts)
+
+    def _owns(self, process: psutil.Process) -> bool:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            ours = process.environ().get(MARKER) == self._marker
+            return ours or any(str(self.home) in argument for argument in process.cmdline())
+        except psutil.Error:
+            return False
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        with process.stdout:
+            for line in process.stdout:
+                self.lines.append(line.rstrip("\n"))
+
+
+def _headrace() -> list[str]:
+    return [sys.executable, "-P", "-m", "headrace_cli"]

@@ -1,0 +1,84 @@
+"""`headrace up` from its start to its end, and to the ends it did not choose."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.documents import sleeper
+from tests.e2e.installation import Installation
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def fresh() -> Iterator[Installation]:
+    """An installation that the test starts and ends itself."""
+    with tempfile.TemporaryDirectory(prefix="headrace-e2e-") as folder:
+        installation = Installation(Path(folder), uuid.uuid4().hex)
+        yield installation
+        if installation.process is not None and not installation.has_ended:
+            installation.stop()
+
+
+def test_ready_up_answers_at_every_address_it_printed(installation: Installation) -> None:
+    record = installation.record
+    assert installation.lines[-1] == f"ready {record['url']}"
+    for url in (f"{record['url']}/readyz", f"{record['url']}/docs", f"{record['ui_url']}/server_info"):
+        assert httpx.get(url).status_code == 200
+    credentials = installation.home / "admin.json"
+    assert any(str(credentials) in line for line in installation.lines)
+    assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
+
+
+def test_dagsters_ui_listens_on_loopback_only(installation: Installation) -> None:
+    assert installation.record["ui_url"].startswith("http://127.0.0.1:")
+
+
+def test_second_up_names_the_holder(installation: Installation) -> None:
+    second = installation.run("up", "--port", "0", "--ui-port", "0")
+    assert second.returncode == 5
+    assert second.stderr.startswith(f"error: {installation.home} is held by another `headrace up`, process ")
+    assert f"process {installation.process.pid}." in second.stderr  # type: ignore[union-attr]  # it runs
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_up_leaves_no_process_and_keeps_its_data(fresh: Installation, number: signal.Signals) -> None:
+    fresh.start()
+    fresh.apply(sleeper())
+    fresh.succeed("run", "sleeper", "-p", "seconds=600")
+    assert fresh.stop(number) == 0
+    assert fresh.processes() == []
+    assert not (fresh.home / "up.json").exists()
+    fresh.lines.clear()
+    fresh.start()
+    assert "sleeper" in fresh.succeed("graphs")
+
+
+def test_killed_up_leaves_no_process_and_the_next_one_starts(fresh: Installation) -> None:
+    fresh.start()
+    fresh.apply(sleeper())
+    fresh.succeed("run", "sleeper", "-p", "seconds=600")
+    fresh.stop(signal.SIGKILL)
+    wait_until(lambda: not fresh.processes(), "no process is left", 30)
+    fresh.lines.clear()
+    fresh.start()
+    assert "sleeper" in fresh.succeed("graphs")
+
+
+def test_taken_port_is_a_clear_refusal(installation: Installation, fresh: Installation) -> None:
+    port = installation.record["url"].rpartition(":")[2]
+    refused = fresh.run("up", "--port", port, "--ui-port", "0")
+    assert refused.returncode == 8
+    assert refused.stderr == (
+        f"error: Cannot listen on 127.0.0.1:{port}: the port is in use.\n"
+        "hint: Choose another with --port; --port 0 takes a free one.\n"
+    )
+    assert os.listdir(fresh.home) == ["up.lock"]
