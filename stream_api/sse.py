@@ -13,8 +13,8 @@ from stream_api.wire import WireEvent
 RETRY_MILLISECONDS = 1000
 """How long an EventSource waits before it comes back."""
 
-SHUTDOWN_GRACE = 5.0
-"""Seconds a stream may take to end by itself once the server stops."""
+SHUTDOWN_GRACE = 2.0
+"""Seconds a stream may take to end by itself once the server stops; less than the server itself allows."""
 
 
 def response(
