@@ -11,7 +11,10 @@ from platform_core.settings import Settings
 
 
 def configure_logs(settings: Settings) -> None:
-    """Send all log lines to standard error in one form. An entry point calls it once."""
+    """Send all log lines to standard error in one form. An entry point calls it once.
+
+    Modules log by `logging`, with `extra` for fields; a traceback never shows local variables, which hold secrets.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -27,9 +30,11 @@ def configure_logs(settings: Settings) -> None:
     )
     form: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if settings.log_json:
-        form += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        form += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        form += [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        form += [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     output = logging.StreamHandler(sys.stderr)
     output.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=form))
     root = logging.getLogger()

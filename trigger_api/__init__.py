@@ -1,1 +1,1 @@
-"""trigger_api"""
+"""The HTTP interface for graphs, runs, triggers, webhooks, secrets, users and keys. It never loads Dagster."""

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 
+from platform_core.web.body_limit import BodyLimit
 from platform_core.web.health import health_router
 from platform_core.web.problems import install_problems
 from platform_core.web.request_context import RequestContext
@@ -30,7 +31,6 @@ def build_application(
         title=title,
         version=version("headrace"),
         lifespan=lifespan,
-        max_body_size=services.settings.max_body_bytes,
         redoc_url=None,
     )
     app.state.services = services
@@ -38,5 +38,6 @@ def build_application(
         app.include_router(router)
     app.include_router(health_router(services, pings or {}))
     install_problems(app)
+    app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
     app.add_middleware(RequestContext, name=name, metrics=services.metrics)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +26,7 @@ from platform_core.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 
-_log = structlog.stdlib.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def problem(error: HeadraceError) -> Response:
@@ -63,7 +64,7 @@ def install_problems(app: FastAPI) -> None:
 async def _deliberate(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HeadraceError)
     if error.status >= 500:
-        _log.error("request failed", code=error.code, exc_info=error)
+        _log.error("request failed", exc_info=error, extra={"code": error.code})
     return problem(error)
 
 

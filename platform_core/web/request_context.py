@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 import uuid
@@ -18,7 +19,7 @@ HEADER = "X-Request-ID"
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
-_log = structlog.stdlib.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class RequestContext:
@@ -53,7 +54,7 @@ class RequestContext:
         try:
             await self._app(request.scope, receive, send_with_id)
         except Exception:
-            _log.exception("unexpected error", method=request.method, path=request.url.path)
+            _log.exception("unexpected error")
             if status is not None:
                 raise
             unexpected = problem(HeadraceError("Something broke here; the request id finds it in the log."))
@@ -64,5 +65,5 @@ class RequestContext:
     def _note(self, request: Request, status: int | None, seconds: float) -> None:
         route = getattr(request.scope.get("route"), "path", "unmatched")
         self._metrics.request_seconds.labels(self._name, request.method, route, str(status or 499)).observe(seconds)
-        line = _log.debug if route in _QUIET else _log.info
-        line("request", method=request.method, route=route, status=status, ms=round(seconds * 1000, 1))
+        fields = {"method": request.method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+        _log.log(logging.DEBUG if route in _QUIET else logging.INFO, "request", extra=fields)

@@ -1,0 +1,159 @@
+"""Tokens, roles and owners at the edge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from platform_core.auth import ROLE_SCOPES, issue_token
+from platform_core.keys import KeyRing
+from tests.integration.trigger_api.conftest import API, PASSWORD, Login, assert_problem, document
+
+
+def test_a_password_buys_a_token_that_says_who_you_are(anonymous: httpx.Client, ada: httpx.Client) -> None:
+    form = {"username": "ada", "password": PASSWORD}
+    answer = anonymous.post(f"{API}/auth/token", data=form)
+    assert answer.status_code == 200
+    token = answer.json()
+    assert {**token, "access_token": "..."} == {"access_token": "...", "token_type": "bearer", "expires_in": 8 * 3600}
+    me = anonymous.get(f"{API}/auth/me", headers={"Authorization": f"Bearer {token['access_token']}"}).json()
+    assert {**me, "id": "..."} == {
+        "id": "...",
+        "name": "ada",
+        "role": "editor",
+        "scopes": sorted(ROLE_SCOPES["editor"]),
+    }
+
+
+@pytest.mark.parametrize("form", [{"username": "ada", "password": "x"}, {"username": "no", "password": PASSWORD}])
+def test_wrong_credentials_buy_nothing(anonymous: httpx.Client, ada: httpx.Client, form: dict[str, str]) -> None:
+    assert_problem(anonymous.post(f"{API}/auth/token", data=form), 401, "bad_credentials")
+
+
+def test_no_expired_and_foreign_tokens_are_refused(anonymous: httpx.Client, keys: KeyRing, ada: httpx.Client) -> None:
+    ada_id = ada.get(f"{API}/auth/me").json()["id"]
+    bearers = {
+        None: "unauthorized",
+        issue_token(keys, ada_id, -60): "token_expired",
+        issue_token(KeyRing(["f" * 32]), ada_id, 60): "unauthorized",
+        "hr_unknown": "unauthorized",
+    }
+    for bearer, code in bearers.items():
+        headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+        refused = anonymous.get(f"{API}/graphs", headers=headers)
+        assert_problem(refused, 401, code)
+        assert refused.headers["www-authenticate"] == "Bearer"
+
+
+_ABILITIES = {
+    "viewer": {"graphs:read", "runs:read"},
+    "operator": {"graphs:read", "runs:read", "runs:write"},
+    "editor": {"graphs:read", "runs:read", "runs:write", "graphs:write", "secrets:write"},
+    "admin": {"graphs:read", "runs:read", "runs:write", "graphs:write", "secrets:write", "admin"},
+}
+_REQUESTS: dict[str, tuple[str, str, Any]] = {
+    "graphs:read": ("GET", "/graphs", None),
+    "runs:read": ("GET", "/runs", None),
+    "runs:write": ("POST", "/graphs/none/runs", {}),
+    "graphs:write": ("POST", "/graphs", document()),
+    "secrets:write": ("PUT", "/secrets/gh_webhook", {"value": "s"}),
+    "admin": ("GET", "/users", None),
+}
+
+
+@pytest.mark.parametrize("role", _ABILITIES)
+def test_each_role_may_do_its_part(login: Login, role: str) -> None:
+    caller = login("ada", role)
+    answers = {scope: caller.request(verb, API + path, json=body) for scope, (verb, path, body) in _REQUESTS.items()}
+    forbidden = {scope for scope, answer in answers.items() if answer.status_code == 403}
+    assert forbidden == set(_REQUESTS) - _ABILITIES[role]
+    for scope in forbidden:
+        assert assert_problem(answers[scope], 403, "forbidden")["scope"] == scope
+
+
+def test_what_is_anothers_does_not_exist_but_for_admins(ada: httpx.Client, login: Login, admin: httpx.Client) -> None:
+    bob = login("bob")
+    graph = ada.post(f"{API}/graphs", json=document()).json()
+    run = ada.post(f"{API}/graphs/mill/runs", json={"params": {"water": 1}}).json()["run_id"]
+    for reference in ("mill", "ada~mill", graph["id"]):
+        assert_problem(bob.get(f"{API}/graphs/{reference}"), 404, "graph_not_found")
+        assert_problem(bob.post(f"{API}/graphs/{reference}/runs"), 404, "graph_not_found")
+        assert_problem(bob.get(f"{API}/runs", params={"graph": reference}), 404, "graph_not_found")
+    for path in (f"/runs/{run}", f"/runs/{run}/outputs"):
+        assert_problem(bob.get(API + path), 404, "run_not_found")
+    assert_problem(bob.post(f"{API}/runs/{run}/cancel"), 404, "run_not_found")
+    assert bob.get(f"{API}/graphs").json()["items"] == bob.get(f"{API}/runs").json()["items"] == []
+
+    assert admin.get(f"{API}/graphs/ada~mill").json()["id"] == graph["id"]
+    assert_problem(admin.get(f"{API}/graphs/mill"), 404, "graph_not_found")
+    assert [item["owner"] for item in admin.get(f"{API}/runs").json()["items"]] == ["ada"]
+    launched = admin.post(f"{API}/graphs/ada~mill/runs", json={"params": {"water": 2}}).json()
+    assert ada.get(f"{API}/runs/{launched['run_id']}").json()["owner"] == "ada"
+
+
+def test_an_api_key_is_shown_once_and_does_only_its_part(anonymous: httpx.Client, ada: httpx.Client) -> None:
+    made = ada.post(f"{API}/api-keys", json={"name": "ci", "scopes": ["runs:read"]})
+    assert made.status_code == 201
+    key = made.json()
+    bearer = {"Authorization": f"Bearer {key.pop('key')}"}
+    assert ada.get(f"{API}/api-keys").json() == {"items": [key], "next_cursor": None}
+    assert anonymous.get(f"{API}/runs", headers=bearer).status_code == 200
+    assert_problem(anonymous.get(f"{API}/graphs", headers=bearer), 403, "forbidden")
+    assert_problem(ada.post(f"{API}/api-keys", json={"name": "ci", "scopes": ["admin"]}), 403, "forbidden")
+    assert ada.delete(f"{API}/api-keys/{key['id']}").status_code == 204
+    assert_problem(ada.delete(f"{API}/api-keys/{key['id']}"), 404, "api_key_not_found")
+    assert_problem(anonymous.get(f"{API}/runs", headers=bearer), 401, "unauthorized")
+
+
+def test_administrators_make_change_and_disable_users(anonymous: httpx.Client, admin: httpx.Client) -> None:
+    new = {"name": "eve", "password": PASSWORD, "role": "viewer"}
+    made = admin.post(f"{API}/users", json=new)
+    assert made.status_code == 201
+    assert {**made.json(), "id": "...", "created_at": "..."} == {
+        "id": "...",
+        "name": "eve",
+        "role": "viewer",
+        "created_at": "...",
+        "disabled": False,
+    }
+    assert_problem(admin.post(f"{API}/users", json=new), 409, "user_exists")
+    changed = admin.patch(f"{API}/users/eve", json={"disabled": True, "role": "editor"}).json()
+    assert changed == {**made.json(), "disabled": True, "role": "editor"}
+    assert [user["name"] for user in admin.get(f"{API}/users").json()["items"]] == ["eve", "root"]
+    refused = anonymous.post(f"{API}/auth/token", data={"username": "eve", "password": PASSWORD})
+    assert_problem(refused, 401, "bad_credentials")
+    assert_problem(admin.patch(f"{API}/users/nobody", json={}), 404, "user_not_found")
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"name": "Eve"}, "/name"),
+        ({"name": "e--e"}, "/name"),
+        ({"password": "short"}, "/password"),
+        ({"role": "king"}, "/role"),
+    ],
+)
+def test_bad_users_are_refused_with_the_place(admin: httpx.Client, change: dict[str, str], path: str) -> None:
+    refused = admin.post(f"{API}/users", json={"name": "eve", "password": PASSWORD, "role": "viewer"} | change)
+    assert [issue["path"] for issue in assert_problem(refused, 422, "invalid_request")["issues"]] == [path]
+
+
+def test_secrets_are_written_and_listed_but_never_shown(ada: httpx.Client, login: Login) -> None:
+    created = ada.put(f"{API}/secrets/gh_webhook", json={"value": "water in the mill"})
+    assert (created.status_code, created.json()) == (201, {"name": "gh_webhook"})
+    assert ada.put(f"{API}/secrets/gh_webhook", json={"value": "x"}).status_code == 200
+    assert ada.get(f"{API}/secrets").json() == {"items": [{"name": "gh_webhook"}], "next_cursor": None}
+    assert login("bob").get(f"{API}/secrets").json()["items"] == []
+    assert ada.get(f"{API}/secrets/gh_webhook").status_code == 405
+    assert_problem(ada.put(f"{API}/secrets/No", json={"value": "x"}), 422, "invalid_request")
+    assert ada.delete(f"{API}/secrets/gh_webhook").status_code == 204
+    assert_problem(ada.delete(f"{API}/secrets/gh_webhook"), 404, "secret_not_found")
+
+
+def test_a_refused_secret_is_not_quoted(ada: httpx.Client) -> None:
+    refused = ada.put(f"{API}/secrets/gh_webhook", json={"value": {"water": "in the mill"}})
+    assert_problem(refused, 422, "invalid_request")
+    assert "mill" not in refused.text

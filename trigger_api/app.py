@@ -1,0 +1,59 @@
+"""The trigger application: built from settings by an entry point."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from graph_compiler.node_type import NodeTypes
+from graph_compiler.node_types import builtin_node_types
+from platform_core import schema
+from platform_core.database import Engine
+from platform_core.keys import KeyRing
+from platform_core.metrics import Metrics
+from platform_core.settings import Settings
+from platform_core.web.application import build_application
+from platform_core.web.services import Services
+from trigger_api.api_keys.endpoints import router as api_keys
+from trigger_api.auth.endpoints import router as auth
+from trigger_api.graph_access import SpecCache
+from trigger_api.graphs.endpoints import router as graphs
+from trigger_api.runs.endings import RunEndings
+from trigger_api.runs.endpoints import router as runs
+from trigger_api.secrets.endpoints import router as secrets
+from trigger_api.state import State
+from trigger_api.triggers.endpoints import router as triggers
+from trigger_api.users.endpoints import router as users
+from trigger_api.webhooks.endpoints import router as webhooks
+
+
+def create_app(
+    settings: Settings,
+    *,
+    engine: Engine,
+    keys: KeyRing,
+    metrics: Metrics | None = None,
+    node_types: NodeTypes | None = None,
+) -> FastAPI:
+    """The application. The engine stays the caller's; `metrics` may be shared with another application of the process.
+
+    It refuses to start (`SchemaTooNew`, `SchemaTooOld`) on a database that was not migrated to this code's revision.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(schema.check, engine)
+        yield
+
+    app = build_application(
+        "trigger_api",
+        title="Headrace trigger API",
+        services=Services(settings, engine, keys, metrics or Metrics()),
+        routers=[auth, users, api_keys, graphs, triggers, runs, secrets, webhooks],
+        lifespan=lifespan,
+    )
+    app.state.trigger = State(node_types or builtin_node_types(), SpecCache(), RunEndings(engine))
+    return app

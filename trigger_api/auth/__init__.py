@@ -1,0 +1,1 @@
+"""Who am I: tokens for user name and password."""

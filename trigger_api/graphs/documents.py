@@ -1,0 +1,84 @@
+"""Graph documents as request bodies: read whole, within the limit, and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Request
+
+from graph_compiler.node_type import NodeTypes
+from graph_compiler.spec import GraphSpec
+from graph_compiler.validation import Checked, check
+from platform_core.errors import InvalidGraph, TooLarge
+from platform_core.trigger_store import NewTrigger
+from platform_core.web.services import services_of
+
+Syntax = Literal["json", "yaml"]
+
+_YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
+
+REQUEST_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The graph document, as JSON or YAML; `GET /api/v1/schema` is its JSON Schema.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "application/yaml": {"schema": {"type": "string"}},
+        },
+    }
+}
+"""How OpenAPI shows a route that takes a document."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """The text of a document; without a telling content type its syntax is found out."""
+
+    text: bytes
+    syntax: Syntax | None
+
+
+async def _document(request: Request) -> Document:
+    text = await request.body()
+    limit = services_of(request).settings.max_document_bytes
+    if len(text) > limit:
+        raise TooLarge(f"The document has {len(text)} bytes, more than the {limit} allowed.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in _YAML_TYPES:
+        return Document(text, "yaml")
+    return Document(text, "json" if kind == "application/json" else None)
+
+
+DocumentDep = Annotated[Document, Depends(_document)]
+
+
+@dataclass(frozen=True)
+class CheckedDocument:
+    """A valid document in its canonical form."""
+
+    spec: GraphSpec
+    canonical: str
+    sha256: str
+
+    def triggers(self) -> list[NewTrigger]:
+        return [
+            NewTrigger(trigger.id, trigger.type, trigger.model_dump(mode="json"), trigger.enabled)
+            for trigger in self.spec.triggers
+        ]
+
+
+def check_document(document: Document, node_types: NodeTypes) -> Checked:
+    """All issues of a document, and its spec when there are none."""
+    return check(document.text, syntax=document.syntax, max_bytes=len(document.text) + 1, node_types=node_types)
+
+
+def checked(document: Document, node_types: NodeTypes) -> CheckedDocument:
+    """The document, valid. Raises `InvalidGraph` with all its issues."""
+    result = check_document(document, node_types)
+    if result.issues or result.spec is None or result.document is None or result.sha256 is None:
+        count = len(result.issues)
+        raise InvalidGraph(
+            f"The document has {count} issue{'s' if count != 1 else ''}.", [issue.as_dict() for issue in result.issues]
+        )
+    return CheckedDocument(result.spec, result.document, result.sha256)

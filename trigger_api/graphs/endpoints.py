@@ -1,0 +1,197 @@
+"""Graphs: saved as immutable versions, read, listed, checked and deleted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Response
+
+from graph_compiler.schema import document_schema
+from platform_core import graph_store
+from platform_core.database import Connection, transaction
+from platform_core.errors import (
+    BadCursor,
+    GraphExists,
+    GraphNotFound,
+    InvalidGraph,
+    InvalidRequest,
+    PreconditionFailed,
+    TooLarge,
+    Unavailable,
+    VersionNotFound,
+)
+from platform_core.graph_store import Graph, Saved, get_version
+from platform_core.trigger_store import list_triggers
+from platform_core.web.dependencies import (
+    AUTH_ERRORS,
+    ConnectionDep,
+    CursorQuery,
+    GraphReader,
+    GraphWriter,
+    LimitQuery,
+    ServicesDep,
+)
+from platform_core.web.problems import problems
+from trigger_api.graph_access import find_graph
+from trigger_api.graphs import saving
+from trigger_api.graphs.documents import REQUEST_BODY, DocumentDep, check_document, checked
+from trigger_api.graphs.schemas import (
+    GraphAnswer,
+    GraphSummary,
+    IssueAnswer,
+    ValidationAnswer,
+    VersionAnswer,
+    VersionSummary,
+)
+from trigger_api.links import Links, LinksDep
+from trigger_api.schemas import PageOf
+from trigger_api.state import StateDep
+
+router = APIRouter(prefix="/api/v1", tags=["graphs"])
+
+_ERRORS = (*AUTH_ERRORS, InvalidRequest, Unavailable)
+_CREATED: dict[int | str, dict[str, Any]] = {201: {"model": GraphAnswer, "description": "Created"}}
+_IfMatch = Annotated[str | None, Header(description="The ETag the graph must have.")]
+_Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+@router.post(
+    "/graphs",
+    operation_id="create_graph",
+    openapi_extra=REQUEST_BODY,
+    responses=_CREATED | problems(*_ERRORS, GraphExists, InvalidGraph, TooLarge),
+)
+def create_graph(
+    principal: GraphWriter,
+    document: DocumentDep,
+    services: ServicesDep,
+    state: StateDep,
+    links: LinksDep,
+    response: Response,
+) -> GraphAnswer:
+    """Save a new graph; 200 if it exists with the same content."""
+    valid = checked(document, state.node_types)
+    with transaction(services.engine) as connection:
+        return _saved(connection, *saving.create(connection, principal, valid), links, response)
+
+
+@router.put(
+    "/graphs/{graph}",
+    operation_id="put_graph",
+    openapi_extra=REQUEST_BODY,
+    responses=_CREATED | problems(*_ERRORS, GraphNotFound, PreconditionFailed, InvalidGraph, TooLarge),
+)
+def put_graph(
+    principal: GraphWriter,
+    graph: str,
+    document: DocumentDep,
+    services: ServicesDep,
+    state: StateDep,
+    links: LinksDep,
+    response: Response,
+    if_match: _IfMatch = None,
+) -> GraphAnswer:
+    """Save a new version of a graph, or create the graph. Content of an older version makes that one current again."""
+    valid = checked(document, state.node_types)
+    with transaction(services.engine) as connection:
+        return _saved(connection, *saving.put(connection, principal, graph, valid, if_match), links, response)
+
+
+def _saved(connection: Connection, graph: Graph, saved: Saved, links: Links, response: Response) -> GraphAnswer:
+    if saved is Saved.CREATED:
+        response.status_code = 201
+        response.headers["Location"] = links.graph(graph.id)["self"]
+    return _whole(connection, graph, links, response)
+
+
+def _whole(connection: Connection, graph: Graph, links: Links, response: Response) -> GraphAnswer:
+    response.headers["ETag"] = graph.etag
+    document = get_version(connection, graph.id, graph.version).document
+    return GraphAnswer.whole(graph, document, list_triggers(connection, graph.id), links)
+
+
+@router.get("/graphs", operation_id="list_graphs", responses=problems(*_ERRORS, BadCursor))
+def list_graphs(
+    principal: GraphReader,
+    connection: ConnectionDep,
+    links: LinksDep,
+    limit: LimitQuery = 50,
+    cursor: CursorQuery = None,
+) -> PageOf[GraphSummary]:
+    """List the caller's graphs by name; an administrator's list has everybody's."""
+    owner_id = None if principal.is_admin else principal.user_id
+    page = graph_store.list_graphs(connection, owner_id=owner_id, limit=limit, cursor=cursor)
+    return PageOf(items=[GraphSummary.of(graph, links) for graph in page.items], next_cursor=page.next_cursor)
+
+
+@router.post(
+    "/graphs/validate",
+    operation_id="validate_graph",
+    openapi_extra=REQUEST_BODY,
+    responses=problems(*_ERRORS, TooLarge),
+)
+def validate_graph(_: GraphReader, document: DocumentDep, state: StateDep) -> ValidationAnswer:
+    """Check a document and answer all its issues at once; nothing is saved."""
+    issues = check_document(document, state.node_types).issues
+    return ValidationAnswer(valid=not issues, issues=[IssueAnswer(**issue.as_dict()) for issue in issues])
+
+
+@router.get("/graphs/{graph}", operation_id="get_graph", responses=problems(*_ERRORS, GraphNotFound))
+def get_graph(
+    principal: GraphReader, connection: ConnectionDep, graph: str, links: LinksDep, response: Response
+) -> GraphAnswer:
+    """Get a graph with its current document, triggers and ETag."""
+    return _whole(connection, find_graph(connection, principal, graph), links, response)
+
+
+@router.delete(
+    "/graphs/{graph}",
+    status_code=204,
+    operation_id="delete_graph",
+    responses=problems(*_ERRORS, GraphNotFound, PreconditionFailed),
+)
+def delete_graph(principal: GraphWriter, connection: ConnectionDep, graph: str, if_match: _IfMatch = None) -> None:
+    """Delete a graph. Its runs stay readable, and those under way go on."""
+    graph_store.delete_graph(connection, find_graph(connection, principal, graph).id, if_match=if_match)
+
+
+@router.get(
+    "/graphs/{graph}/versions", operation_id="list_versions", responses=problems(*_ERRORS, GraphNotFound, BadCursor)
+)
+def list_versions(
+    principal: GraphReader,
+    connection: ConnectionDep,
+    graph: str,
+    links: LinksDep,
+    limit: LimitQuery = 50,
+    cursor: CursorQuery = None,
+) -> PageOf[VersionSummary]:
+    """List the versions of a graph, the newest first."""
+    graph_id = find_graph(connection, principal, graph).id
+    page = graph_store.list_versions(connection, graph_id, limit=limit, cursor=cursor)
+    return PageOf(items=[VersionSummary.of(version, links) for version in page.items], next_cursor=page.next_cursor)
+
+
+@router.get(
+    "/graphs/{graph}/versions/{version}",
+    operation_id="get_version",
+    responses=problems(*_ERRORS, GraphNotFound, VersionNotFound),
+)
+def get_graph_version(
+    principal: GraphReader, connection: ConnectionDep, graph: str, version: _Version, links: LinksDep
+) -> VersionAnswer:
+    """Get one version with its document."""
+    graph_id = find_graph(connection, principal, graph).id
+    return VersionAnswer.of(get_version(connection, graph_id, version), links)
+
+
+@router.get("/schema", operation_id="get_schema")
+def get_schema(state: StateDep) -> dict[str, Any]:
+    """The JSON Schema of graph documents, for editors; public, because editors do not log in."""
+    return document_schema(state.node_types)
+
+
+@router.get("/node-types", operation_id="list_node_types")
+def list_node_types(state: StateDep) -> PageOf[dict[str, Any]]:
+    """The node types a document may use, with the schemas of their configs."""
+    return PageOf(items=[node_type.describe() for node_type in state.node_types.values()], next_cursor=None)

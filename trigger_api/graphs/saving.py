@@ -1,0 +1,67 @@
+"""Saving a checked document: as a new graph, or as a version of the graph that the path names."""
+
+from __future__ import annotations
+
+from platform_core import graph_store
+from platform_core.auth import Principal
+from platform_core.database import Connection
+from platform_core.errors import GraphNotFound, InvalidGraph
+from platform_core.graph_store import Graph, Saved
+from platform_core.trigger_store import sync_triggers
+from trigger_api.graph_access import find_graph
+from trigger_api.graphs.documents import CheckedDocument
+
+
+def create(connection: Connection, principal: Principal, document: CheckedDocument) -> tuple[Graph, Saved]:
+    """Save as the caller's graph. Raises `GraphExists` when there is one with other content."""
+    return _save(connection, principal.user_id, principal, document, must_not_exist=True)
+
+
+def put(
+    connection: Connection, principal: Principal, reference: str, document: CheckedDocument, if_match: str | None
+) -> tuple[Graph, Saved]:
+    """Save as the graph named by `reference`; a plain name that is free creates it.
+
+    Raises `GraphNotFound`, `PreconditionFailed`, and `InvalidGraph` when document and path name different graphs.
+    """
+    try:
+        graph = find_graph(connection, principal, reference)
+    except GraphNotFound:
+        if not graph_store.is_name(reference):
+            raise
+        _demand_name(document, reference)
+        return _save(connection, principal.user_id, principal, document, if_match=if_match)
+    _demand_name(document, graph.name)
+    return _save(connection, graph.owner_id, principal, document, if_match=if_match)
+
+
+def _demand_name(document: CheckedDocument, name: str) -> None:
+    if document.spec.name == name:
+        return
+    message = f"The document is named {document.spec.name}, the path names {name}."
+    issue = {"code": "name_mismatch", "path": "/name", "message": message, "line": None, "column": None, "hint": None}
+    raise InvalidGraph(message, [issue])
+
+
+def _save(
+    connection: Connection,
+    owner_id: str,
+    principal: Principal,
+    document: CheckedDocument,
+    *,
+    if_match: str | None = None,
+    must_not_exist: bool = False,
+) -> tuple[Graph, Saved]:
+    graph, saved = graph_store.save_graph(
+        connection,
+        owner_id=owner_id,
+        name=document.spec.name,
+        document=document.canonical,
+        sha256=document.sha256,
+        created_by=principal.user_id,
+        if_match=if_match,
+        must_not_exist=must_not_exist,
+    )
+    if saved is not Saved.UNCHANGED:
+        sync_triggers(connection, graph.id, document.triggers())
+    return graph, saved

@@ -1,0 +1,39 @@
+"""Addresses of our resources, as callers reach them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from platform_core.web.services import services_of
+
+
+class Links:
+    """Builds addresses below the public one."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base.rstrip("/")
+
+    def graph(self, graph_id: str) -> dict[str, str]:
+        here = f"{self._base}/api/v1/graphs/{graph_id}"
+        return {"self": here, "versions": f"{here}/versions", "runs": f"{here}/runs", "triggers": f"{here}/triggers"}
+
+    def version(self, graph_id: str, version: int) -> dict[str, str]:
+        here = f"{self._base}/api/v1/graphs/{graph_id}"
+        return {"self": f"{here}/versions/{version}", "graph": here}
+
+    def run(self, run_id: str) -> dict[str, str]:
+        here = f"{self._base}/api/v1/runs/{run_id}"
+        # http becomes ws and https becomes wss.
+        return {"self": here, "events": f"{here}/events", "websocket": f"ws{here.removeprefix('http')}/ws"}
+
+    def hook(self, hook_id: str) -> str:
+        return f"{self._base}/hooks/{hook_id}"
+
+
+def _links(request: Request) -> Links:
+    return Links(services_of(request).settings.public_url or str(request.base_url))
+
+
+LinksDep = Annotated[Links, Depends(_links)]

@@ -1,0 +1,172 @@
+"""Runs: launched, awaited, listed, read and cancelled."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Response
+from starlette.concurrency import run_in_threadpool
+
+from platform_core import run_store
+from platform_core.auth import Principal
+from platform_core.database import Connection, reading
+from platform_core.errors import (
+    BadCursor,
+    GraphNotFound,
+    IdempotencyKeyReused,
+    InvalidParams,
+    InvalidRequest,
+    RunEnded,
+    RunNotFinished,
+    RunNotFound,
+    Unavailable,
+    VersionNotFound,
+)
+from platform_core.run_store import Run
+from platform_core.web.dependencies import (
+    AUTH_ERRORS,
+    ConnectionDep,
+    CursorQuery,
+    LimitQuery,
+    RunReader,
+    RunWriter,
+    ServicesDep,
+)
+from platform_core.web.problems import problems
+from platform_core.web.strict_json import StrictJsonRoute
+from trigger_api.graph_access import find_graph
+from trigger_api.links import Links, LinksDep
+from trigger_api.runs.launching import Launched, launch
+from trigger_api.runs.schemas import Launch, LaunchAnswer, OutputsAnswer, RunAnswer, Status
+from trigger_api.schemas import PageOf
+from trigger_api.state import StateDep
+
+router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=StrictJsonRoute)
+
+_ERRORS = (*AUTH_ERRORS, InvalidRequest, Unavailable)
+_RunId = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9-]+$")]
+_Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        # Keys with a colon in front are ours, for webhooks and timers.
+        pattern=r"^[!-9;-~][!-~]{0,199}$",
+        description="The same key with the same body is answered with the first run.",
+    ),
+]
+_Wait = Annotated[
+    float | None,
+    Query(ge=0, allow_inf_nan=False, description="Seconds to wait for the run's end, at most the server's limit."),
+]
+
+
+@router.post(
+    "/graphs/{graph}/runs",
+    status_code=202,
+    operation_id="launch_run",
+    response_model_exclude_unset=True,
+    responses={
+        200: {"model": LaunchAnswer, "description": "Ended in time, or the run of an earlier request with this key"},
+        **problems(*_ERRORS, GraphNotFound, VersionNotFound, InvalidParams, IdempotencyKeyReused),
+    },
+)
+async def launch_run(
+    principal: RunWriter,
+    graph: str,
+    services: ServicesDep,
+    state: StateDep,
+    links: LinksDep,
+    response: Response,
+    wanted: Launch | None = None,
+    key: _Key = None,
+    wait: _Wait = None,
+) -> LaunchAnswer:
+    """Launch a run. It is durable once this answers."""
+    launched = await run_in_threadpool(launch, services, state.specs, principal, graph, wanted or Launch(), key)
+    run = launched.run
+    if wait and not run.has_ended:
+        seconds = min(wait, services.settings.max_wait)
+        if await state.endings.wait(run.run_id, seconds):
+            run = await run_in_threadpool(_read, services, run.run_id)
+    if run.has_ended or (not launched.is_new and wait is None):
+        response.status_code = 200
+    return _launched(run, launched, links)
+
+
+def _read(services: ServicesDep, run_id: str) -> Run:
+    with reading(services.engine) as connection:
+        return run_store.get_run(connection, run_id)
+
+
+def _launched(run: Run, launched: Launched, links: Links) -> LaunchAnswer:
+    answer: dict[str, Any] = {
+        "run_id": run.run_id,
+        "status": run.status,
+        "graph": run.graph,
+        "version": run.version,
+        "links": links.run(run.run_id),
+    }
+    if launched.ticket is not None:
+        answer["ticket"] = launched.ticket
+    if run.has_ended:
+        answer |= {"outputs": run.outputs, "error": run.error}
+    return LaunchAnswer.model_validate(answer)
+
+
+@router.get("/runs", operation_id="list_runs", responses=problems(*_ERRORS, GraphNotFound, BadCursor))
+def list_runs(
+    principal: RunReader,
+    connection: ConnectionDep,
+    links: LinksDep,
+    status: Annotated[Status | None, Query()] = None,
+    graph: Annotated[str | None, Query(description="Name or id of a graph.")] = None,
+    limit: LimitQuery = 50,
+    cursor: CursorQuery = None,
+) -> PageOf[RunAnswer]:
+    """List the caller's runs, the newest first; an administrator's list has everybody's."""
+    page = run_store.list_runs(
+        connection,
+        owner_id=None if principal.is_admin else principal.user_id,
+        graph_id=None if graph is None else find_graph(connection, principal, graph).id,
+        status=status,
+        limit=limit,
+        cursor=cursor,
+    )
+    return PageOf(items=[RunAnswer.of(run, links) for run in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/runs/{run_id}", operation_id="get_run", responses=problems(*_ERRORS, RunNotFound))
+def get_run(principal: RunReader, connection: ConnectionDep, run_id: _RunId, links: LinksDep) -> RunAnswer:
+    """Get a run."""
+    return RunAnswer.of(_visible(connection, principal, run_id), links)
+
+
+@router.get(
+    "/runs/{run_id}/outputs", operation_id="get_outputs", responses=problems(*_ERRORS, RunNotFound, RunNotFinished)
+)
+def get_outputs(principal: RunReader, connection: ConnectionDep, run_id: _RunId) -> OutputsAnswer:
+    """Get what an ended run answered."""
+    run = _visible(connection, principal, run_id)
+    if not run.has_ended:
+        raise RunNotFinished(f"Run {run_id} is {run.status}; it has no outputs yet.", run_status=run.status)
+    return OutputsAnswer.of(run)
+
+
+@router.post(
+    "/runs/{run_id}/cancel",
+    status_code=202,
+    operation_id="cancel_run",
+    responses=problems(*_ERRORS, RunNotFound, RunEnded),
+)
+def cancel_run(principal: RunWriter, connection: ConnectionDep, run_id: _RunId, links: LinksDep) -> RunAnswer:
+    """Ask for a run to be cancelled; asking again is harmless."""
+    _visible(connection, principal, run_id)
+    return RunAnswer.of(run_store.request_cancel(connection, run_id), links)
+
+
+def _visible(connection: Connection, principal: Principal, run_id: str) -> Run:
+    """The run, if it exists for this principal. Raises `RunNotFound`."""
+    run = run_store.get_run(connection, run_id)
+    if not principal.may_see(run.owner_id):
+        raise RunNotFound(f"There is no run {run_id}.")
+    return run

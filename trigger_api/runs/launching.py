@@ -1,0 +1,77 @@
+"""Launching: params checked against the version, then the run accepted in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from graph_compiler.params import apply
+from platform_core.auth import Principal
+from platform_core.database import Connection, transaction
+from platform_core.errors import InvalidParams
+from platform_core.graph_store import Graph
+from platform_core.run_store import NewRun, Run, accept_run, find_run
+from platform_core.ticket_store import issue_ticket
+from platform_core.web.services import Services
+from trigger_api.graph_access import SpecCache, find_graph
+from trigger_api.runs.schemas import Launch
+
+
+@dataclass(frozen=True)
+class Launched:
+    """An accepted run, whether it is new, and the ticket if one was asked for."""
+
+    run: Run
+    is_new: bool
+    ticket: str | None
+
+
+def launch(
+    services: Services, specs: SpecCache, principal: Principal, reference: str, wanted: Launch, key: str | None
+) -> Launched:
+    """Accept a run, once per idempotency key.
+
+    Raises `GraphNotFound`, `VersionNotFound`, `InvalidParams`, `IdempotencyKeyReused` and `Unavailable`.
+    """
+    with transaction(services.engine) as connection:
+        graph = find_graph(connection, principal, reference)
+        run, is_new = _accept(connection, specs, graph, wanted, key)
+        ticket = issue_ticket(connection, principal.user_id, run.run_id) if wanted.live_monitoring else None
+    if is_new:
+        services.metrics.accepted_runs.labels("manual").inc()
+    return Launched(run, is_new, ticket)
+
+
+def _accept(
+    connection: Connection, specs: SpecCache, graph: Graph, wanted: Launch, key: str | None
+) -> tuple[Run, bool]:
+    fingerprint = None if key is None else _fingerprint(wanted)
+    if key is not None:
+        # Before the params are checked: since the first request the graph may have changed, the answer may not.
+        first = find_run(connection, graph.id, key, fingerprint)
+        if first is not None:
+            return first, False
+    version = wanted.version or graph.version
+    spec = specs.spec(connection, graph.id, version)
+    params, issues = apply(spec, wanted.params)
+    if issues:
+        raise InvalidParams("The params do not fit the graph.", [issue.as_dict() for issue in issues])
+    new = NewRun(
+        graph_id=graph.id,
+        version=version,
+        owner_id=graph.owner_id,
+        params=params,
+        trigger_kind="manual",
+        tags=wanted.tags,
+        priority=spec.settings.priority,
+        idempotency_key=key,
+        request_sha256=fingerprint,
+    )
+    return accept_run(connection, new)
+
+
+def _fingerprint(wanted: Launch) -> str:
+    """What makes two requests the same; asking for a ticket does not make them differ."""
+    content = wanted.model_dump(exclude={"live_monitoring"})
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

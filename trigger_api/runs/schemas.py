@@ -1,0 +1,87 @@
+"""Shapes of runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from platform_core.run_store import Run
+from trigger_api.links import Links
+from trigger_api.schemas import Answer, RequestBody
+
+Status = Literal["QUEUED", "STARTING", "RUNNING", "CANCELING", "SUCCESS", "FAILURE", "CANCELED"]
+
+_TagText = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Launch(RequestBody):
+    """What to run; without a version the current one."""
+
+    params: dict[str, Any] = Field(default_factory=dict)
+    version: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+    tags: Annotated[dict[_TagText, Annotated[str, Field(max_length=1000)]], Field(max_length=50)] = Field(
+        default_factory=dict
+    )
+    live_monitoring: bool = Field(default=False, description="Also answer a ticket to follow the run with.")
+
+
+class RunTrigger(Answer):
+    """What started a run: `id` is the trigger's, null for a manual launch."""
+
+    kind: str
+    id: str | None
+
+
+class RunAnswer(Answer):
+    """A run."""
+
+    run_id: str
+    graph: str
+    version: int
+    owner: str
+    status: Status
+    trigger: RunTrigger
+    params: dict[str, Any]
+    tags: dict[str, str]
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: dict[str, Any] | None
+    links: dict[str, str]
+
+    @classmethod
+    def of(cls, run: Run, links: Links) -> RunAnswer:
+        return cls.model_validate(
+            {
+                **{name: getattr(run, name) for name in cls.model_fields if name not in {"trigger", "links"}},
+                "trigger": {"kind": run.trigger_kind, "id": run.trigger_id},
+                "links": links.run(run.run_id),
+            }
+        )
+
+
+class OutputsAnswer(Answer):
+    """What a run answered; null when it did not succeed."""
+
+    run_id: str
+    status: Status
+    outputs: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, run: Run) -> OutputsAnswer:
+        return cls.model_validate(run, from_attributes=True)
+
+
+class LaunchAnswer(Answer):
+    """An accepted run; `ticket` if asked for, `outputs` and `error` once it has ended."""
+
+    run_id: str
+    status: Status
+    graph: str
+    version: int
+    links: dict[str, str]
+    ticket: str | None = None
+    outputs: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None

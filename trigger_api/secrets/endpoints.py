@@ -1,0 +1,63 @@
+"""The caller's secrets: names can be listed, values only written."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from platform_core import secret_store
+from platform_core.errors import BadCursor, InvalidRequest, SecretNotFound, Unavailable
+from platform_core.secret_store import NAME_PATTERN
+from platform_core.web.dependencies import (
+    AUTH_ERRORS,
+    ConnectionDep,
+    CursorQuery,
+    LimitQuery,
+    SecretWriter,
+    ServicesDep,
+)
+from platform_core.web.problems import problems
+from platform_core.web.strict_json import StrictJsonRoute
+from trigger_api.schemas import PageOf
+from trigger_api.secrets.schemas import SecretAnswer, SecretValue
+
+router = APIRouter(prefix="/api/v1/secrets", tags=["secrets"], route_class=StrictJsonRoute)
+
+_ERRORS = (*AUTH_ERRORS, InvalidRequest, Unavailable)
+_Name = Annotated[str, Path(pattern=NAME_PATTERN)]
+
+
+@router.put(
+    "/{name}",
+    operation_id="put_secret",
+    responses={201: {"model": SecretAnswer, "description": "Created"}, **problems(*_ERRORS)},
+)
+def put_secret(
+    principal: SecretWriter,
+    services: ServicesDep,
+    connection: ConnectionDep,
+    name: _Name,
+    secret: SecretValue,
+    response: Response,
+) -> SecretAnswer:
+    """Create or replace a secret."""
+    value = secret.value.get_secret_value()
+    if secret_store.put_secret(connection, services.keys, principal.user_id, name, value):
+        response.status_code = 201
+    return SecretAnswer(name=name)
+
+
+@router.get("", operation_id="list_secrets", responses=problems(*_ERRORS, BadCursor))
+def list_secrets(
+    principal: SecretWriter, connection: ConnectionDep, limit: LimitQuery = 50, cursor: CursorQuery = None
+) -> PageOf[SecretAnswer]:
+    """List the names of the caller's secrets."""
+    page = secret_store.list_secrets(connection, principal.user_id, limit=limit, cursor=cursor)
+    return PageOf(items=[SecretAnswer(name=name) for name in page.items], next_cursor=page.next_cursor)
+
+
+@router.delete("/{name}", status_code=204, operation_id="delete_secret", responses=problems(*_ERRORS, SecretNotFound))
+def delete_secret(principal: SecretWriter, connection: ConnectionDep, name: _Name) -> None:
+    """Delete a secret."""
+    secret_store.delete_secret(connection, principal.user_id, name)

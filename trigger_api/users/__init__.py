@@ -1,0 +1,1 @@
+"""Users, administered by administrators."""

@@ -1,0 +1,48 @@
+"""Users, for administrators."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from platform_core import user_store
+from platform_core.errors import BadCursor, InvalidRequest, Unavailable, UserExists, UserNotFound
+from platform_core.user_store import NAME_LENGTH, NAME_PATTERN
+from platform_core.web.dependencies import AUTH_ERRORS, Admin, ConnectionDep, CursorQuery, LimitQuery
+from platform_core.web.problems import problems
+from platform_core.web.strict_json import StrictJsonRoute
+from trigger_api.schemas import PageOf
+from trigger_api.users.schemas import NewUser, UserAnswer, UserChange
+
+router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=StrictJsonRoute)
+
+_ERRORS = (*AUTH_ERRORS, InvalidRequest, Unavailable)
+
+
+@router.post("", status_code=201, operation_id="create_user", responses=problems(*_ERRORS, UserExists))
+def create_user(_: Admin, connection: ConnectionDep, new: NewUser) -> UserAnswer:
+    """Create a user."""
+    return UserAnswer.of(user_store.create_user(connection, new.name, new.password, new.role))
+
+
+@router.get("", operation_id="list_users", responses=problems(*_ERRORS, BadCursor))
+def list_users(
+    _: Admin, connection: ConnectionDep, limit: LimitQuery = 50, cursor: CursorQuery = None
+) -> PageOf[UserAnswer]:
+    """List users by name."""
+    page = user_store.list_users(connection, limit=limit, cursor=cursor)
+    return PageOf(items=[UserAnswer.of(user) for user in page.items], next_cursor=page.next_cursor)
+
+
+@router.patch("/{name}", operation_id="change_user", responses=problems(*_ERRORS, UserNotFound))
+def change_user(
+    _: Admin,
+    connection: ConnectionDep,
+    name: Annotated[str, Path(pattern=NAME_PATTERN, max_length=NAME_LENGTH)],
+    change: UserChange,
+) -> UserAnswer:
+    """Change a user's role or password, or disable them."""
+    return UserAnswer.of(
+        user_store.change_user(connection, name, role=change.role, password=change.password, disabled=change.disabled)
+    )

@@ -1,0 +1,1 @@
+"""Webhooks: signed calls from outside that start runs."""
