@@ -1,0 +1,49 @@
+"""The reference pages list exactly what the code has: issue codes, error codes, settings, commands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import typer
+
+from graph_compiler.issues import CODES
+from headrace_cli.main import app
+from platform_core import errors
+from platform_core.settings import Settings
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+
+
+def rows(page: str) -> list[str]:
+    """The rows of the page's tables, without head and rule."""
+    lines = (REFERENCE / page).read_text().splitlines()
+    tables = [line for line in lines if line.startswith("|")]
+    heads = {position - 1 for position, line in enumerate(tables) if set(line) <= set("|-")}
+    rules = {position + 1 for position in heads}
+    return [line for position, line in enumerate(tables) if position not in heads | rules]
+
+
+def test_every_issue_code_is_documented() -> None:
+    assert rows("issue-codes.md") == [f"| `{code}` | {text} |" for code, text in CODES.items()]
+
+
+def test_every_error_code_is_documented() -> None:
+    classes = [
+        value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.HeadraceError)
+    ]
+    documented = re.findall(r"^\| (\d+) \| `(\w+)` \|", "\n".join(rows("errors.md")), re.MULTILINE)
+    assert documented == sorted((str(error.status), error.code) for error in classes)
+
+
+def test_every_setting_is_documented() -> None:
+    described = {name: field.description for name, field in Settings.model_fields.items()}
+    assert rows("settings.md") == [f"| `HEADRACE_{name.upper()}` | {text} |" for name, text in described.items()]
+
+
+def test_every_command_is_documented() -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    shown = {name for name, command in group.commands.items() if not command.hidden}
+    documented = {name for row in rows("cli.md") for name in re.findall(r"`([a-z-]+)[^`]*`", row.split("|")[1])}
+    assert shown - documented == set()
