@@ -11,7 +11,21 @@ from sqlalchemy.engine import Connection, Engine
 
 from platform_core.errors import Unavailable
 
-__all__ = ["Connection", "Engine", "build_engine", "driver_url", "ping", "plain_url", "reading", "transaction"]
+__all__ = [
+    "Connection",
+    "DatabaseError",
+    "Engine",
+    "build_engine",
+    "driver_url",
+    "ping",
+    "plain_url",
+    "reading",
+    "transaction",
+]
+
+
+DatabaseError = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+"""What a lost or unreachable database raises; for `except` clauses."""
 
 
 def driver_url(url: str) -> str:
@@ -60,7 +74,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def _losses_told() -> Iterator[None]:
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+    except DatabaseError as error:
         raise Unavailable("The database cannot be reached; try again in a moment.") from error
 
 

@@ -7,14 +7,12 @@ it detaches the server from its parent, and a supervisor must own its children.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import importlib.util
 import os
 import pwd
 import signal
 import stat
 import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +21,13 @@ from urllib.parse import quote
 
 import psycopg
 
+from platform_core import folders
 from platform_core.errors import HeadraceError
 
 POSTGRES_VERSION = 18
 SYSTEM_USER = "pgserver"
 DATABASE = "headrace"
 STOP_SIGNAL = signal.SIGINT
-# `sun_path` holds 108 bytes; the server appends "/.s.PGSQL.5432.lock".
-_LONGEST_SOCKET_FOLDER = 85
 _PR_SET_PDEATHSIG = 1
 
 
@@ -57,11 +54,7 @@ class EmbeddedPostgres:
 
     @property
     def socket_folder(self) -> Path:
-        folder = self.home / "socket"
-        if len(os.fsencode(folder)) <= _LONGEST_SOCKET_FOLDER:
-            return folder
-        name = hashlib.sha256(os.fsencode(self.home.resolve())).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"headrace-{name}"
+        return folders.socket_folder(self.home, "socket")
 
     @property
     def url(self) -> str:

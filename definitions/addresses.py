@@ -1,0 +1,35 @@
+"""Where the processes of one home meet: the code server's address and the folder of the run workers' sockets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from platform_core.folders import socket_folder
+from platform_core.settings import Settings
+
+
+@dataclass(frozen=True)
+class CodeServerAddress:
+    """Of the Dagster code server: host and port, or a unix socket (`host` is then only a name)."""
+
+    host: str
+    port: int | None
+    socket: str | None
+
+
+def code_server(settings: Settings) -> CodeServerAddress:
+    """A socket of the home unless the settings name a host."""
+    if settings.code_server_host is None:
+        return CodeServerAddress("localhost", None, str(run_folder(settings.home) / "code.sock"))
+    return CodeServerAddress(settings.code_server_host, settings.code_server_port, None)
+
+
+def run_folder(home: Path) -> Path:
+    """Folder of sockets and of the locks by which a live run worker is known. Not created."""
+    return socket_folder(home, "run")
+
+
+def pool_socket(home: Path) -> Path:
+    """Where the worker pool takes launches."""
+    return run_folder(home) / "pool.sock"

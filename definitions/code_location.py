@@ -1,0 +1,26 @@
+"""Serves our code location over gRPC, by Dagster's own command `dagster api grpc`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from dagster._cli.api import grpc_command
+
+from definitions import addresses
+from definitions.names import LOCATION
+from platform_core.settings import Settings
+
+
+def main(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code."""
+    address = addresses.code_server(settings)
+    place = ["--host", address.host, "--port", str(address.port)]
+    if address.socket is not None:
+        with suppress(FileNotFoundError):
+            Path(address.socket).unlink()
+        place = ["--socket", address.socket]
+    target = ["--module-name", "definitions.repository", "--attribute", "stored_graphs"]
+    with suppress(KeyboardInterrupt):
+        grpc_command.main([*place, *target, "--location-name", LOCATION], standalone_mode=False)
+    return 0

@@ -1,0 +1,79 @@
+"""What a process that executes graphs needs beside Dagster: settings, keys, node types, the code interpreter.
+
+Dagster loads jobs, resources and executors by name and passes them nothing, so this is the one place in which a
+process keeps such things; it is built when first asked for, from the environment.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from definitions.code_interpreter import CodeInterpreter
+from definitions.http_client import HttpClient
+from graph_compiler.node_type import NodeTypes
+from graph_compiler.node_types import builtin_node_types
+from platform_core.database import Engine, build_engine
+from platform_core.keys import KeyRing
+from platform_core.settings import Settings
+
+
+@dataclass
+class Cancellation:
+    """Whether the run of this process is to end; `subscribe` is told at once, also when it comes too late to wait."""
+
+    requested: threading.Event = field(default_factory=threading.Event)
+    _listeners: list[Callable[[], None]] = field(default_factory=list)
+
+    def request(self) -> None:
+        self.requested.set()
+        for listener in list(self._listeners):
+            listener()
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        self._listeners.append(listener)
+        if self.requested.is_set():
+            listener()
+
+    def reset(self) -> None:
+        """Forget the run before; only between runs."""
+        self._listeners.clear()
+        self.requested.clear()
+
+
+class ProcessContext:
+    """The process's lasting things, each made when first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.cancellation = Cancellation()
+
+    @cached_property
+    def engine(self) -> Engine:
+        if self.settings.database_url is None:
+            raise ValueError("HEADRACE_DATABASE_URL is not set; `headrace up` sets it for its processes.")
+        return build_engine(self.settings.database_url, pool_size=2)
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        return KeyRing.load_or_create(self.settings)
+
+    @cached_property
+    def interpreter(self) -> CodeInterpreter:
+        return CodeInterpreter()
+
+    @cached_property
+    def http(self) -> HttpClient:
+        return HttpClient(allow_private=self.settings.http_allow_private)
+
+    @cached_property
+    def node_types(self) -> NodeTypes:
+        return builtin_node_types()
+
+
+@lru_cache(maxsize=1)
+def process_context() -> ProcessContext:
+    """The context of this process, from its environment."""
+    return ProcessContext(Settings())

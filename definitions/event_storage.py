@@ -1,0 +1,133 @@
+"""Dagster's event storage on the pooled engine: a record is one round trip, in commit order per run.
+
+In a run worker `buffer()` puts an `EventWriter` in between, so that steps never wait for the database. Internals used:
+`_event_to_row` of SqlEventLogStorage, and `handles_run_events_in_store_event`, by which a storage says that it also
+changes the run's status: event, status and our own row then commit as one.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
+from dagster._core.events.log import EventLogEntry
+from dagster._time import datetime_from_timestamp
+from dagster_postgres import PostgresEventLogStorage
+
+from definitions.event_statement import NewValue, Record, build
+from definitions.event_writer import EventWriter
+from definitions.patience import PATIENCE, patiently
+from definitions.run_events import NewEvent, StatusChange, status_change, to_run_event
+from definitions.run_storage import PooledRunStorage
+from platform_core.database import Connection, DatabaseError, Engine
+
+
+class PooledEventStorage(PostgresEventLogStorage):
+    """Writes Dagster's log and the run's events, values, outputs and status together."""
+
+    def __init__(self, url: str, engine: Engine, run_storage: PooledRunStorage) -> None:
+        super().__init__(url, should_autocreate_tables=False)
+        self._engine.dispose()
+        self._engine = engine
+        self._run_storage = run_storage
+        self._writer: EventWriter | None = None
+
+    @property
+    def handles_run_events_in_store_event(self) -> bool:
+        return True
+
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        """The engine is pooled already."""
+
+    def buffer(self) -> None:
+        """From now on write through a thread; only for a process that executes runs."""
+        if self._writer is None:
+            self._writer = EventWriter(self._commit)
+
+    def flush(self) -> None:
+        """Return when everything stored so far is committed."""
+        if self._writer is not None:
+            self._writer.flush()
+
+    def dispose_connections(self) -> None:
+        """Close the pool's connections, which all three storages share."""
+        self._engine.dispose()
+
+    def store_event(self, event: EventLogEntry) -> None:
+        if event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS | ASSET_CHECK_EVENTS:
+            self.flush()
+            super().store_event(event)
+            return
+        record = Record(log=self._event_to_row(event), event=to_run_event(event))
+        change = status_change(event)
+        if change is None:
+            self._put(event.run_id, record)
+        else:
+            self.flush()
+            self._commit_change(event, record, change)
+
+    def store_run_event(self, run_id: str, event: NewEvent) -> None:
+        """An event of ours that Dagster's log does not need: output lines, progress."""
+        self._put(run_id, Record(event=event))
+
+    def store_value(self, run_id: str, value: NewValue, event: NewEvent | None) -> None:
+        """A node's output value, and the event that shows it."""
+        self._put(run_id, Record(value=value, event=event))
+
+    def store_outputs(self, run_id: str, outputs: str) -> None:
+        """The run's outputs as JSON text; seen by nobody before the run has ended."""
+        self._put(run_id, Record(outputs=outputs))
+
+    def read_value(self, run_id: str, step: str, port: str) -> Any:
+        """A stored output value. Raises `KeyError` if there is none."""
+        query = "SELECT value FROM headrace.run_values WHERE run_id = %s AND step = %s AND port = %s"
+        with self._connect() as connection:
+            row = connection.exec_driver_sql(query, (run_id, step, port)).fetchone()
+        if row is None:
+            raise KeyError(f"{step}.{port} of run {run_id}")
+        return json.loads(row[0])
+
+    def _connect(self) -> AbstractContextManager[Connection]:
+        self.flush()
+        return patiently(self._engine)
+
+    def _put(self, run_id: str, record: Record) -> None:
+        if self._writer is not None:
+            self._writer.put(run_id, record)
+        else:
+            self._commit(run_id, [record])
+
+    def _commit(self, run_id: str, records: Sequence[Record]) -> None:
+        statement, parameters = build(run_id, uuid.uuid4().hex, records, None, time.time())
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with patiently(self._engine) as connection:
+                    connection.exec_driver_sql(statement, parameters)
+                return
+            except DatabaseError:
+                # The batch's token makes it harmless if the lost answer had been a commit.
+                if time.monotonic() > deadline:
+                    raise
+
+    def _commit_change(self, entry: EventLogEntry, record: Record, change: StatusChange) -> None:
+        statement, parameters = build(entry.run_id, uuid.uuid4().hex, [record], change, entry.timestamp)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with patiently(self._engine) as pooled:
+                    connection = pooled.execution_options(isolation_level="READ COMMITTED")
+                    with connection.begin(), self._run_storage.joining(connection):
+                        connection.exec_driver_sql(statement, parameters)
+                        self._run_storage.handle_run_event(
+                            entry.run_id, entry.get_dagster_event(), datetime_from_timestamp(entry.timestamp)
+                        )
+                return
+            except DatabaseError:
+                if time.monotonic() > deadline:
+                    raise

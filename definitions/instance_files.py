@@ -1,0 +1,72 @@
+"""The files in HOME/dagster by which every Dagster process of this home finds storage, launcher and code location.
+
+Imports no Dagster, because `headrace up` writes them before it starts anything.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from definitions import addresses
+from definitions.names import LOCATION
+from platform_core.settings import Settings
+
+MONITOR_SECONDS = 5
+START_TIMEOUT = 180
+CANCEL_TIMEOUT = 30
+
+
+def write(settings: Settings) -> Path:
+    """Write dagster.yaml and workspace.yaml (JSON is YAML); returns the folder, which is DAGSTER_HOME."""
+    folder = settings.home / "dagster"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    addresses.run_folder(settings.home).mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, content in (("dagster.yaml", _instance(settings)), ("workspace.yaml", _workspace(settings))):
+        (folder / name).write_text(json.dumps(content, indent=2) + "\n")
+    return folder
+
+
+def workspace_file(settings: Settings) -> Path:
+    """The workspace that names our one code location."""
+    return settings.home / "dagster" / "workspace.yaml"
+
+
+def _instance(settings: Settings) -> dict[str, Any]:
+    return {
+        "storage": {
+            "custom": {
+                "module": "definitions.storage",
+                "class": "PooledStorage",
+                "config": {"postgres_url": {"env": "HEADRACE_DATABASE_URL"}},
+            }
+        },
+        "run_launcher": {
+            "module": "definitions.run_launcher",
+            "class": "WarmRunLauncher",
+            "config": {"home": str(settings.home)},
+        },
+        "run_coordinator": {
+            "module": "dagster.core.run_coordinator",
+            "class": "QueuedRunCoordinator",
+            "config": {"max_concurrent_runs": settings.max_concurrent_runs, "dequeue_interval_seconds": 2},
+        },
+        "run_monitoring": {
+            "enabled": True,
+            "poll_interval_seconds": MONITOR_SECONDS,
+            "start_timeout_seconds": START_TIMEOUT,
+            "cancel_timeout_seconds": CANCEL_TIMEOUT,
+        },
+        "compute_logs": {
+            "module": "dagster.core.storage.noop_compute_log_manager",
+            "class": "NoOpComputeLogManager",
+        },
+        "telemetry": {"enabled": False},
+    }
+
+
+def _workspace(settings: Settings) -> dict[str, Any]:
+    address = addresses.code_server(settings)
+    place = {"socket": address.socket} if address.socket else {"host": address.host, "port": address.port}
+    return {"load_from": [{"grpc_server": {**place, "location_name": LOCATION}}]}

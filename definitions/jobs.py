@@ -1,0 +1,44 @@
+"""Stored graph versions as Dagster jobs, each compiled once per process: a version never changes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from dagster import JobDefinition
+
+from definitions.context import process_context
+from definitions.executors import thread_executor
+from definitions.io_managers import value_store
+from definitions.names import GRAPH_ID_TAG, GRAPH_TAG, OWNER_TAG, VERSION_TAG
+from definitions.resources import run_runtime
+from graph_compiler.compilation import compile_job
+from graph_compiler.naming import job_name
+from graph_compiler.spec import GraphSpec
+from platform_core.database import reading
+from platform_core.execution_store import PinnedVersion, read_version
+
+
+@lru_cache(maxsize=512)
+def pinned_job(graph_id: str, version: int) -> JobDefinition:
+    """The job of exactly this version; run workers find it by this function's name. Raises `VersionNotFound`."""
+    with reading(process_context().engine) as connection:
+        stored = read_version(connection, graph_id, version)
+    return compile_version(stored)
+
+
+def compile_version(stored: PinnedVersion) -> JobDefinition:
+    """The job of a stored version, with the tags by which a run of it is pinned to it."""
+    return compile_job(
+        GraphSpec.model_validate_json(stored.document),
+        name=job_name(stored.owner, stored.graph),
+        runtime=run_runtime,
+        executor=thread_executor,
+        io_manager=value_store,
+        node_types=process_context().node_types,
+        tags={
+            GRAPH_TAG: stored.graph,
+            GRAPH_ID_TAG: stored.graph_id,
+            VERSION_TAG: str(stored.version),
+            OWNER_TAG: stored.owner,
+        },
+    )

@@ -1,0 +1,68 @@
+"""The code location: a repository whose jobs follow the store, without a restart and without a full rebuild."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dagster import JobDefinition, RepositoryData, ScheduleDefinition, SensorDefinition, repository
+
+from definitions.context import process_context
+from definitions.jobs import pinned_job
+from definitions.names import REPOSITORY
+from graph_compiler.naming import job_name
+from platform_core.database import Engine, reading
+from platform_core.graph_store import all_graphs
+
+
+class StoredGraphs(RepositoryData):
+    """One job per graph, at its current version; a version's job is compiled once, so it is the same object always.
+
+    Dagster asks anew for all jobs each time a client reloads the location.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+
+    def _versions(self) -> dict[str, tuple[str, int]]:
+        with reading(self._engine) as connection:
+            return {job_name(graph.owner, graph.name): (graph.id, graph.version) for graph in all_graphs(connection)}
+
+    def _compile(self, graph_id: str, version: int) -> JobDefinition:
+        with self._lock:
+            return pinned_job(graph_id, version)
+
+    def get_all_jobs(self) -> Sequence[JobDefinition]:
+        return [self._compile(*pin) for _, pin in sorted(self._versions().items())]
+
+    def get_job_names(self) -> Sequence[str]:
+        return sorted(self._versions())
+
+    def has_job(self, job_name: str) -> bool:
+        return job_name in self._versions()
+
+    def get_job(self, job_name: str) -> JobDefinition:
+        return self._compile(*self._versions()[job_name])
+
+    def get_all_schedules(self) -> Sequence[ScheduleDefinition]:
+        return []
+
+    def get_all_sensors(self) -> Sequence[SensorDefinition]:
+        return []
+
+    def get_top_level_resources(self) -> Mapping[str, Any]:
+        return {}
+
+    def get_env_vars_by_top_level_resource(self) -> Mapping[str, set[str]]:
+        return {}
+
+    def load_all_definitions(self) -> None:
+        self.get_all_jobs()
+
+
+@repository(name=REPOSITORY)  # type: ignore[arg-type]  # a RepositoryData is documented, but not in the annotation
+def stored_graphs() -> StoredGraphs:
+    """What `dagster api grpc -m definitions.repository` serves."""
+    return StoredGraphs(process_context().engine)

@@ -1,0 +1,106 @@
+"""What a node may use while it runs: the run's params and trigger, secrets, code, HTTP, time, live events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dagster import Field, InitResourceContext, resource
+
+from definitions.context import ProcessContext, process_context
+from definitions.event_storage import PooledEventStorage
+from definitions.run_events import NewEvent
+from graph_compiler.errors import NodeError
+from graph_compiler.runtime import HttpAnswer, Level, OnLine
+from platform_core.database import reading
+from platform_core.execution_store import Execution, read_execution
+from platform_core.secret_store import read_secret
+
+
+class RunRuntime:
+    """The `NodeRuntime` of one run in this process."""
+
+    def __init__(self, process: ProcessContext, storage: PooledEventStorage, execution: Execution) -> None:
+        self._process = process
+        self._storage = storage
+        self._execution = execution
+        process.cancellation.subscribe(self._cancel)
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        return self._execution.params
+
+    @property
+    def trigger(self) -> Mapping[str, Any]:
+        return self._execution.trigger
+
+    @property
+    def run(self) -> Mapping[str, Any]:
+        execution = self._execution
+        return {
+            "id": execution.run_id,
+            "graph": execution.graph,
+            "version": execution.version,
+            "owner": execution.owner,
+        }
+
+    def secret(self, name: str) -> str:
+        with reading(self._process.engine) as connection:
+            value = read_secret(connection, self._process.keys, self._execution.owner_id, name)
+        if value is None:
+            message = f"there is no secret {name!r}; set it with `headrace secret set {name}`"
+            raise NodeError("secret_missing", message, retryable=False)
+        return value
+
+    def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:
+        return self._process.interpreter.run(code, arguments, timeout=timeout, on_line=on_line)
+
+    def http(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, Any],
+        json: Any,
+        body: str | None,
+        timeout: float,
+    ) -> HttpAnswer:
+        return self._process.http.request(
+            method, url, headers=headers, query=params, json=json, body=body, timeout=timeout
+        )
+
+    def wait(self, seconds: float) -> None:
+        if self._process.cancellation.requested.wait(seconds):
+            raise NodeError("canceled", "the run was canceled while this was waiting", retryable=False)
+
+    def emit(
+        self,
+        type: str,
+        message: str,
+        *,
+        level: Level = "info",
+        node: str | None = None,
+        item: int | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        event = NewEvent(time.time(), type, message, node, item, level, data or {})
+        self._storage.store_run_event(self._execution.run_id, event)
+
+    def _cancel(self) -> None:
+        self._process.interpreter.cancel_all()
+
+
+@resource(config_schema={"params": Field(dict, is_required=False, description="Params of a run started here")})
+def run_runtime(context: InitResourceContext) -> Iterator[RunRuntime]:
+    """The runtime of the run that is being executed."""
+    assert context.instance is not None
+    assert context.run_id is not None
+    storage = context.instance.event_log_storage
+    if not isinstance(storage, PooledEventStorage):
+        raise TypeError("Headrace's jobs need Headrace's storage; point DAGSTER_HOME at a Headrace home.")
+    process = process_context()
+    with reading(process.engine) as connection:
+        execution = read_execution(connection, context.run_id)
+    yield RunRuntime(process, storage, execution)

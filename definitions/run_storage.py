@@ -1,0 +1,78 @@
+"""Dagster's run storage on the pooled engine, which also knows each Dagster run's Headrace run.
+
+Internals used: `_engine` and `connect()` of PostgresRunStorage; `has_run_stats_index_cols` and its like, which
+reflect the schema on every call and never change once the database is migrated.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from dagster import DagsterRun
+from dagster_postgres import PostgresRunStorage
+
+from definitions.names import GRAPH_ID_TAG, VERSION_TAG
+from definitions.patience import patiently
+from definitions.pinning import pinned
+from platform_core.database import Connection, Engine, transaction
+from platform_core.execution_store import adopt_run
+
+
+class PooledRunStorage(PostgresRunStorage):
+    """Runs in the pool's engine; a run that Dagster's UI starts is pinned to its version and gets its Headrace row."""
+
+    def __init__(self, url: str, engine: Engine) -> None:
+        super().__init__(url, should_autocreate_tables=False)
+        self._engine.dispose()
+        self._engine = engine
+        self._joined = threading.local()
+        self._has_stats: bool | None = None
+        self._has_backfill: bool | None = None
+
+    def connect(self) -> AbstractContextManager[Connection]:
+        joined: Connection | None = getattr(self._joined, "connection", None)
+        return _borrowed(joined) if joined is not None else patiently(self._engine)
+
+    @contextmanager
+    def joining(self, connection: Connection) -> Iterator[None]:
+        """Within, this thread's statements run on `connection` and so belong to its transaction."""
+        self._joined.connection = connection
+        try:
+            yield
+        finally:
+            self._joined.connection = None
+
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        """The engine is pooled already."""
+
+    def has_run_stats_index_cols(self) -> bool:
+        if self._has_stats is None:
+            self._has_stats = super().has_run_stats_index_cols()
+        return self._has_stats
+
+    def has_backfill_id_column(self) -> bool:
+        if self._has_backfill is None:
+            self._has_backfill = super().has_backfill_id_column()
+        return self._has_backfill
+
+    def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
+        run = super().add_run(pinned(dagster_run))
+        self._adopt(run)
+        return run
+
+    def _adopt(self, run: DagsterRun) -> None:
+        graph_id, version = run.tags.get(GRAPH_ID_TAG), run.tags.get(VERSION_TAG)
+        if graph_id is None or version is None:
+            return
+        config: Any = run.run_config
+        config = config.get("resources", {}).get("runtime", {}).get("config", {})
+        with transaction(self._engine) as connection:
+            adopt_run(connection, run.run_id, graph_id, int(version), config.get("params", {}))
+
+
+@contextmanager
+def _borrowed(connection: Connection) -> Iterator[Connection]:
+    yield connection

@@ -1,0 +1,94 @@
+"""Accepted runs become Dagster runs: with the same id, so that doing it twice makes one.
+
+The daemon alone does this; the APIs only write to our tables (docs/adr/0007).
+"""
+
+from __future__ import annotations
+
+import logging
+
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster._core.run_coordinator import SubmitRunContext
+
+from definitions.jobs import pinned_job
+from definitions.names import TRIGGER_KIND_TAG, TRIGGER_TAG
+from definitions.pinning import code_origin, remote_origin
+from platform_core.database import Engine, reading, transaction
+from platform_core.execution_store import (
+    Execution,
+    end_unsubmitted,
+    list_to_cancel,
+    list_unsubmitted,
+    mark_submitted,
+)
+from platform_core.settings import Settings
+
+BATCH = 50
+_PRIORITY_TAG = "dagster/priority"
+_logger = logging.getLogger("headrace.submission")
+
+
+class Submission:
+    """Moves what the APIs wrote into Dagster: new runs into its queue, wishes to cancel to its launcher."""
+
+    def __init__(self, settings: Settings, engine: Engine, instance: DagsterInstance) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._instance = instance
+
+    def submit_accepted(self) -> int:
+        """Submit up to `BATCH` accepted runs, the oldest first; how many there were."""
+        with reading(self._engine) as connection:
+            executions = list_unsubmitted(connection, BATCH)
+        for execution in executions:
+            try:
+                self._submit(execution)
+            except Exception as error:
+                self._fail(execution.run_id, error)
+        return len(executions)
+
+    def cancel_requested(self) -> None:
+        """Cancel what is to be cancelled; asking Dagster again for a run that is already ending does no harm."""
+        with reading(self._engine) as connection:
+            run_ids = list_to_cancel(connection)
+        for run_id in run_ids:
+            error = {"kind": "canceled", "message": "The run was canceled before it began.", "node": None}
+            with transaction(self._engine) as connection:
+                ended = end_unsubmitted(connection, run_id, "CANCELED", error)
+            if not ended:
+                self._cancel(run_id)
+
+    def _cancel(self, run_id: str) -> None:
+        run = self._instance.get_run_by_id(run_id)
+        if run is not None and run.status not in (DagsterRunStatus.CANCELING, DagsterRunStatus.NOT_STARTED):
+            self._instance.run_coordinator.cancel_run(run_id)
+
+    def _submit(self, execution: Execution) -> None:
+        run = self._instance.get_run_by_id(execution.run_id)
+        if run is None:
+            run = self._create(execution)
+        if run.status == DagsterRunStatus.NOT_STARTED:
+            self._instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]  # the queue does not read it
+        with transaction(self._engine) as connection:
+            mark_submitted(connection, execution.run_id)
+
+    def _create(self, execution: Execution) -> DagsterRun:
+        job = pinned_job(execution.graph_id, execution.version)
+        tags = {**execution.tags, **job.tags, TRIGGER_KIND_TAG: execution.trigger["kind"]}
+        if execution.trigger["id"] is not None:
+            tags[TRIGGER_TAG] = execution.trigger["id"]
+        if execution.priority:
+            tags[_PRIORITY_TAG] = str(execution.priority)
+        return self._instance.create_run_for_job(
+            job,
+            run_id=execution.run_id,
+            tags=tags,
+            job_code_origin=code_origin(job.name, execution.graph_id, execution.version),
+            remote_job_origin=remote_origin(job.name, self._settings),
+        )
+
+    def _fail(self, run_id: str, error: Exception) -> None:
+        _logger.exception("Run %s cannot be submitted.", run_id)
+        reason = {"kind": "not_submittable", "message": f"The run could not be submitted: {error}", "node": None}
+        with transaction(self._engine) as connection:
+            end_unsubmitted(connection, run_id, "FAILURE", reason)
