@@ -1,0 +1,89 @@
+"""`make bench`: run the scenarios and write the table. `--quick` takes 3 samples instead of 10."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tempfile
+from pathlib import Path
+
+from benchmarks import (
+    code_nodes,
+    compile_time,
+    event_latency,
+    launch_latency,
+    light_graph,
+    plain,
+    report,
+    stack,
+    startup,
+    throughput,
+)
+from benchmarks.figure import Figure
+
+ON_STACK = {
+    "light_graph": light_graph.measure,
+    "launch_latency": launch_latency.measure,
+    "event_latency": event_latency.measure,
+    "code_nodes": code_nodes.measure,
+    "throughput": throughput.measure,
+}
+ALONE = {"compile_time": compile_time.measure, "startup": startup.measure}
+
+
+def main() -> None:
+    """Measure ours, then plain Dagster, then write the report."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="3 samples instead of 10")
+    parser.add_argument("--without-plain", action="store_true", help="leave plain Dagster out")
+    parser.add_argument("scenarios", nargs="*", help=f"some of {', '.join([*ON_STACK, *ALONE])}: no report is written")
+    options = parser.parse_args()
+    repetitions = 3 if options.quick else 10
+    wanted = set(options.scenarios) or {*ON_STACK, *ALONE}
+    setting = report.setting(repetitions)
+    figures = _ours(wanted, repetitions)
+    if not options.without_plain:
+        _add_plain(figures, repetitions)
+    flat = [figure for group in figures.values() for figure in group]
+    if options.scenarios:
+        print("\n".join(report.rows(flat)))
+    else:
+        print(report.write(setting, flat))
+
+
+def _ours(wanted: set[str], repetitions: int) -> dict[str, list[Figure]]:
+    figures = {}
+    if wanted & ON_STACK.keys():
+        with tempfile.TemporaryDirectory(prefix="headrace-bench-") as home, stack.running(Path(home)) as running:
+            for name in [name for name in ON_STACK if name in wanted]:
+                print(f"{name} ...", flush=True)
+                figures[name] = ON_STACK[name](running, repetitions)
+    for name in [name for name in ALONE if name in wanted]:
+        print(f"{name} ...", flush=True)
+        figures[name] = ALONE[name](repetitions)
+    return figures
+
+
+def _add_plain(figures: dict[str, list[Figure]], repetitions: int) -> None:
+    """Measure plain Dagster where a scenario has something beside it, and put it into the scenario's figures."""
+    if figures.keys() & {"light_graph", "code_nodes"}:
+        with plain.running() as dagster:
+            if "light_graph" in figures:
+                print("light_graph on plain Dagster ...", flush=True)
+                _set_plain(figures["light_graph"], 0, light_graph.measure_plain(dagster, repetitions))
+            if "code_nodes" in figures:
+                print("code_nodes on plain Dagster ...", flush=True)
+                _set_plain(figures["code_nodes"], 0, code_nodes.measure_plain(dagster))
+    if "startup" in figures:
+        print("startup of plain Dagster ...", flush=True)
+        ready, idle = startup.measure_plain(repetitions)
+        _set_plain(figures["startup"], 0, ready)
+        _set_plain(figures["startup"], 2, idle)
+
+
+def _set_plain(group: list[Figure], index: int, values: list[float]) -> None:
+    group[index] = dataclasses.replace(group[index], plain=values)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""How long `headrace up` takes to be ready, in a new home and in a used one, and the memory it then holds idle."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import memory, plain, stack
+from benchmarks.figure import Figure
+
+SETTLE_SECONDS = 5
+
+
+def measure(repetitions: int) -> list[Figure]:
+    cold, warm, idle = [], [], []
+    for _ in range(repetitions):
+        with tempfile.TemporaryDirectory(prefix="headrace-bench-") as folder:
+            with stack.running(Path(folder)) as first:
+                cold.append(first.ready_seconds)
+            with stack.running(Path(folder)) as second:
+                warm.append(second.ready_seconds)
+                time.sleep(SETTLE_SECONDS)
+                idle.append(memory.family_megabytes(second.pid))
+    return [
+        Figure("headrace up, new home, until ready", "s", cold, first="12 s", goal="6 s"),
+        Figure("headrace up, used home, until ready", "s", warm, first="12 s", goal="6 s"),
+        Figure("idle memory of all processes (PSS)", "MB", idle, first="900 MB", goal="600 MB"),
+    ]
+
+
+def measure_plain(repetitions: int) -> tuple[list[float], list[float]]:
+    """Seconds until `dagster dev` is ready, and MB it then holds."""
+    ready, idle = [], []
+    for _ in range(repetitions):
+        with plain.running() as dagster:
+            ready.append(dagster.ready_seconds)
+            time.sleep(SETTLE_SECONDS)
+            idle.append(memory.family_megabytes(dagster.pid))
+    return ready, idle
