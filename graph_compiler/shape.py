@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
@@ -69,10 +70,11 @@ def _finding(place: str, detail: ErrorDetails, model: type[BaseModel]) -> Findin
     if kind == "string_pattern_mismatch":
         return _pattern_finding(place, detail, context["pattern"])
     if kind == "literal_error":
-        hint = did_you_mean(
-            str(detail["input"]), context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        )
+        allowed = re.findall(r"'([^']*)'", context["expected"])
+        hint = did_you_mean(str(detail["input"]), allowed) if len(allowed) > 1 else None
         return Finding("bad_value", place, f"expected {context['expected']}", hint)
+    if kind == "too_short":
+        return Finding("bad_value", place, f"needs at least {context['min_length']} element")
     if kind == "too_long":
         return Finding(
             "too_large", place, f"{context['actual_length']} elements; {context['max_length']} are the limit"

@@ -15,7 +15,7 @@ from typing import Any
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.nativetypes import NativeEnvironment
+from jinja2.nativetypes import NativeCodeGenerator, NativeEnvironment
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
@@ -92,9 +92,18 @@ class Missing(StrictUndefined):
         return self._undefined_message
 
 
+class LoneConstants(NativeCodeGenerator):
+    """Keeps the type of a constant that stands alone: `{{ 5 }}` is 5."""
+
+    def _output_const_repr(self, group: Iterable[Any]) -> str:
+        values = list(group)
+        return repr(values[0] if len(values) == 1 else "".join(map(as_text, values)))
+
+
 class Environment(ImmutableSandboxedEnvironment, NativeEnvironment):
     """See the module."""
 
+    code_generator_class = LoneConstants
     intercepted_binops = frozenset({"*", "**", "+", "%"})
 
     def __init__(self) -> None:

@@ -113,6 +113,8 @@ class _Reader:
             if not event.style and event.value == "<<":
                 raise self._stop("unsupported_yaml", "merge keys (`<<`) are not part of YAML 1.2", event)
             value = self._scalar(event, pointer)
+            if event.anchor:
+                self.anchors[event.anchor] = (value, 1)
         else:
             value = self._alias(event, 1) if isinstance(event, yaml.AliasEvent) else None
         if not isinstance(value, str):
