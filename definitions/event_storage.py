@@ -71,9 +71,9 @@ class PooledEventStorage(PostgresEventLogStorage):
             self.flush()
             self._commit_change(event, record, change)
 
-    def store_run_event(self, run_id: str, event: NewEvent) -> None:
-        """An event of ours that Dagster's log does not need: output lines, progress."""
-        self._put(run_id, Record(event=event))
+    def store_run_event(self, run_id: str, event: NewEvent, entry: EventLogEntry | None = None) -> None:
+        """An event of ours, and the entry that shows it in Dagster's log, if it is to be seen there."""
+        self._put(run_id, Record(log=None if entry is None else self._event_to_row(entry), event=event))
 
     def store_value(self, run_id: str, value: NewValue, event: NewEvent | None) -> None:
         """A node's output value, and the event that shows it."""

@@ -62,6 +62,8 @@ def _instance(settings: Settings) -> dict[str, Any]:
             "module": "dagster.core.storage.noop_compute_log_manager",
             "class": "NoOpComputeLogManager",
         },
+        # Dagster's events are stored at any level; this only silences their copy on the console.
+        "python_logs": {"python_log_level": "CRITICAL"},
         "telemetry": {"enabled": False},
     }
 

@@ -7,15 +7,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dagster import Field, InitResourceContext, resource
+from dagster._core.events.log import EventLogEntry
 
 from definitions.context import ProcessContext, process_context
 from definitions.event_storage import PooledEventStorage
 from definitions.run_events import NewEvent
 from graph_compiler.errors import NodeError
+from graph_compiler.naming import dagster_name
 from graph_compiler.runtime import HttpAnswer, Level, OnLine
 from platform_core.database import reading
 from platform_core.execution_store import Execution, read_execution
 from platform_core.secret_store import read_secret
+
+_SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr"})
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 class RunRuntime:
@@ -86,7 +91,18 @@ class RunRuntime:
         data: Mapping[str, Any] | None = None,
     ) -> None:
         event = NewEvent(time.time(), type, message, node, item, level, data or {})
-        self._storage.store_run_event(self._execution.run_id, event)
+        entry = self._log_entry(event) if type in _SHOWN_IN_DAGSTER else None
+        self._storage.store_run_event(self._execution.run_id, event, entry)
+
+    def _log_entry(self, event: NewEvent) -> EventLogEntry:
+        return EventLogEntry(
+            error_info=None,
+            level=_LEVELS[event.level],
+            user_message=event.message,
+            run_id=self._execution.run_id,
+            timestamp=event.ts,
+            step_key=None if event.node is None else dagster_name(event.node),
+        )
 
     def _cancel(self) -> None:
         self._process.interpreter.cancel_all()
