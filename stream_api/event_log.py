@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Coroutine
+from datetime import UTC
 from typing import Any, Protocol
 
 from psycopg import AsyncConnection, InterfaceError, OperationalError
@@ -73,4 +74,4 @@ class EventLog:
 
 def _event(run_id: str, row: tuple[Any, ...]) -> WireEvent:
     seq, ts, kind, node, item, level, message, data = row
-    return WireEvent.of(RunEvent(run_id, seq, ts, kind, node, item, level, message, json.loads(data)))
+    return WireEvent.of(RunEvent(run_id, seq, ts.astimezone(UTC), kind, node, item, level, message, json.loads(data)))

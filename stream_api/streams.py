@@ -31,6 +31,8 @@ class Streams:
             max_size=POOL_SIZE,
             open=False,
             timeout=5,
+            # The pool's own pauses grow to minutes; given up early, the next read begins anew.
+            reconnect_timeout=2,
             kwargs={"autocommit": True, "application_name": "headrace stream reader"},
         )
         self.hub = Hub(EventLog(self._pool))

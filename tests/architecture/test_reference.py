@@ -1,4 +1,4 @@
-"""The reference pages list exactly what the code has: issue codes, error codes, settings, commands."""
+"""The reference pages list exactly what the code has: error codes, settings, commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import typer
 
-from graph_compiler.issues import CODES
 from headrace_cli.main import app
 from platform_core import errors
 from platform_core.settings import Settings
@@ -22,10 +21,6 @@ def rows(page: str) -> list[str]:
     heads = {position - 1 for position, line in enumerate(tables) if set(line) <= set("|-")}
     rules = {position + 1 for position in heads}
     return [line for position, line in enumerate(tables) if position not in heads | rules]
-
-
-def test_every_issue_code_is_documented() -> None:
-    assert rows("issue-codes.md") == [f"| `{code}` | {text} |" for code, text in CODES.items()]
 
 
 def test_every_error_code_is_documented() -> None:

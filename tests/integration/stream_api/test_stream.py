@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 import psycopg
+import psycopg.sql
 import pytest
 from sqlalchemy.engine import Engine
 
@@ -56,6 +57,16 @@ def test_history_and_live_events_end_with_a_final_one_that_counts(
     assert final.data is not None
     assert (final.id, final.event) == ("4", "run.succeeded")
     assert (final.data["final"], final.data["count"]) == (True, 4)
+
+
+def test_times_are_utc_wherever_the_database_lives(
+    serve: Serve, token: str, run_id: str, connection: psycopg.Connection
+) -> None:
+    database = psycopg.sql.Identifier(connection.info.dbname)
+    connection.execute(psycopg.sql.SQL("ALTER DATABASE {} SET timezone TO 'Asia/Tokyo'").format(database))
+    append(connection, run_id, "run.succeeded")
+    events = serve().client(token).events(run_id)
+    assert [datetime.fromisoformat(event["ts"]).utcoffset() for event in events] == [timedelta(0)] * 2
 
 
 def test_an_ended_run_can_be_followed_from_every_cursor(
