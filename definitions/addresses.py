@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,3 +35,20 @@ def run_folder(home: Path) -> Path:
 def pool_socket(home: Path) -> Path:
     """Where the worker pool takes launches."""
     return run_folder(home) / "pool.sock"
+
+
+def wait_for_code_server(settings: Settings, patience: float = 20.0) -> bool:
+    """Return once the code server takes connections, or False after `patience` seconds: Dagster then says why."""
+    address = code_server(settings)
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        try:
+            if address.socket is not None:
+                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                    connection.connect(address.socket)
+            else:
+                socket.create_connection((address.host, address.port or 0), 1.0).close()
+            return True
+        except OSError:
+            time.sleep(0.05)
+    return False

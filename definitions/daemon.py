@@ -17,7 +17,7 @@ from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._daemon.controller import create_daemon_of_type, daemon_controller_from_instance
 from dagster._daemon.daemon import DagsterDaemon
 
-from definitions import instance_files
+from definitions import addresses, instance_files
 from definitions.context import process_context
 from definitions.location_refresh import LocationRefresh
 from definitions.notifications import Notifications
@@ -42,6 +42,7 @@ def main(settings: Settings) -> int:
         signal.signal(number, lambda *_: stop.set())
     with psycopg.connect(plain_url(settings.database_url), autocommit=True) as leadership:
         if _lead(leadership, stop):
+            addresses.wait_for_code_server(settings)
             with DagsterInstance.get() as instance:
                 return _run(settings, instance, leadership, stop)
     return 0

@@ -17,8 +17,11 @@ from graph_compiler.spec import GraphSpec
 from platform_core.database import reading
 from platform_core.execution_store import PinnedVersion, read_version
 
+CACHED = 10_000
+"""Jobs kept per process: more than an installation has graphs, or each snapshot would compile them anew."""
 
-@lru_cache(maxsize=512)
+
+@lru_cache(maxsize=CACHED)
 def pinned_job(graph_id: str, version: int) -> JobDefinition:
     """The job of exactly this version; run workers find it by this function's name. Raises `VersionNotFound`."""
     with reading(process_context().engine) as connection:

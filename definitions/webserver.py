@@ -6,12 +6,13 @@ from contextlib import suppress
 
 from dagster_webserver.cli import dagster_webserver
 
-from definitions import instance_files
+from definitions import addresses, instance_files
 from platform_core.settings import Settings
 
 
 def main(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; the exit code."""
+    addresses.wait_for_code_server(settings)
     options = ["--host", settings.ui_host, "--port", str(settings.ui_port)]
     options += ["--workspace", str(instance_files.workspace_file(settings)), "--log-level", "warning"]
     with suppress(KeyboardInterrupt):

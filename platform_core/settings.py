@@ -29,7 +29,12 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address the HTTP interfaces listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port of both APIs; 0 takes a free one.")
+    ui_host: str = Field(default="127.0.0.1", description="Address Dagster's UI listens on; it has no login.")
     ui_port: int = Field(default=3000, ge=0, le=65535, description="Port of Dagster's UI; 0 takes a free one.")
+    code_server_host: str | None = Field(
+        default=None, description="Host of the Dagster code server; without it a socket in HOME/run is used."
+    )
+    code_server_port: int = Field(default=4266, gt=0, le=65535, description="Port of the Dagster code server.")
     public_url: str | None = Field(
         default=None, description="Address under which users reach the APIs; links are built from it."
     )
@@ -48,5 +53,8 @@ class Settings(BaseSettings):
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")
     heartbeat: float = Field(default=15.0, gt=0, description="Seconds between comments on an idle event stream.")
+    http_allow_private: bool = Field(
+        default=False, description="Let http.request reach private, loopback and link-local addresses."
+    )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Write log lines as JSON.")
