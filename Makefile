@@ -34,7 +34,7 @@ lint: setup ## Format, lint, types and import rules
 check: lint test ## What CI runs
 
 bench: setup ## Measure against plain Dagster; writes a table
-	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python -m benchmarks
 
 lock: setup ## Renew requirements/*.txt from pyproject.toml
 	$(COMPILE) pyproject.toml -o requirements/run.txt

@@ -1,6 +1,6 @@
 """The run worker's side of users' code: a warm interpreter of its own, and calls into it that can only end one way.
 
-The other side is code_child.py. What this protects from, and what not, is in docs/adr.
+The other side is code_child.py. What this protects from, and what not: docs/adr/0008.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class CodeInterpreter:
 
     def __init__(self, python: str = sys.executable) -> None:
         self._python = python
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may cancel while its thread holds it
         self._process: subprocess.Popen[bytes] | None = None
         self._requests: socket.socket | None = None
         self._folder: Path | None = None
@@ -101,7 +101,7 @@ class CodeInterpreter:
     def cancel_all(self) -> None:
         """Kill every call in flight; each raises `NodeError` canceled in its own thread."""
         with self._lock:
-            for call in self._calls:
+            for call in list(self._calls):
                 call.cancel()
 
     def close(self) -> None:

@@ -71,7 +71,7 @@ class GuardedNetwork(httpcore.NetworkBackend):
         self._resolve = resolve
         self._sockets = httpcore.SyncBackend()
         self._thread = threading.local()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may cancel while its thread holds it
         self._exchanges: set[Exchange] = set()
         self._streams: set[GuardedStream] = set()
 
@@ -91,7 +91,7 @@ class GuardedNetwork(httpcore.NetworkBackend):
     def cancel_all(self) -> None:
         """Call every exchange off, whatever it waits for on an open connection."""
         with self._lock:
-            for exchange in self._exchanges:
+            for exchange in list(self._exchanges):
                 exchange.canceled = True
             streams = list(self._streams)
         for stream in streams:

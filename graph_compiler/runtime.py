@@ -41,7 +41,8 @@ class NodeRuntime(Protocol):
         """Call `main(**arguments)` of `code` in another process and return its JSON value.
 
         `timeout` is in seconds; `on_line(stream, text)` gets each line of `stdout` and `stderr` as it comes.
-        Raises `NodeError`: code_error, code_timeout, code_exit, code_memory, bad_value.
+        Raises `NodeError`: code_error, code_timeout, code_exit, code_memory, code_output, code_interrupted,
+        bad_value, canceled.
         """
 
     def http(
@@ -57,7 +58,8 @@ class NodeRuntime(Protocol):
     ) -> HttpAnswer:
         """Send one request; `json` is sent unless it is None, then `body`. `timeout` is in seconds.
 
-        Raises `NodeError`: http_refused (target not allowed), http_timeout, http_unreachable, http_bad_url.
+        Raises `NodeError`: http_refused_target, http_timeout, http_unreachable, http_too_large, http_bad_url,
+        http_bad_request, http_bad_answer, canceled.
         """
 
     def wait(self, seconds: float) -> None:

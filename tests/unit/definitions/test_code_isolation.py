@@ -209,15 +209,15 @@ class TestSuddenEnds:
         assert [psutil.pid_exists(sleeper.pid) for sleeper in sleepers] == [False] * 3
 
     def test_close_ends_calls_processes_and_files(self) -> None:
-        before = _descendants(os.getpid())
         interpreter = CodeInterpreter()
         sleeper = Sleeper(interpreter)
         folder = Path(psutil.Process(sleeper.pid).cwd()).parent
-        family = _descendants(os.getpid()) - before
+        warm = _warm_interpreter(sleeper)
+        family = {warm.pid, *_descendants(warm.pid)}
         interpreter.close()
         assert sleeper.failure()[0] == "canceled"
         assert sleeper.pid in family
-        assert _descendants(os.getpid()) & family == set()
+        assert not any(psutil.pid_exists(pid) for pid in family)
         assert not folder.exists()
         with pytest.raises(NodeError, match="canceled: The run worker is closing"):
             interpreter.run("def main(): pass", {}, timeout=20, on_line=lambda *_: None)
@@ -225,9 +225,7 @@ class TestSuddenEnds:
     def test_a_killed_interpreter_fails_the_call_and_is_replaced(self) -> None:
         with CodeInterpreter() as interpreter:
             sleeper = Sleeper(interpreter)
-            warm = psutil.Process(psutil.Process(psutil.Process(sleeper.pid).ppid()).ppid())
-            assert any("code_child.py" in word for word in warm.cmdline())
-            warm.kill()
+            _warm_interpreter(sleeper).kill()
             assert sleeper.failure() == ("code_interrupted", "The code interpreter died while the code ran.")
             wait_until(lambda: not psutil.pid_exists(sleeper.pid), "the call of the killed interpreter is gone")
             assert interpreter.run("def main(): return 1", {}, timeout=20, on_line=lambda *_: None) == 1
@@ -267,6 +265,12 @@ CodeInterpreter().run({SLEEPER!r}, {{}}, timeout=None, on_line=lambda _, text: p
         assert pid in family
         wait_until(lambda: not any(map(psutil.pid_exists, family)), "every process of the killed worker is gone")
         assert not folder.exists()
+
+
+def _warm_interpreter(sleeper: Sleeper) -> psutil.Process:
+    warm = psutil.Process(psutil.Process(psutil.Process(sleeper.pid).ppid()).ppid())
+    assert any("code_child.py" in word for word in warm.cmdline())
+    return warm
 
 
 def _descendants(pid: int) -> set[int]:
