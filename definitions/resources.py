@@ -112,11 +112,11 @@ class RunRuntime:
 def run_runtime(context: InitResourceContext) -> Iterator[RunRuntime]:
     """The runtime of the run that is being executed."""
     assert context.instance is not None
-    assert context.run_id is not None
+    assert context.run is not None
     storage = context.instance.event_log_storage
     if not isinstance(storage, PooledEventStorage):
         raise TypeError("Headrace's jobs need Headrace's storage; point DAGSTER_HOME at a Headrace home.")
     process = process_context()
     with reading(process.engine) as connection:
-        execution = read_execution(connection, context.run_id)
+        execution = read_execution(connection, context.run.run_id)
     yield RunRuntime(process, storage, execution)

@@ -1,0 +1,175 @@
+"""A home with a database of its own, and what tests do with it: save graphs, accept runs, execute and read them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from dagster import DagsterInstance
+from dagster._cli.api import _execute_run_command_body
+
+from definitions import instance_files
+from definitions.context import process_context
+from definitions.event_storage import PooledEventStorage
+from definitions.jobs import pinned_job
+from definitions.submission import Submission
+from graph_compiler.validation import check
+from platform_core.database import build_engine
+from platform_core.graph_store import Graph, save_graph
+from platform_core.run_event_store import RunEvent, read_events
+from platform_core.run_store import NewRun, Run, accept_run, get_run, request_cancel
+from platform_core.settings import Settings
+from platform_core.user_store import create_user
+from tests.waiting import wait_until
+
+Document = Mapping[str, Any]
+
+
+class Site:
+    """One installation's state, used from the test's process; `services.py` adds its processes."""
+
+    def __init__(self, settings: Settings, instance: DagsterInstance) -> None:
+        assert settings.database_url is not None
+        self.settings = settings
+        self.instance = instance
+        self.engine = build_engine(settings.database_url)
+
+    @cached_property
+    def owner_id(self) -> str:
+        with self.engine.begin() as connection:
+            return create_user(connection, "ada", "correct horse", "editor").id
+
+    @property
+    def storage(self) -> PooledEventStorage:
+        storage = self.instance.event_log_storage
+        assert isinstance(storage, PooledEventStorage)
+        return storage
+
+    @property
+    def submission(self) -> Submission:
+        return Submission(self.settings, self.engine, self.instance)
+
+    def save_graph(self, document: Document) -> Graph:
+        checked = check(json.dumps(document))
+        assert checked.document is not None, checked.issues
+        assert checked.sha256 is not None
+        with self.engine.begin() as connection:
+            graph, _ = save_graph(
+                connection,
+                owner_id=self.owner_id,
+                name=document["name"],
+                document=checked.document,
+                sha256=checked.sha256,
+                created_by=self.owner_id,
+            )
+        return graph
+
+    def accept(self, graph: Graph, params: Document | None = None, **options: Any) -> str:
+        """Accept a run of the graph's version as the APIs do; its id."""
+        new = NewRun(graph.id, graph.version, self.owner_id, params or {}, "manual", **options)
+        with self.engine.begin() as connection:
+            return accept_run(connection, new)[0].run_id
+
+    def launch(self, document: Document, params: Document | None = None) -> str:
+        """Save the graph, accept a run of it and hand it to the run launcher as the queue does; its id."""
+        run_id = self.accept(self.save_graph(document), params)
+        self.submission.submit_accepted()
+        self.dequeue(run_id)
+        return run_id
+
+    def dequeue(self, run_id: str) -> None:
+        """What Dagster's queue does with a run whose turn it is."""
+        self.instance.launch_run(run_id, None)  # type: ignore[arg-type]  # our launcher needs no workspace
+
+    def execute(self, document: Document, params: Document | None = None) -> str:
+        """Execute a run of the graph in this process and return its id."""
+        run_id = self.launch(document, params)
+        self.execute_launched(run_id)
+        return run_id
+
+    def execute_launched(self, run_id: str) -> None:
+        _execute_run_command_body(run_id, self.instance, lambda _: None, False)
+
+    def cancel(self, run_id: str) -> None:
+        with self.engine.begin() as connection:
+            request_cancel(connection, run_id)
+
+    def run(self, run_id: str) -> Run:
+        with self.engine.begin() as connection:
+            return get_run(connection, run_id)
+
+    def events(self, run_id: str) -> list[RunEvent]:
+        """All events of the run, which are counted from 1 without a gap."""
+        with self.engine.begin() as connection:
+            events = read_events(connection, run_id, 0, 100_000)
+        assert [event.seq for event in events] == list(range(1, len(events) + 1))
+        return events
+
+    def story(self, run_id: str, *types: str) -> list[tuple[str, str | None]]:
+        """Type and node of the run's events, only of these types if any are given."""
+        return [(event.type, event.node) for event in self.events(run_id) if not types or event.type in types]
+
+    def wait_for_status(self, run_id: str, *statuses: str, deadline: float = 30.0) -> Run:
+        def has_it() -> bool:
+            return self.run(run_id).status in statuses
+
+        wait_until(has_it, f"run {run_id} is {' or '.join(statuses)}", deadline)
+        return self.run(run_id)
+
+    def wait_for_event(self, run_id: str, type: str, node: str | None = None, deadline: float = 30.0) -> None:
+        wait_until(lambda: (type, node) in self.story(run_id), f"{type} of {node} in run {run_id}", deadline)
+
+    def dagster_status(self, run_id: str) -> str | None:
+        """Dagster's status of the run in our words, None if it does not know the run."""
+        run = self.instance.get_run_by_id(run_id)
+        if run is None:
+            return None
+        return {"NOT_STARTED": "QUEUED", "STARTED": "RUNNING"}.get(run.status.value, run.status.value)
+
+    def workers_of(self, run_id: str) -> list[int]:
+        """Process ids of all workers that began to execute the run, by Dagster's log."""
+        prefix = "Started process for run (pid: "
+        messages = [entry.user_message for entry in self.instance.all_logs(run_id)]
+        return [int(text.removeprefix(prefix).rstrip(").")) for text in messages if text.startswith(prefix)]
+
+    def fetch(self, query: str, **parameters: Any) -> list[Any]:
+        """Rows of a query."""
+        with self.engine.begin() as connection:
+            return list(connection.execute(sa.text(query), parameters))
+
+
+@contextmanager
+def new_site(home: Path, database_url: str, **environment: str) -> Iterator[Site]:
+    """A site in `home`; `environment` holds further settings by their names (`HEADRACE_IDLE_WORKERS=1`)."""
+    with pytest.MonkeyPatch.context() as patch:
+        variables = {"HEADRACE_HOME": str(home), "HEADRACE_DATABASE_URL": database_url, **environment}
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        patch.setenv("DAGSTER_HOME", str(instance_files.write(Settings())))
+        _forget_process()
+        try:
+            with DagsterInstance.get() as instance:
+                site = Site(Settings(), instance)
+                yield site
+                site.engine.dispose()
+                site.storage.dispose_connections()
+        finally:
+            _forget_process()
+
+
+def _forget_process() -> None:
+    """Close and clear what `definitions` keeps once per process."""
+    if process_context.cache_info().currsize:
+        context = process_context()
+        if "engine" in vars(context):
+            context.engine.dispose()
+        if "interpreter" in vars(context):
+            context.interpreter.close()
+    process_context.cache_clear()
+    pinned_job.cache_clear()
