@@ -22,7 +22,7 @@ from jinja2.visitor import NodeTransformer
 
 from .values import as_json
 
-MAX_TEXT = 4_000_000
+MAX_TEXT = 2_000_000
 """Characters or items that one operation may make."""
 MAX_STEPS = 1_000_000
 """Loop steps of one rendering."""

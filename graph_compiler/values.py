@@ -10,7 +10,7 @@ from typing import Any
 from .errors import BadValue
 
 MAX_DEPTH = 100
-MAX_ITEMS = 10_000_000
+MAX_ITEMS = 2_000_000
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**64 - 1
 _SEQUENCES: tuple[type[Iterable[Any]], ...] = (list, tuple, range, GeneratorType, KeysView, ValuesView, ItemsView)
 
@@ -19,7 +19,7 @@ def as_json(value: Any, place: str) -> Any:
     """The value as plain JSON data: templates' tuples, ranges and iterators become lists, their scalars stay.
 
     Raises `BadValue` for what JSON cannot say (NaN, dates, sets, keys that are not text, lone surrogates,
-    integers beyond 64 bits) and for what is deeper than 100 levels or larger than ten million items.
+    integers beyond 64 bits) and for what is deeper than 100 levels or larger than two million items.
     """
     try:
         return _Copier().copy(value, 0)

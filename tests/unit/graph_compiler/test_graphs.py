@@ -1,4 +1,4 @@
-"""The documents of tests/graphs: the valid ones run and answer what they must, the invalid ones have exactly their issues."""
+"""The documents of tests/graphs: valid ones run and answer what they must, invalid ones have exactly their issues."""
 
 from __future__ import annotations
 

@@ -42,4 +42,5 @@ def test_owner_and_graph_come_back_from_the_job_name(owner: str, graph: str) -> 
 
 
 def test_reserved_names_are_those_of_this_dagster() -> None:
-    assert DAGSTER_RESERVED == {name for name in DISALLOWED_NAMES if not keyword.iskeyword(name)}
+    of_dagster = {name for name in DISALLOWED_NAMES if not keyword.iskeyword(name)}
+    assert of_dagster == DAGSTER_RESERVED
