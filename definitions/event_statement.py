@@ -1,7 +1,8 @@
 """The one statement that commits a batch of a run's records: Dagster's log rows, our events, values and status.
 
-Every writer of a run updates the run's row first, so the row's lock orders the writers: `seq` is gapless and equals
-commit order. A batch carries a token; sent again after a lost connection it finds its token and changes nothing.
+Every writer of a run locks the run's row first, so the lock orders the writers: `seq` is gapless and equals commit
+order. A batch carries a token; sent again after a lost connection it finds its token, even when others wrote in
+between or the first one still waits for the lock, and changes nothing. `last_batch` holds the latest tokens.
 """
 
 from __future__ import annotations
@@ -35,19 +36,22 @@ class Record:
 
 
 _STATEMENT = """
-WITH sent AS (
-    SELECT coalesce((SELECT last_batch = %(batch)s FROM headrace.runs WHERE run_id = %(run)s), false) AS before
+WITH locked AS MATERIALIZED (
+    SELECT last_batch FROM headrace.runs WHERE run_id = %(run)s FOR UPDATE
+), sent AS MATERIALIZED (
+    SELECT coalesce((SELECT position(%(batch)s in last_batch) > 0 FROM locked), false) AS before
 ), run AS (
     UPDATE headrace.runs SET
         last_seq = last_seq + %(count)s,
-        last_batch = %(batch)s,
+        last_batch = left(%(batch)s || ' ' || coalesce(last_batch, ''), 264),
         status = CASE WHEN status = 'CANCELING' AND NOT %(is_end)s THEN status ELSE coalesce(%(status)s, status) END,
         started_at = CASE WHEN %(is_start)s THEN to_timestamp(%(now)s) ELSE started_at END,
         ended_at = CASE WHEN %(is_end)s THEN to_timestamp(%(now)s) ELSE ended_at END,
         error = coalesce(%(error)s, error),
         outputs = coalesce(%(outputs)s, outputs)
-    WHERE run_id = %(run)s AND ended_at IS NULL AND last_batch IS DISTINCT FROM %(batch)s
-    RETURNING last_seq, last_seq - %(count)s AS base
+    FROM sent
+    WHERE run_id = %(run)s AND ended_at IS NULL AND NOT sent.before
+    RETURNING status, last_seq, last_seq - %(count)s AS base
 ), events AS (
     INSERT INTO headrace.run_events (run_id, seq, ts, type, node, item, level, message, data)
     SELECT %(run)s, run.base + e.position, to_timestamp(e.ts), e.type, e.node, e.item, e.level, e.message, e.data
@@ -68,9 +72,10 @@ WITH sent AS (
     WHERE NOT sent.before
     ORDER BY l.position
 )
-SELECT pg_notify(%(events_channel)s, %(run)s || ':' || run.last_seq),
-       CASE WHEN %(is_end)s THEN pg_notify(%(queue_channel)s, %(run)s) END
-FROM run WHERE %(count)s > 0 OR %(is_end)s
+SELECT NOT EXISTS (SELECT FROM locked) AS is_foreign,
+       (SELECT status FROM run) AS status,
+       (SELECT pg_notify(%(events_channel)s, %(run)s || ':' || last_seq) FROM run WHERE %(count)s > 0),
+       (SELECT pg_notify(%(queue_channel)s, %(run)s) FROM run WHERE %(is_end)s)
 """
 
 
@@ -79,6 +84,7 @@ def build(
 ) -> tuple[str, dict[str, Any]]:
     """Statement and parameters that commit the records of one run in order, in one round trip.
 
+    It answers one row: whether the run is none of ours, and the status it has now, null if the batch changed nothing.
     `batch` is the token that makes sending it twice harmless; `now` is in seconds since the epoch.
     """
     events = [record.event for record in records if record.event is not None]

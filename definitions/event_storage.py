@@ -123,10 +123,11 @@ class PooledEventStorage(PostgresEventLogStorage):
                 with patiently(self._engine) as pooled:
                     connection = pooled.execution_options(isolation_level="READ COMMITTED")
                     with connection.begin(), self._run_storage.joining(connection):
-                        connection.exec_driver_sql(statement, parameters)
-                        self._run_storage.handle_run_event(
-                            entry.run_id, entry.get_dagster_event(), datetime_from_timestamp(entry.timestamp)
-                        )
+                        answer = connection.exec_driver_sql(statement, parameters).one()
+                        if answer.is_foreign or answer.status == change.status:
+                            self._run_storage.handle_run_event(
+                                entry.run_id, entry.get_dagster_event(), datetime_from_timestamp(entry.timestamp)
+                            )
                 return
             except DatabaseError:
                 if time.monotonic() > deadline:

@@ -14,6 +14,7 @@ import pytest
 from definitions import storage
 from platform_core.postgres import EmbeddedPostgres
 from platform_core.settings import Settings
+from tests.integration.definitions.audit import INSTALL, take_violations
 from tests.integration.definitions.services import Service
 from tests.integration.definitions.site import Site, new_site
 
@@ -22,10 +23,12 @@ NewSite = Callable[..., Site]
 
 @pytest.fixture(scope="session")
 def dagster_template(postgres: EmbeddedPostgres, template: str) -> str:
-    """Name of a database with our schema and Dagster's tables, to be copied."""
+    """Name of a database with our schema, Dagster's tables and the audit of every commit, to be copied."""
     name = "headrace_dagster_template"
     execute(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     storage.migrate(Settings(database_url=postgres.url_of(name)))
+    with psycopg.connect(postgres.url_of(name), autocommit=True) as connection:
+        connection.execute(INSTALL.encode())
     return name
 
 
@@ -51,10 +54,28 @@ def site(create_site: NewSite) -> Site:
 
 
 @pytest.fixture
-def start(site: Site) -> Iterator[Callable[[str], Service]]:
+def start(site: Site, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Service]]:
     """A function that starts a process of the site (`worker_pool`, `daemon`, `code_location`); ended with the test."""
+    started: list[Service] = []
+    failed = request.session.testsfailed
     with ExitStack() as stack:
-        yield lambda module: stack.enter_context(Service(module))
+
+        def start(module: str) -> Service:
+            started.append(stack.enter_context(Service(module)))
+            return started[-1]
+
+        yield start
+        if request.session.testsfailed > failed:
+            for service in started:
+                request.node.add_report_section("call", service.module, service.log()[-8000:])
+
+
+@pytest.fixture(autouse=True)
+def _audited(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No commit of any test shows a run that contradicts its events or Dagster."""
+    yield
+    if "site" in request.fixturenames:
+        assert take_violations(request.getfixturevalue("site").engine) == []
 
 
 def execute(postgres: EmbeddedPostgres, statement: str) -> None:

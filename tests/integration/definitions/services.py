@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from types import TracebackType
 from typing import Self
 
 import psutil
@@ -34,7 +33,7 @@ class Service:
     """One process that executes `definitions.<module>.main` with this process's environment."""
 
     def __init__(self, module: str) -> None:
-        self._module = module
+        self.module = module
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `end`
         reader, self._lifeline = os.pipe()
         command = [sys.executable, "-c", _PROGRAM.format(module=module)]
@@ -52,14 +51,10 @@ class Service:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         if self._process.poll() is None:
             self.stop()
         os.close(self._lifeline)
-        if kind is not None:
-            print(f"--- {self._module}\n{self.log()[-8000:]}")
         self._log.close()
 
     @property
