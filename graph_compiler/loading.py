@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .document import Reading, Stop
 from .issues import Finding, Issue
 from .json_reader import read_json
 from .positions import Positions
+from .reading import Reading, Stop
 from .yaml_reader import read_yaml
 
 Syntax = Literal["json", "yaml"]

@@ -98,7 +98,10 @@ def param_errors(schema: dict[str, Any], name: str, value: Any) -> Iterator[tupl
 
 @lru_cache(maxsize=1024)
 def _schema_defects(document: str) -> tuple[tuple[str, str, str], ...]:
-    return tuple(_found_defects(json.loads(document)))
+    try:
+        return tuple(_found_defects(json.loads(document)))
+    except RecursionError:
+        return (("", "bad_schema", "nested too deeply"),)
 
 
 def _found_defects(schema: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -32,12 +32,6 @@ class PortRef(NamedTuple):
         return f"{self.node}.{self.port}"
 
 
-def port_ref(text: str) -> PortRef:
-    """Parse `node.port`; the shape was checked when the spec was built."""
-    node, _, port = text.partition(".")
-    return PortRef(node, port)
-
-
 class EdgeSpec(Model):
     """Data moves from an output port to an input port."""
 
@@ -50,11 +44,11 @@ class EdgeSpec(Model):
 
     @property
     def source(self) -> PortRef:
-        return port_ref(self.from_)
+        return PortRef(*self.from_.split("."))
 
     @property
     def target(self) -> PortRef:
-        return port_ref(self.to)
+        return PortRef(*self.to.split("."))
 
 
 class RetrySpec(Model):

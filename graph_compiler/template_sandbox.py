@@ -172,22 +172,23 @@ def weigh(value: Any) -> int:
     weight, pending = 0, [value]
     while pending:
         part = pending.pop()
-        if isinstance(part, str):
-            weight += len(part)
-        elif isinstance(part, Mapping):
-            pending.extend(part.keys())
-            pending.extend(part.values())
-        elif isinstance(part, list | tuple):
+        kind = type(part)
+        if kind is dict:
             pending.extend(part)
-        weight += 1
-        if weight + len(pending) > MAX_TEXT:
+            pending.extend(part.values())
+        elif kind is list or kind is tuple:
+            pending.extend(part)
+        elif isinstance(part, str):
+            weight += len(part)
+        weight += 4
+        if weight > MAX_TEXT:
             raise Unbounded(f"more than {MAX_TEXT} characters")
     return weight
 
 
-def spend(amount: int = 1) -> None:
-    """Take loop steps from this rendering's budget."""
-    left = steps.get(MAX_STEPS) - amount
+def spend() -> None:
+    """Take one loop step from this rendering's budget."""
+    left = steps.get(MAX_STEPS) - 1
     if left < 0:
         raise Unbounded(f"more than {MAX_STEPS} loop steps")
     steps.set(left)

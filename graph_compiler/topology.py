@@ -1,4 +1,4 @@
-"""The shape of a graph: its order, its cycles, its depth. The only module that knows networkx."""
+"""The shape of a graph: its order and its cycles. The only module that knows networkx."""
 
 from __future__ import annotations
 
@@ -41,13 +41,6 @@ def shortest_cycle(start: str, knot: Iterable[str], links: Iterable[Link]) -> li
     graph = _digraph(sorted(members), [link for link in links if members.issuperset(link)])
     ways = (shortest_path(graph, after, start) for after in graph.successors(start))
     return [start, *min(ways, key=len)]
-
-
-def depth(nodes: Sequence[str], links: Sequence[Link]) -> int:
-    """Nodes on the longest path; the links have no cycle."""
-    from networkx import topological_generations
-
-    return sum(1 for _ in topological_generations(_digraph(nodes, links)))
 
 
 def _digraph(nodes: Sequence[str], links: Iterable[Link]) -> networkx.DiGraph[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from .document import MAX_DEPTH, Reading, Stop
+from .reading import MAX_DEPTH, Reading, Stop
 
 _TAG = "tag:yaml.org,2002:"
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool, "null": type(None), "map": dict, "seq": list}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from graph_compiler.document import MAX_VALUES
 from graph_compiler.loading import Syntax, load
+from graph_compiler.reading import MAX_VALUES
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 JSON_VALUES = st.recursive(

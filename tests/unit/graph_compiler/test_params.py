@@ -108,6 +108,13 @@ def test_defaults_without_end_are_an_issue() -> None:
     assert applied(schema, {})[1] == [("bad_param", "/params")]
 
 
+def test_schema_nested_without_measure_is_a_defect() -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(200):
+        schema = {"not": schema}
+    assert [code for _, code, _ in schema_defects(schema)] == ["bad_schema"]
+
+
 @pytest.mark.parametrize(
     ("schema", "defects"),
     [
