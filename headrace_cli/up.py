@@ -62,6 +62,7 @@ class _Stack:
         from platform_core.postgres import EmbeddedPostgres
 
         self._verbose = verbose
+        self._is_ready = False
         self._up_id = uuid.uuid4().hex
         self._server = EmbeddedPostgres(settings.home) if settings.database_url is None else None
         self._socket = cleanup.enter_context(endpoint.listen(settings.host, settings.port, "--port"))
@@ -111,6 +112,7 @@ class _Stack:
         self._supervisor.wait_ready(["prepare"], _READY_TIMEOUT)
         self._schema_gate.open()
         self._supervisor.wait_ready(stack.SERVICES, _READY_TIMEOUT)
+        self._is_ready = True
 
     def _announce(self) -> None:
         settings = self._settings
@@ -131,7 +133,8 @@ class _Stack:
         up_record.write_record(settings.home, record)
 
     def _show(self, name: str, line: str) -> None:
-        if self._verbose or is_alarm(line):
+        # Until all are ready they complain of one another; a start that fails prints what it failed of.
+        if self._verbose or (self._is_ready and is_alarm(line)):
             _say_of(name, line)
 
 
