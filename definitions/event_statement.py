@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from definitions.run_events import NewEvent, StatusChange
+from definitions.run_events import NewEvent, StatusChange, storable
 from platform_core import channels
 
 
@@ -109,7 +109,7 @@ def build(
         "node": [event.node for event in events],
         "item": [event.item for event in events],
         "level": [event.level for event in events],
-        "message": [event.message for event in events],
+        "message": [storable(event.message) for event in events],
         "data": [_json(event.data) for event in events],
         "value_step": [value.step for value in values.values()],
         "value_port": [value.port for value in values.values()],

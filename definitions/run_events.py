@@ -173,8 +173,13 @@ def _error_info(error: SerializableErrorInfo) -> dict[str, Any]:
     return {"kind": "internal_error", "message": _short(root.message.strip())}
 
 
+def storable(text: str) -> str:
+    """The text as PostgreSQL takes it: without NUL and lone surrogates."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
 def _short(text: str) -> str:
-    clean = text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+    clean = storable(text)
     return clean if len(clean) <= _LONGEST_MESSAGE else f"{clean[:_LONGEST_MESSAGE]}… ({len(clean)} characters)"
 
 
