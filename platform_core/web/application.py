@@ -29,7 +29,7 @@ def build_application(
 ) -> FastAPI:
     """An application named `name` in metrics, with problem documents, request ids, health routes and `/docs`."""
     # FastAPI's own /docs loads its scripts from a public CDN, which a closed network refuses: an empty page.
-    app = FastAPIOffline(
+    app: FastAPI = FastAPIOffline(
         title=title,
         version=version("headrace"),
         lifespan=lifespan,
