@@ -12,10 +12,12 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
 from dagster_shared.error import SerializableErrorInfo
 
+from graph_compiler.errors import NodeError
 from graph_compiler.naming import OUTPUTS_OP, node_id
 
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "error"}
 _LONGEST_MESSAGE = 10_000
+_NODE_ERROR = f"{NodeError.__module__}.{NodeError.__qualname__}: "
 _INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 
 
@@ -170,6 +172,9 @@ def _error_info(error: SerializableErrorInfo) -> dict[str, Any]:
         root = root.cause
     if error.cls_name in _INTERRUPTS:
         return {"kind": "canceled", "message": "The run was canceled while this was running."}
+    if root.cls_name == NodeError.__name__:
+        kind, _, message = root.message.strip().removeprefix(_NODE_ERROR).partition(": ")
+        return {"kind": kind, "message": _short(message)}
     return {"kind": "internal_error", "message": _short(root.message.strip())}
 
 
