@@ -59,6 +59,7 @@ class RunRuntime:
         return value
 
     def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:
+        self._refuse_when_canceled()
         return self._process.interpreter.run(code, arguments, timeout=timeout, on_line=on_line)
 
     def http(
@@ -72,6 +73,7 @@ class RunRuntime:
         body: str | None,
         timeout: float,
     ) -> HttpAnswer:
+        self._refuse_when_canceled()
         return self._process.http.request(
             method, url, headers=headers, query=params, json=json, body=body, timeout=timeout
         )
@@ -95,7 +97,7 @@ class RunRuntime:
         self._storage.store_run_event(self._execution.run_id, event, entry)
 
     def _log_entry(self, event: NewEvent) -> EventLogEntry:
-        return EventLogEntry(
+        return EventLogEntry(  # type: ignore[no-untyped-call]  # Dagster does not annotate it
             error_info=None,
             level=_LEVELS[event.level],
             user_message=event.message,
@@ -104,8 +106,13 @@ class RunRuntime:
             step_key=None if event.node is None else dagster_name(event.node),
         )
 
+    def _refuse_when_canceled(self) -> None:
+        if self._process.cancellation.requested.is_set():
+            raise NodeError("canceled", "the run was canceled before this began", retryable=False)
+
     def _cancel(self) -> None:
         self._process.interpreter.cancel_all()
+        self._process.http.cancel_all()
 
 
 @resource(config_schema={"params": Field(dict, is_required=False, description="Params of a run started here")})

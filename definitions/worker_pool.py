@@ -210,7 +210,9 @@ def main(settings: Settings) -> int:
     warm_up()
     with DagsterInstance.get() as instance:
         dispose_connections(instance)
-        pool = WorkerPool(settings, instance, process_context())
+        process = process_context()
+        process.prepare()
+        pool = WorkerPool(settings, instance, process)
         wakeup = _catch_signals(pool)
         gc.collect()
         gc.freeze()
