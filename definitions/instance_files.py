@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from definitions import addresses
-from definitions.names import LOCATION
+from definitions.names import LOCATION, limit_tag
 from platform_core.settings import Settings
 
 MONITOR_SECONDS = 5
@@ -50,7 +50,11 @@ def _instance(settings: Settings) -> dict[str, Any]:
         "run_coordinator": {
             "module": "dagster.core.run_coordinator",
             "class": "QueuedRunCoordinator",
-            "config": {"max_concurrent_runs": settings.max_concurrent_runs, "dequeue_interval_seconds": 2},
+            "config": {
+                "max_concurrent_runs": settings.max_concurrent_runs,
+                "tag_concurrency_limits": _graph_limits(settings.max_concurrent_runs),
+                "dequeue_interval_seconds": 2,
+            },
         },
         "run_monitoring": {
             "enabled": True,
@@ -66,6 +70,12 @@ def _instance(settings: Settings) -> dict[str, Any]:
         "python_logs": {"python_log_level": "CRITICAL"},
         "telemetry": {"enabled": False},
     }
+
+
+def _graph_limits(max_concurrent_runs: int) -> list[dict[str, Any]]:
+    """Dagster's queue knows limits per tag, not per graph: one tag for each limit below the installation's own."""
+    per_graph = {"applyLimitPerUniqueValue": True}
+    return [{"key": limit_tag(limit), "value": per_graph, "limit": limit} for limit in range(1, max_concurrent_runs)]
 
 
 def _workspace(settings: Settings) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dagster import JobDefinition
 from definitions.context import process_context
 from definitions.executors import thread_executor
 from definitions.io_managers import value_store
-from definitions.names import GRAPH_ID_TAG, GRAPH_TAG, OWNER_TAG, VERSION_TAG
+from definitions.names import GRAPH_ID_TAG, GRAPH_TAG, OWNER_TAG, VERSION_TAG, limit_tag
 from definitions.patience import read_patiently
 from definitions.resources import run_runtime
 from graph_compiler.compilation import compile_job
@@ -30,8 +30,10 @@ def pinned_job(graph_id: str, version: int) -> JobDefinition:
 
 def compile_version(stored: PinnedVersion) -> JobDefinition:
     """The job of a stored version, with the tags by which a run of it is pinned to it."""
+    spec = GraphSpec.model_validate_json(stored.document)
+    limit = spec.settings.max_concurrent_runs
     return compile_job(
-        GraphSpec.model_validate_json(stored.document),
+        spec,
         name=job_name(stored.owner, stored.graph),
         runtime=run_runtime,
         executor=thread_executor,
@@ -42,5 +44,6 @@ def compile_version(stored: PinnedVersion) -> JobDefinition:
             GRAPH_ID_TAG: stored.graph_id,
             VERSION_TAG: str(stored.version),
             OWNER_TAG: stored.owner,
+            **({} if limit is None else {limit_tag(limit): stored.graph_id}),
         },
     )

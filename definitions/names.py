@@ -9,3 +9,8 @@ VERSION_TAG = "headrace/version"
 OWNER_TAG = "headrace/owner"
 TRIGGER_TAG = "headrace/trigger"
 TRIGGER_KIND_TAG = "headrace/trigger_kind"
+
+
+def limit_tag(limit: int) -> str:
+    """Tag of the runs of which at most `limit` with the same value, a graph's id, are executed at once."""
+    return f"headrace/at_most_{limit}"

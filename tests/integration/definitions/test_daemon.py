@@ -68,6 +68,20 @@ def test_queued_run_executes_its_own_version(site: Site, daemon: Service) -> Non
         site.wait_for_status(run_id, "CANCELED")
 
 
+def test_graphs_own_limit_holds_its_runs_and_no_others(site: Site, daemon: Service) -> None:
+    limited = site.save_graph({**waiting("one-at-a-time"), "settings": {"max_concurrent_runs": 1}})
+    first, second = site.accept(limited), site.accept(limited)
+    site.wait_for_event(first, "node.started", "nap")
+    other = site.accept(site.save_graph(versioned("unlimited", 1)))
+    site.wait_for_status(other, "SUCCESS")
+    assert site.dagster_status(second) == "QUEUED"
+    site.cancel(first)
+    site.wait_for_event(second, "node.started", "nap")
+    assert site.run(first).status == "CANCELED"
+    site.cancel(second)
+    site.wait_for_status(second, "CANCELED")
+
+
 def test_queued_run_is_canceled(site: Site, daemon: Service) -> None:
     blockers = [site.accept(site.save_graph(waiting())) for _ in range(site.settings.max_concurrent_runs)]
     for run_id in blockers:

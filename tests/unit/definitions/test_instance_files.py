@@ -24,6 +24,8 @@ def test_home_names_our_storage_launcher_queue_and_location(tmp_path: Path) -> N
     }
     assert instance["run_launcher"]["config"] == {"home": str(tmp_path)}
     assert instance["run_coordinator"]["config"]["max_concurrent_runs"] == 3
+    limits = instance["run_coordinator"]["config"]["tag_concurrency_limits"]
+    assert {entry["key"]: entry["limit"] for entry in limits} == {"headrace/at_most_1": 1, "headrace/at_most_2": 2}
     assert instance["run_monitoring"]["enabled"] is True
     assert instance["telemetry"] == {"enabled": False}
     workspace = json.loads(instance_files.workspace_file(settings).read_text())
