@@ -10,6 +10,7 @@ import ctypes
 import importlib.util
 import os
 import pwd
+import shutil
 import signal
 import stat
 import subprocess
@@ -53,6 +54,10 @@ class EmbeddedPostgres:
         return self.home / "postgres"
 
     @property
+    def _draft(self) -> Path:
+        return self.home / "postgres.new"
+
+    @property
     def socket_folder(self) -> Path:
         return folders.socket_folder(self.home, "socket")
 
@@ -70,9 +75,13 @@ class EmbeddedPostgres:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self.data, self.socket_folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        is_new = not (self.data / "PG_VERSION").exists()
+        if is_new:
+            shutil.rmtree(self._draft, ignore_errors=True)
+            self._draft.mkdir(mode=0o700)
         if os.geteuid() == 0:
             self._give_to_system_user()
-        if not (self.data / "PG_VERSION").exists():
+        if is_new:
             self._initdb()
 
     def command(self) -> list[str]:
@@ -123,18 +132,21 @@ class EmbeddedPostgres:
 
     def _give_to_system_user(self) -> None:
         entry = _ensure_system_user()
-        for folder in (self.data, self.socket_folder):
-            os.chown(folder, entry.pw_uid, entry.pw_gid)
-            _let_pass(folder)
+        for folder in (self._draft, self.data, self.socket_folder):
+            if folder.exists():
+                os.chown(folder, entry.pw_uid, entry.pw_gid)
+                _let_pass(folder)
         _let_pass(_program("postgres"))
 
     def _initdb(self) -> None:
-        command = [str(_program("initdb")), "-D", str(self.data), "-U", "postgres"]
+        """Into a draft that takes its place whole, so that a data directory is never half made."""
+        command = [str(_program("initdb")), "-D", str(self._draft), "-U", "postgres"]
         command += ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]
         options = self.options()
         result = subprocess.run(command, capture_output=True, text=True, check=False, **options)
         if result.returncode != 0:
             raise PostgresFailed(f"initdb failed in {self.data}: {result.stderr.strip() or result.stdout.strip()}")
+        self._draft.rename(self.data)
 
 
 def _program(name: str) -> Path:
