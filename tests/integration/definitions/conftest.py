@@ -25,6 +25,9 @@ NewSite = Callable[..., Site]
 def dagster_template(postgres: EmbeddedPostgres, template: str) -> str:
     """Name of a database with our schema, Dagster's tables and the audit of every commit, to be copied."""
     name = "headrace_dagster_template"
+    with psycopg.connect(postgres.url_of("postgres")) as connection:
+        if connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).rowcount:
+            return name  # the contract tests, which have this fixture too, came first
     execute(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     storage.migrate(Settings(database_url=postgres.url_of(name)))
     with psycopg.connect(postgres.url_of(name), autocommit=True) as connection:
