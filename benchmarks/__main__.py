@@ -76,7 +76,7 @@ def _add_plain(figures: dict[str, list[Figure]], repetitions: int) -> None:
                 _set_plain(figures["code_nodes"], 0, code_nodes.measure_plain(dagster))
     if "startup" in figures:
         print("startup of plain Dagster ...", flush=True)
-        ready, work, idle = startup.measure_plain(repetitions)
+        ready, work, idle = startup.measure_plain(max(3, repetitions // 3))
         for index, values in ((0, ready), (2, work), (3, idle)):
             _set_plain(figures["startup"], index, values)
 
