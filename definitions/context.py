@@ -7,9 +7,10 @@ process keeps such things; it is built when first asked for, from the environmen
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 from definitions.code_interpreter import CodeInterpreter
 from definitions.http_client import HttpClient
@@ -25,6 +26,8 @@ class Cancellation:
     """Whether the run of this process is to end; `subscribe` is told at once, also when it comes too late to wait."""
 
     requested: threading.Event = field(default_factory=threading.Event)
+    was_requested: bool = False
+    """Whether it was requested before `rearm`."""
     _listeners: list[Callable[[], None]] = field(default_factory=list)
 
     def request(self) -> None:
@@ -37,10 +40,16 @@ class Cancellation:
         if self.requested.is_set():
             listener()
 
+    def rearm(self) -> None:
+        """Let what runs last in a cancelled run go on, until asked again."""
+        self.was_requested = self.was_requested or self.requested.is_set()
+        self.requested.clear()
+
     def reset(self) -> None:
         """Forget the run before; only between runs."""
         self._listeners.clear()
         self.requested.clear()
+        self.was_requested = False
 
 
 class ProcessContext:
@@ -49,6 +58,8 @@ class ProcessContext:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.cancellation = Cancellation()
+        self.outcome: Mapping[str, Any] = {}
+        """How the run's ordinary nodes ended, `{status, error}`: seen by those that run last."""
 
     @cached_property
     def engine(self) -> Engine:

@@ -27,6 +27,9 @@ from definitions.run_events import NewEvent, StatusChange, status_change, to_run
 from definitions.run_storage import PooledRunStorage
 from platform_core.database import Connection, DatabaseError, Engine
 
+_TOLD = frozenset({"node.skipped", "node.failed", "node.retrying"})
+_ENDS = frozenset({"node.succeeded", "node.retrying"})
+
 
 class PooledEventStorage(PostgresEventLogStorage):
     """Writes Dagster's log and the run's events, values, outputs and status together."""
@@ -37,6 +40,7 @@ class PooledEventStorage(PostgresEventLogStorage):
         self._engine = engine
         self._run_storage = run_storage
         self._writer: EventWriter | None = None
+        self._told: set[tuple[str, str | None, int | None]] = set()
 
     @property
     def handles_run_events_in_store_event(self) -> bool:
@@ -65,7 +69,7 @@ class PooledEventStorage(PostgresEventLogStorage):
             # PostgresEventLogStorage would NOTIFY with a bound parameter, which only psycopg 2 can.
             SqlEventLogStorage.store_event(self, event)
             return
-        record = Record(log=self._event_to_row(event), event=to_run_event(event))
+        record = Record(log=self._event_to_row(event), event=self._untold(event.run_id, to_run_event(event)))
         change = status_change(event)
         if change is None:
             self._put(event.run_id, record)
@@ -75,11 +79,25 @@ class PooledEventStorage(PostgresEventLogStorage):
 
     def store_run_event(self, run_id: str, event: NewEvent, entry: EventLogEntry | None = None) -> None:
         """An event of ours, and the entry that shows it in Dagster's log, if it is to be seen there."""
+        if event.type in _TOLD:
+            self._told.add((run_id, event.node, event.item))
         self._put(run_id, Record(log=None if entry is None else self._event_to_row(entry), event=event))
 
-    def store_value(self, run_id: str, value: NewValue, event: NewEvent | None) -> None:
-        """A node's output value, and the event that shows it."""
-        self._put(run_id, Record(value=value, event=event))
+    def _untold(self, run_id: str, event: NewEvent | None) -> NewEvent | None:
+        """The event of Dagster's, unless the node itself has told its end already."""
+        if event is None or event.type not in _ENDS:
+            return event
+        key = (run_id, event.node, event.item)
+        if key not in self._told:
+            return event
+        self._told.discard(key)
+        return None
+
+    def store_value(self, run_id: str, value: NewValue, events: Sequence[NewEvent]) -> None:
+        """A node's output value, and the events that show it."""
+        self._put(run_id, Record(value=value, event=events[0] if events else None))
+        for event in events[1:]:
+            self._put(run_id, Record(event=event))
 
     def store_outputs(self, run_id: str, outputs: str) -> None:
         """The run's outputs as JSON text; seen by nobody before the run has ended."""

@@ -14,8 +14,9 @@ from dagster import Failure, InitResourceContext, InputContext, IOManager, Outpu
 
 from definitions.event_statement import NewValue
 from definitions.event_storage import PooledEventStorage
-from definitions.run_events import NewEvent, place
-from graph_compiler.naming import OUTPUTS_OP, node_id
+from definitions.run_events import NewEvent
+from graph_compiler.foreach_ops import RESULT
+from graph_compiler.naming import OUTPUTS_OP, StepPlace, node_id, step_place
 
 LARGEST_VALUE = 32 * 1024 * 1024
 LARGEST_SHOWN = 16 * 1024
@@ -29,33 +30,50 @@ class ValueStore(IOManager):
         self._memory: dict[tuple[str, str], Any] = {}
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
-        text = json.dumps(obj, separators=(",", ":"), allow_nan=False)
+        text = _json(obj)
         if len(text) > LARGEST_VALUE:
             message = f"the value has {len(text)} bytes of JSON, more than the {LARGEST_VALUE} that are kept"
             raise Failure(message, {"kind": "value_too_large", "message": message}, allow_retries=False)
         if context.step_key == OUTPUTS_OP:
             self._storage.store_outputs(context.run_id, text)
             return
-        self._memory[context.step_key, context.name] = obj
-        port = node_id(context.name)
-        self._storage.store_value(
-            context.run_id, NewValue(context.step_key, context.name, text), _shown(context.step_key, port, obj, text)
-        )
+        self._memory[context.step_key, _port(context)] = obj
+        value = NewValue(context.step_key, _port(context), text)
+        self._storage.store_value(context.run_id, value, _shown(context.step_key, context.name, obj, text))
 
     def load_input(self, context: InputContext) -> Any:
         upstream = context.upstream_output
         if upstream is None:
             raise KeyError(f"input {context.name} has no upstream output")
         try:
-            return self._memory[upstream.step_key, upstream.name]
+            return self._memory[upstream.step_key, _port(upstream)]
         except KeyError:
-            return self._storage.read_value(upstream.run_id, upstream.step_key, upstream.name)
+            return self._storage.read_value(upstream.run_id, upstream.step_key, _port(upstream))
 
 
-def _shown(step_key: str, port: str, value: Any, text: str) -> NewEvent:
-    node, item = place(step_key)
+def _port(context: OutputContext) -> str:
+    """The output's name, of a dynamic one with its item."""
+    return context.name if context.mapping_key is None else f"{context.name}[{context.mapping_key}]"
+
+
+def _shown(step_key: str, name: str, value: Any, text: str) -> list[NewEvent]:
+    """The events that show a node's outputs; none for what only goes from one of its steps to the next."""
+    found = step_place(step_key)
+    if name == RESULT and found.item is not None:
+        outputs = value.get("outputs", {})
+        return [_output(found, port, item, _json(item)) for port, item in outputs.items()]
+    if found.role not in ("node", "collect", "outputs"):
+        return []
+    return [_output(found, node_id(name), value, text)]
+
+
+def _output(found: StepPlace, port: str, value: Any, text: str) -> NewEvent:
     data = {"port": port, "value": value} if len(text) <= LARGEST_SHOWN else {"port": port, "bytes": len(text)}
-    return NewEvent(time.time(), "node.output", f"{node} gave {port}.", node, item, data=data)
+    return NewEvent(time.time(), "node.output", f"{found.node} gave {port}.", found.node, found.item, data=data)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 @io_manager

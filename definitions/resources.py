@@ -48,6 +48,7 @@ class RunRuntime:
             "graph": execution.graph,
             "version": execution.version,
             "owner": execution.owner,
+            **self._process.outcome,
         }
 
     def secret(self, name: str) -> str:
@@ -56,6 +57,9 @@ class RunRuntime:
         if value is None:
             message = f"there is no secret {name!r}; set it with `headrace secret set {name}`"
             raise NodeError("secret_missing", message, retryable=False)
+        return value
+
+    def masked(self, value: Any) -> Any:
         return value
 
     def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:

@@ -12,10 +12,12 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
 from dagster_shared.error import SerializableErrorInfo
 
-from graph_compiler.naming import OUTPUTS_OP, node_id
+from graph_compiler.naming import StepPlace, step_place
 
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "error"}
 _LONGEST_MESSAGE = 10_000
+NO_PLACE: Mapping[str, Any] = {"node": None, "item": None, "attempts": None}
+_ERROR_KEYS = frozenset({"kind", "message", "attempts"})
 _INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 
 
@@ -61,7 +63,7 @@ def status_change(entry: EventLogEntry) -> StatusChange | None:
         case DagsterEventType.RUN_FAILURE:
             return StatusChange("FAILURE", is_end=True, error=run_error(event))
         case DagsterEventType.RUN_CANCELED:
-            error = {"kind": "canceled", "message": event.message or "The run was canceled.", "node": None}
+            error = {"kind": "canceled", "message": event.message or "The run was canceled.", **NO_PLACE}
             return StatusChange("CANCELED", is_end=True, error=error)
     return None
 
@@ -72,22 +74,31 @@ def to_run_event(entry: EventLogEntry) -> NewEvent | None:
         return _log(entry)
     event = entry.get_dagster_event()
     translate = _TRANSLATIONS.get(event.event_type)
-    if translate is None or (event.step_key and _is_outputs(event.step_key)):
+    if translate is None or (event.step_key and not _is_told(event.event_type, step_place(event.step_key))):
         return None
     return translate(entry.timestamp, event)
 
 
+_FIRST_STEPS = frozenset({"node", "expand", "params"})
+_LAST_STEPS = frozenset({"node", "collect", "outputs"})
+_TOLD_OF = {
+    DagsterEventType.STEP_START: _FIRST_STEPS,
+    DagsterEventType.STEP_SKIPPED: _FIRST_STEPS,
+    DagsterEventType.STEP_SUCCESS: _LAST_STEPS,
+}
+
+
+def _is_told(event_type: DagsterEventType, found: StepPlace) -> bool:
+    """A node of several steps starts with the first and ends with the last of them."""
+    return found.node is not None and found.role in _TOLD_OF.get(event_type, _FIRST_STEPS | _LAST_STEPS)
+
+
 def place(step_key: str | None) -> tuple[str | None, int | None]:
-    """Node and item of a Dagster step key: `node`, or `node[3]` for one item of a foreach."""
+    """Node and foreach item of a Dagster step key."""
     if step_key is None:
         return None, None
-    name, bracket, key = step_key.partition("[")
-    item = key.rstrip("]")
-    return node_id(name), int(item) if bracket and item.isdigit() else None
-
-
-def _is_outputs(step_key: str) -> bool:
-    return step_key.partition("[")[0] == OUTPUTS_OP
+    found = step_place(step_key)
+    return found.node, found.item
 
 
 def _log(entry: EventLogEntry) -> NewEvent | None:
@@ -138,18 +149,23 @@ def _run_canceled(ts: float, event: DagsterEvent) -> NewEvent:
 
 
 def run_error(event: DagsterEvent) -> dict[str, Any]:
-    """`{kind, message, node}` of a run's failure: the first failed node's if there is one, else the run's own."""
+    """`{kind, message, node, item, attempts}` of a run's failure: the first failed node's if any, else its own."""
     specific = event.event_specific_data
     if isinstance(specific, JobFailureData):
         step = specific.first_step_failure_event
         if step is not None:
-            error = _step_error(step.event_specific_data)
-            node = None if _is_outputs(step.step_key or "") else place(step.step_key)[0]
-            return {"kind": error["kind"], "message": error["message"], "node": node}
+            return failed_step_error(step)
         if specific.error is not None:
             error = _error_info(specific.error)
-            return {"kind": error["kind"], "message": error["message"], "node": None}
-    return {"kind": "run_failed", "message": _short(event.message or "The run failed."), "node": None}
+            return {**error, **NO_PLACE}
+    return {"kind": "run_failed", "message": _short(event.message or "The run failed."), **NO_PLACE}
+
+
+def failed_step_error(step: DagsterEvent) -> dict[str, Any]:
+    """`{kind, message, node, item, attempts}` of a failed step."""
+    error = _step_error(step.event_specific_data)
+    node, item = place(step.step_key)
+    return {**NO_PLACE, **{key: error[key] for key in error if key in _ERROR_KEYS}, "node": node, "item": item}
 
 
 def _step_error(specific: object) -> dict[str, Any]:
@@ -168,6 +184,8 @@ def _error_info(error: SerializableErrorInfo) -> dict[str, Any]:
     root = error
     while root.cause is not None:
         root = root.cause
+    if error.cls_name == "RunTimedOut":
+        return {"kind": "run_timeout", "message": _short(root.message.strip().partition(": ")[2])}
     if error.cls_name in _INTERRUPTS:
         return {"kind": "canceled", "message": "The run was canceled while this was running."}
     return {"kind": "internal_error", "message": _short(root.message.strip())}

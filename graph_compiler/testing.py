@@ -63,6 +63,9 @@ class MemoryRuntime:
             raise NodeError("http_unreachable", f"{url} does not answer")
         return self.answer(method, url)
 
+    def masked(self, value: Any) -> Any:
+        return value
+
     def wait(self, seconds: float) -> None:
         self._record("wait", seconds)
 
