@@ -48,7 +48,7 @@ WITH locked AS MATERIALIZED (
         started_at = CASE WHEN %(is_start)s THEN to_timestamp(%(now)s) ELSE started_at END,
         ended_at = CASE WHEN %(is_end)s THEN to_timestamp(%(now)s) ELSE ended_at END,
         error = coalesce(%(error)s, error),
-        outputs = coalesce(%(outputs)s, outputs)
+        outputs = CASE WHEN %(is_end)s AND %(status)s <> 'SUCCESS' THEN NULL ELSE coalesce(%(outputs)s, outputs) END
     FROM sent
     WHERE run_id = %(run)s AND ended_at IS NULL AND NOT sent.before
     RETURNING status, last_seq, last_seq - %(count)s AS base

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._time import datetime_from_timestamp
@@ -25,10 +25,22 @@ from definitions.event_writer import EventWriter
 from definitions.patience import PATIENCE, patiently
 from definitions.run_events import NewEvent, StatusChange, status_change, to_run_event
 from definitions.run_storage import PooledRunStorage
+from graph_compiler.naming import step_place
 from platform_core.database import Connection, DatabaseError, Engine
 
 _TOLD = frozenset({"node.skipped", "node.failed", "node.retrying"})
 _ENDS = frozenset({"node.succeeded", "node.retrying"})
+
+
+_NOISE = frozenset({DagsterEventType.LOADED_INPUT, DagsterEventType.STEP_INPUT, DagsterEventType.HANDLED_OUTPUT})
+
+
+def _is_noise(event: EventLogEntry) -> bool:
+    """What Dagster tells of the values of each item of a `foreach`: half of its events, and nobody reads them."""
+    if event.dagster_event_type not in _NOISE or event.step_key is None:
+        return False
+    found = step_place(event.step_key)
+    return found.item is not None or found.role in ("expand", "collect")
 
 
 class PooledEventStorage(PostgresEventLogStorage):
@@ -68,6 +80,8 @@ class PooledEventStorage(PostgresEventLogStorage):
             self.flush()
             # PostgresEventLogStorage would NOTIFY with a bound parameter, which only psycopg 2 can.
             SqlEventLogStorage.store_event(self, event)
+            return
+        if event.is_dagster_event and _is_noise(event):
             return
         record = Record(log=self._event_to_row(event), event=self._untold(event.run_id, to_run_event(event)))
         change = status_change(event)

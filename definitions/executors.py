@@ -28,7 +28,7 @@ from dagster._utils.interrupts import check_captured_interrupt
 from definitions.context import process_context
 from definitions.run_events import NO_PLACE, failed_step_error
 from definitions.run_execution import RunExecution
-from definitions.step_thread import StepThread
+from definitions.step_thread import RunningStep, StepThreads
 from graph_compiler.tags import MAX_NODES_TAG, TIMEOUT_TAG
 
 _POLL = 0.25
@@ -58,12 +58,13 @@ class ThreadedSteps:
         self._context = context
         self._active = active
         self._limit = limit
-        self._running: dict[str, StepThread] = {}
+        self._running: dict[str, RunningStep] = {}
         self._is_stopping = False
         self._is_due = True
         self._failure: DagsterEvent | None = None
         self._end: BaseException | None = None
-        self._news: queue.SimpleQueue[DagsterEvent | StepThread | _Canceled] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[DagsterEvent | RunningStep | _Canceled] = queue.SimpleQueue()
+        self._threads = StepThreads()
         self._process = process_context()
         self._deadline = _deadline(context)
         self._process.outcome = {}
@@ -74,6 +75,14 @@ class ThreadedSteps:
 
         Raises DagsterExecutionInterruptedError once a cancelled run's steps have ended, `RunTimedOut` likewise.
         """
+        try:
+            yield from self._drive_all()
+        finally:
+            self._threads.close()
+        if self._end is not None:
+            raise self._end
+
+    def _drive_all(self) -> Iterator[DagsterEvent]:
         yield from self._drive()
         self._active.drop_pending()
         self._process.outcome = self._outcome()
@@ -81,8 +90,6 @@ class ThreadedSteps:
             self._process.cancellation.rearm()
             self._is_stopping, self._is_due, self._deadline = False, True, None
             yield from self._drive()
-        if self._end is not None:
-            raise self._end
 
     def _drive(self) -> Iterator[DagsterEvent]:
         while self._running or not (self._is_stopping or self._active.is_complete):
@@ -93,10 +100,10 @@ class ThreadedSteps:
                 news = self._waiting_news()
             yield from self._watch()
 
-    def _take(self, news: DagsterEvent | StepThread | _Canceled) -> Iterator[DagsterEvent]:
+    def _take(self, news: DagsterEvent | RunningStep | _Canceled) -> Iterator[DagsterEvent]:
         if isinstance(news, _Canceled):
             yield from self._stop(DagsterExecutionInterruptedError())
-        elif isinstance(news, StepThread):
+        elif isinstance(news, RunningStep):
             if self._running.pop(news.key, None) is None:
                 return  # it was given up before
             self._is_due = True
@@ -120,11 +127,11 @@ class ThreadedSteps:
         yield from self._active.concurrency_event_iterator(self._context)
         known = self._active.get_known_state()
         for step in steps:
-            thread = StepThread(self._context.for_step(step, known), self._news.put)
-            self._running[step.key] = thread
-            thread.start()
+            running = RunningStep(self._context.for_step(step, known), self._news.put)
+            self._running[step.key] = running
+            self._threads.run(running)
 
-    def _next_news(self) -> DagsterEvent | StepThread | _Canceled | None:
+    def _next_news(self) -> DagsterEvent | RunningStep | _Canceled | None:
         wait = _POLL
         if not self._is_stopping and not self._active.is_complete:
             pause: float = self._active.sleep_interval()  # type: ignore[no-untyped-call]  # Dagster does not annotate it
@@ -137,7 +144,7 @@ class ThreadedSteps:
         except queue.Empty:
             return _Canceled() if check_captured_interrupt() else None
 
-    def _waiting_news(self) -> DagsterEvent | StepThread | _Canceled | None:
+    def _waiting_news(self) -> DagsterEvent | RunningStep | _Canceled | None:
         try:
             return self._news.get_nowait()
         except queue.Empty:
@@ -149,13 +156,13 @@ class ThreadedSteps:
         if self._deadline is not None and now > self._deadline:
             self._deadline = None
             yield from self._stop(RunTimedOut("The run did not end within its timeout and was stopped."))
-        for thread in list(self._running.values()):
-            if thread.is_to_be_interrupted(now):
-                thread.interrupt()
-            elif thread.is_given_up(now):
-                del self._running[thread.key]
+        for step in list(self._running.values()):
+            if step.is_to_be_interrupted(now):
+                step.interrupt()
+            elif step.is_given_up(now):
+                del self._running[step.key]
                 self._is_due = True
-                event = thread.failure()
+                event = step.failure()
                 self._failure = self._failure or event
                 yield event
                 self._active.handle_event(event)

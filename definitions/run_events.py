@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +13,15 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
 from dagster_shared.error import SerializableErrorInfo
 
+from graph_compiler.errors import NodeError
 from graph_compiler.naming import StepPlace, step_place
 
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "error"}
 _LONGEST_MESSAGE = 10_000
-NO_PLACE: Mapping[str, Any] = {"node": None, "item": None, "attempts": None}
+NO_PLACE: Mapping[str, Any] = {"node": None}
 _ERROR_KEYS = frozenset({"kind", "message", "attempts"})
+_NODE_ERROR = f"{NodeError.__module__}.{NodeError.__qualname__}: "
+_DAGSTERS_CANCELED = re.compile("Execution of run for .* canceled|Run (was canceled|failed after it was requested)")
 _INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 
 
@@ -63,7 +67,7 @@ def status_change(entry: EventLogEntry) -> StatusChange | None:
         case DagsterEventType.RUN_FAILURE:
             return StatusChange("FAILURE", is_end=True, error=run_error(event))
         case DagsterEventType.RUN_CANCELED:
-            error = {"kind": "canceled", "message": event.message or "The run was canceled.", **NO_PLACE}
+            error = {"kind": "canceled", "message": _canceled_message(event), **NO_PLACE}
             return StatusChange("CANCELED", is_end=True, error=error)
     return None
 
@@ -145,11 +149,16 @@ def _run_failed(ts: float, event: DagsterEvent) -> NewEvent:
 
 
 def _run_canceled(ts: float, event: DagsterEvent) -> NewEvent:
-    return NewEvent(ts, "run.canceled", event.message or "The run was canceled.", level="warning")
+    return NewEvent(ts, "run.canceled", _canceled_message(event), level="warning")
+
+
+def _canceled_message(event: DagsterEvent) -> str:
+    message = event.message or ""
+    return "The run was canceled." if not message or _DAGSTERS_CANCELED.match(message) else _short(message)
 
 
 def run_error(event: DagsterEvent) -> dict[str, Any]:
-    """`{kind, message, node, item, attempts}` of a run's failure: the first failed node's if any, else its own."""
+    """`{kind, message, node}` of a run's failure; of a node's also `attempts`, and `item` under `foreach`."""
     specific = event.event_specific_data
     if isinstance(specific, JobFailureData):
         step = specific.first_step_failure_event
@@ -162,10 +171,11 @@ def run_error(event: DagsterEvent) -> dict[str, Any]:
 
 
 def failed_step_error(step: DagsterEvent) -> dict[str, Any]:
-    """`{kind, message, node, item, attempts}` of a failed step."""
+    """`{kind, message, node, attempts}` of a failed step, and its `item`."""
     error = _step_error(step.event_specific_data)
     node, item = place(step.step_key)
-    return {**NO_PLACE, **{key: error[key] for key in error if key in _ERROR_KEYS}, "node": node, "item": item}
+    known = {key: error[key] for key in error if key in _ERROR_KEYS} | {"node": node}
+    return known if item is None else known | {"item": item}
 
 
 def _step_error(specific: object) -> dict[str, Any]:
@@ -188,6 +198,9 @@ def _error_info(error: SerializableErrorInfo) -> dict[str, Any]:
         return {"kind": "run_timeout", "message": _short(root.message.strip().partition(": ")[2])}
     if error.cls_name in _INTERRUPTS:
         return {"kind": "canceled", "message": "The run was canceled while this was running."}
+    if root.cls_name == NodeError.__name__:
+        kind, _, message = root.message.strip().removeprefix(_NODE_ERROR).partition(": ")
+        return {"kind": kind, "message": _short(message)}
     return {"kind": "internal_error", "message": _short(root.message.strip())}
 
 

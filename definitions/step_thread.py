@@ -1,4 +1,4 @@
-"""One step on a thread of its own, and what is done about one that does not end in time.
+"""Steps on threads, and what is done about one that does not end in time.
 
 Nodes keep their timeouts themselves. One that does not gets an exception in its thread, and if it is stuck where
 Python cannot raise one, its step is failed without it: the thread is left behind, and the worker replaced.
@@ -8,6 +8,7 @@ Internal used: `dagster_event_sequence_for_step`, the body of one step.
 from __future__ import annotations
 
 import ctypes
+import queue
 import sys
 import threading
 import time
@@ -33,26 +34,66 @@ class NodeStuck(NodeError):
         super().__init__("timeout", "The node did not end within its timeout and was stopped.")
 
 
-class StepThread(threading.Thread):
+class StepThreads:
+    """Threads that are kept for the next step, since starting one takes long while others compute."""
+
+    def __init__(self) -> None:
+        self._work: queue.SimpleQueue[RunningStep | None] = queue.SimpleQueue()
+        self._idle = 0
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def run(self, step: RunningStep) -> None:
+        """Run the step on an idle thread, or on a new one."""
+        with self._lock:
+            self._idle -= 1
+            is_new = self._idle < 0
+            if is_new:
+                self._idle += 1
+                self._count += 1
+        self._work.put(step)
+        if is_new:
+            threading.Thread(target=self._serve, name=f"step-{self._count}", daemon=True).start()
+
+    def close(self) -> None:
+        """Let the threads end once they are idle."""
+        for _ in range(self._count):
+            self._work.put(None)
+
+    def _serve(self) -> None:
+        while (step := self._work.get()) is not None:
+            step.run()
+            with self._lock:
+                self._idle += 1
+            step.tell()
+
+
+class RunningStep:
     """Runs the step and hands each event to `put`, and itself when it has ended."""
 
     def __init__(self, context: StepExecutionContext, put: Callable[[Any], None]) -> None:
-        super().__init__(name=f"step {context.step.key}", daemon=True)
         self.key = context.step.key
         self.error: BaseException | None = None
         """An exception that is not the step's own."""
         self._context = context
         self._put = put
+        self._ident: int | None = None
         self._interrupted_at: float | None = None
         timeout = context.step.tags.get(TIMEOUT_TAG)
         self._deadline = None if timeout is None else time.monotonic() + float(timeout) + GRACE
 
     def run(self) -> None:
+        """Execute the step in this thread."""
+        self._ident = threading.get_ident()
         try:
             for event in dagster_event_sequence_for_step(self._context):
                 self._put(event)
         except BaseException as raised:
             self.error = raised
+        self._ident = None
+
+    def tell(self) -> None:
+        """Say that the step has ended."""
         self._put(self)
 
     def is_to_be_interrupted(self, now: float) -> bool:
@@ -64,8 +105,8 @@ class StepThread(threading.Thread):
     def interrupt(self) -> None:
         """Raise `NodeStuck` in the thread as soon as it executes Python again."""
         self._interrupted_at = time.monotonic()
-        if self.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident), ctypes.py_object(NodeStuck))
+        if self._ident is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._ident), ctypes.py_object(NodeStuck))
 
     def failure(self) -> DagsterEvent:
         """The event of a step that is given up."""

@@ -106,7 +106,7 @@ def test_failure_carries_its_reason(site: Site, run_id: str) -> None:
     run = site.instance.get_run_by_id(run_id)
     assert run is not None
     site.instance.report_run_failed(run, "The run worker was eaten.")
-    error = {"kind": "run_failed", "message": "The run worker was eaten.", "node": None, "item": None, "attempts": None}
+    error = {"kind": "run_failed", "message": "The run worker was eaten.", "node": None}
     assert (site.run(run_id).status, site.run(run_id).error) == ("FAILURE", error)
     assert site.events(run_id)[-1].data == {"error": error}
 
