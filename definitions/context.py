@@ -14,6 +14,7 @@ from typing import Any
 
 from definitions.code_interpreter import CodeInterpreter
 from definitions.http_client import HttpClient
+from definitions.spilled_values import SpilledValues
 from graph_compiler.node_type import NodeTypes
 from graph_compiler.node_types import builtin_node_types
 from platform_core.database import Engine, build_engine
@@ -78,6 +79,10 @@ class ProcessContext:
     @cached_property
     def interpreter(self) -> CodeInterpreter:
         return CodeInterpreter()
+
+    @cached_property
+    def spilled_values(self) -> SpilledValues:
+        return SpilledValues(self.settings.values_url or str(self.settings.home / "values"))
 
     @cached_property
     def http(self) -> HttpClient:

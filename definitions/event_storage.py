@@ -7,12 +7,10 @@ changes the run's status: event, status and our own row then commit as one.
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any
 
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, DagsterEventType
 from dagster._core.events.log import EventLogEntry
@@ -117,14 +115,14 @@ class PooledEventStorage(PostgresEventLogStorage):
         """The run's outputs as JSON text; seen by nobody before the run has ended."""
         self._put(run_id, Record(outputs=outputs))
 
-    def read_value(self, run_id: str, step: str, port: str) -> Any:
+    def read_value(self, run_id: str, step: str, port: str) -> NewValue:
         """A stored output value. Raises `KeyError` if there is none."""
-        query = "SELECT value FROM headrace.run_values WHERE run_id = %s AND step = %s AND port = %s"
+        query = "SELECT value, location FROM headrace.run_values WHERE run_id = %s AND step = %s AND port = %s"
         with self._connect() as connection:
             row = connection.exec_driver_sql(query, (run_id, step, port)).fetchone()
         if row is None:
             raise KeyError(f"{step}.{port} of run {run_id}")
-        return json.loads(row[0])
+        return NewValue(step, port, row[0], row[1])
 
     def _connect(self) -> AbstractContextManager[Connection]:
         self.flush()

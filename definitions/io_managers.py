@@ -12,21 +12,26 @@ from typing import Any
 
 from dagster import Failure, InitResourceContext, InputContext, IOManager, OutputContext, io_manager
 
+from definitions.context import process_context
 from definitions.event_statement import NewValue
 from definitions.event_storage import PooledEventStorage
 from definitions.run_events import NewEvent
+from definitions.spilled_values import SpilledValues
 from graph_compiler.foreach_ops import RESULT
 from graph_compiler.naming import OUTPUTS_OP, StepPlace, node_id, step_place
 
 LARGEST_VALUE = 32 * 1024 * 1024
+LARGEST_INLINE = 64 * 1024
+"""Bytes of JSON up to which a value is kept in the database; a larger one lies under HEADRACE_VALUES_URL."""
 LARGEST_SHOWN = 16 * 1024
 
 
 class ValueStore(IOManager):
     """Keeps JSON values; a run's outputs go to the run itself. Refuses a value of more than 32 MiB of JSON."""
 
-    def __init__(self, storage: PooledEventStorage) -> None:
+    def __init__(self, storage: PooledEventStorage, spilled: SpilledValues) -> None:
         self._storage = storage
+        self._spilled = spilled
         self._memory: dict[tuple[str, str], Any] = {}
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
@@ -38,7 +43,8 @@ class ValueStore(IOManager):
             self._storage.store_outputs(context.run_id, text)
             return
         self._memory[context.step_key, _port(context)] = obj
-        value = NewValue(context.step_key, _port(context), text)
+        location = self._spilled.write(context.run_id, text) if len(text) > LARGEST_INLINE else None
+        value = NewValue(context.step_key, _port(context), text if location is None else None, location)
         self._storage.store_value(context.run_id, value, _shown(context.step_key, context.name, obj, text))
 
     def load_input(self, context: InputContext) -> Any:
@@ -48,7 +54,8 @@ class ValueStore(IOManager):
         try:
             return self._memory[upstream.step_key, _port(upstream)]
         except KeyError:
-            return self._storage.read_value(upstream.run_id, upstream.step_key, _port(upstream))
+            stored = self._storage.read_value(upstream.run_id, upstream.step_key, _port(upstream))
+            return json.loads(self._spilled.read(stored.location) if stored.location else stored.text or "null")
 
 
 def _port(context: OutputContext) -> str:
@@ -83,4 +90,4 @@ def value_store(context: InitResourceContext) -> ValueStore:
     storage = context.instance.event_log_storage
     if not isinstance(storage, PooledEventStorage):
         raise TypeError("Headrace's jobs need Headrace's storage; point DAGSTER_HOME at a Headrace home.")
-    return ValueStore(storage)
+    return ValueStore(storage, process_context().spilled_values)

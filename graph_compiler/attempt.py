@@ -75,8 +75,8 @@ class Attempt:
 
     def ended(self, error: NodeError) -> Iterator[Output[Any]]:
         """What the node's `on_error` makes of an error that no attempt follows. Raises Dagster's Failure for `fail`."""
-        if self.node.spec.on_error == "fail":
-            raise self.failure(error) from error
+        if self.node.spec.on_error == "fail" or error.kind == "canceled":
+            raise self.failure(error)
         record = self.describe(error) | {"node": self.name}
         self.emit("node.failed", error, "error", self.describe(error))
         yield from self.outputs({ERROR_PORT.name: record} if self.node.spec.on_error == "route" else {})

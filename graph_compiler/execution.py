@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from .canonical import canonical_json, content_hash
 from .errors import BadValue, NodeError
 from .node_ports import ITEM_NAMES
 from .node_type import AnyNodeType, NodeCall, NodeConfig, Port
@@ -74,6 +75,32 @@ def run_node(
     if item is not None:
         context |= {"item": item.value, "index": item.index}
         inputs = {**inputs, **{name: context[name] for name in ITEM_NAMES if name in node.inputs}}
+    cache = node.spec.cache
+    key = "" if cache is None else result_key(node, context)
+    if cache is not None and (known := runtime.recall(key)) is not None:
+        return dict(known)
+    outputs = runtime.masked(_executed(node, inputs, runtime, item, scope, context))
+    if cache is not None:
+        runtime.remember(key, outputs, cache.ttl)
+    return dict(outputs)
+
+
+def result_key(node: PlannedNode, context: Mapping[str, Any]) -> str:
+    """Names the node's result: its id, its type, its config as written, and its rendered `cache.key`."""
+    spec = node.spec
+    assert spec.cache is not None
+    key = as_json(render(spec.cache.key, context), "cache.key")
+    return content_hash(canonical_json([spec.id, spec.type, spec.config, key]))
+
+
+def _executed(
+    node: PlannedNode,
+    inputs: Mapping[str, Any],
+    runtime: NodeRuntime,
+    item: Item | None,
+    scope: Scope | None,
+    context: dict[str, Any],
+) -> dict[str, Any]:
     if node.node_type.secrets:
         context["secrets"] = Secrets(runtime)
     call = NodeCall(

@@ -70,13 +70,14 @@ def _expand(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[
         items = items_of(attempt.node, values, attempt.runtime, attempt.scope)
     except Exception as raised:
         error = node_error(raised)
-        if attempt.node.spec.on_error == "fail":
-            raise attempt.failure(error) from raised
-        yield Output({"error": attempt.describe(error)}, EXPANDED)
+    else:
+        for index, item in enumerate(attempt.runtime.masked(items)):
+            yield DynamicOutput(item, str(index), ITEMS_OUTPUT)
+        yield Output({"count": len(items)}, EXPANDED)
         return
-    for index, item in enumerate(items):
-        yield DynamicOutput(item, str(index), ITEMS_OUTPUT)
-    yield Output({"count": len(items)}, EXPANDED)
+    if attempt.node.spec.on_error == "fail":
+        raise attempt.failure(error)
+    yield Output({"error": attempt.describe(error)}, EXPANDED)
 
 
 def _run_item(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Output[Any]]:
@@ -85,13 +86,14 @@ def _run_item(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterato
         outputs = run_node(attempt.node, attempt.inputs(), attempt.runtime, item=attempt.item(), scope=attempt.scope)
     except Exception as raised:
         error = node_error(raised)
-        attempt.retry(error)
-        if attempt.node.spec.on_error == "fail" and attempt.node.spec.on_item_error != "collect":
-            raise attempt.failure(error) from raised
-        attempt.emit("node.failed", error, "error", attempt.describe(error))
-        yield Output({"error": attempt.describe(error) | {"item": attempt.place.item}}, RESULT)
+    else:
+        yield Output({"outputs": outputs}, RESULT)
         return
-    yield Output({"outputs": attempt.runtime.masked(outputs)}, RESULT)
+    attempt.retry(error)
+    if attempt.node.spec.on_error == "fail" and attempt.node.spec.on_item_error != "collect":
+        raise attempt.failure(error)
+    attempt.emit("node.failed", error, "error", attempt.describe(error))
+    yield Output({"error": attempt.describe(error) | {"item": attempt.place.item}}, RESULT)
 
 
 def _collect(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Output[Any]]:

@@ -88,19 +88,24 @@ def _compute_node(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Ite
         if not is_wanted(node, values, runtime, attempt.scope):
             attempt.skip()
             return
-        outputs = runtime.masked(run_node(node, values, runtime, scope=attempt.scope))
+        outputs = run_node(node, values, runtime, scope=attempt.scope)
     except Exception as raised:
         error = node_error(raised)
-        attempt.retry(error)
-        yield from attempt.ended(error)
+    else:
+        yield from attempt.outputs(outputs)
         return
-    yield from attempt.outputs(outputs)
+    # Not inside the except: the original error would be in Dagster's log as the context of ours, secrets and all.
+    attempt.retry(error)
+    yield from attempt.ended(error)
 
 
 def _compute_outputs(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Output[Any]]:
     attempt = Attempt(context, inputs)
     try:
         outputs = render_outputs(attempt.plan, gathered(context, FAN_IN, inputs), attempt.runtime)
-    except NodeError as error:
-        raise attempt.failure(error) from error
-    yield Output(attempt.runtime.masked(outputs), OUTPUTS_PORT)
+    except NodeError as raised:
+        error = raised
+    else:
+        yield Output(attempt.runtime.masked(outputs), OUTPUTS_PORT)
+        return
+    raise attempt.failure(error)

@@ -182,7 +182,7 @@ def test_params_reach_templates_and_values_stay_readable_after_the_run(site: Sit
     params = {"type": "object", "properties": {"name": {"type": "string"}}}
     graph = document("greeter", transform("greet", "hello {{ params.name }}"), params=params)
     run_id = site.execute(graph, {"name": "Ada"})
-    assert site.storage.read_value(run_id, "greet", "value") == "hello Ada"
+    assert site.storage.read_value(run_id, "greet", "value").text == '"hello Ada"'
     with pytest.raises(KeyError):
         site.storage.read_value(run_id, "greet", "other")
 
