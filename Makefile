@@ -2,7 +2,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
+PACKAGES := definitions graph_compiler headrace_cli platform_core stream_api trigger_api
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras --upgrade
 
 .DEFAULT_GOAL := help
@@ -13,10 +15,15 @@ help: ## List the tasks
 
 setup: $(INSTALLED) ## Install Headrace and its tools into .venv from the lock file
 
+# uv installs the same locked files as pip, in a tenth of the time; pip does where uv cannot reach the index.
 $(INSTALLED): requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	sed -n '/^uv==/,/^[a-z].*==/p' requirements/dev.txt | sed '$$d' > $(VENV)/uv.txt
+	$(PIP) --no-deps --require-hashes -r $(VENV)/uv.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r requirements/dev.txt \
+		|| $(PIP) --no-deps --require-hashes -r requirements/dev.txt
+	$(PIP) --no-deps -e .
+	$(BIN)/python -m compileall -q $(PACKAGES)
 	touch $@
 
 demo: setup ## Start everything, run the example on a signed GitHub push, show it live, stop

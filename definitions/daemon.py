@@ -42,7 +42,8 @@ def main(settings: Settings) -> int:
         signal.signal(number, lambda *_: stop.set())
     with psycopg.connect(plain_url(settings.database_url), autocommit=True) as leadership:
         if _lead(leadership, stop):
-            addresses.wait_for_code_server(settings)
+            # The queue needs no code location, so a code server that is away holds it up only shortly.
+            addresses.wait_for_code_server(settings, patience=5.0)
             with DagsterInstance.get() as instance:
                 return _run(settings, instance, leadership, stop)
     return 0

@@ -72,17 +72,17 @@ class RunWorker:
             _logger.info("The pool is gone; this worker ends.")
 
     def _execute(self, run_id: str) -> None:
+        # Known before the lock is held: who cancels finds this worker by the lock.
+        self._begin(run_id)
         try:
             with RunLock(self._folder, run_id):
-                self._begin(run_id)
-                try:
-                    if self._is_startable(run_id):
-                        _execute_run_command_body(run_id, self._instance, lambda _: None, False)
-                    self._storage.flush()
-                finally:
-                    self._end()
+                if self._is_startable(run_id):
+                    _execute_run_command_body(run_id, self._instance, lambda _: None, False)
+                self._storage.flush()
         except RunTaken:
             _logger.info("Run %s is executed by another worker.", run_id)
+        finally:
+            self._end()
 
     def _is_startable(self, run_id: str) -> bool:
         run = self._instance.get_run_by_id(run_id)

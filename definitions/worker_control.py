@@ -21,6 +21,13 @@ def request_cancel(folder: Path, pid: int, run_id: str) -> bool:
     return True
 
 
+def remove_stale(folder: Path) -> None:
+    """Remove the sockets of workers that are gone."""
+    for path in folder.glob("*.ctl"):
+        if not Path(f"/proc/{path.stem}").exists():
+            path.unlink(missing_ok=True)
+
+
 class CancelReceiver:
     """A thread that calls `on_cancel(run_id)` for each request to this worker."""
 

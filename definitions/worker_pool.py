@@ -21,7 +21,7 @@ from typing import NoReturn
 
 from dagster import DagsterInstance
 
-from definitions import addresses, run_lock
+from definitions import addresses, run_lock, worker_control
 from definitions.context import ProcessContext, process_context
 from definitions.process import protect_process
 from definitions.run_worker import DONE, RunWorker
@@ -98,9 +98,12 @@ class WorkerPool:
         return self._settings.max_concurrent_runs + self._settings.idle_workers
 
     def _give(self, worker: _Worker, run_id: str) -> None:
-        worker.run_id = run_id
-        with suppress(OSError):
+        try:
             worker.channel.sendall(f"{run_id}\n".encode())
+            worker.run_id = run_id
+        except OSError:
+            # It died idle; its channel's end is read next, and the run goes to another.
+            self._waiting.append(run_id)
 
     def _fork(self) -> _Worker:
         ours, theirs = socket.socketpair()
@@ -210,6 +213,7 @@ def main(settings: Settings) -> int:
     folder = addresses.run_folder(settings.home)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     run_lock.remove_stale(folder)
+    worker_control.remove_stale(folder)
     listener = _listen_on(settings)
     warm_up()
     with DagsterInstance.get() as instance:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import queue
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from definitions.worker_control import CancelReceiver, request_cancel
+from definitions.worker_control import CancelReceiver, remove_stale, request_cancel
 
 
 @pytest.fixture
@@ -56,3 +57,12 @@ def test_request_that_is_no_text_stops_nothing(tmp_path: Path, asked: queue.Queu
         connection.sendto(b"\xff\x00", str(tmp_path / f"{os.getpid()}.ctl"))
     request_cancel(tmp_path, os.getpid(), "after")
     assert [asked.get(timeout=30), asked.get(timeout=30)] == ["\ufffd\x00", "after"]
+
+
+def test_sockets_of_dead_workers_are_removed(tmp_path: Path) -> None:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    for pid in (child.pid, os.getpid()):
+        (tmp_path / f"{pid}.ctl").touch()
+    remove_stale(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{os.getpid()}.ctl"]
