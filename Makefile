@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench check lock clean
+.PHONY: help setup demo test lint bench check docs lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 15
@@ -35,6 +35,9 @@ check: lint test ## What CI runs
 
 bench: setup ## Measure against plain Dagster; writes a table
 	$(BIN)/python -m benchmarks
+
+docs: setup ## Write the generated reference pages anew
+	$(BIN)/python -m headrace_cli.reference
 
 lock: setup ## Renew requirements/*.txt from pyproject.toml
 	$(COMPILE) pyproject.toml -o requirements/run.txt

@@ -5,15 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .node_type import AnyNodeType, NodeTypes
+from .nodes.aggregate import Aggregate
 from .nodes.delay import Delay
+from .nodes.fail import Fail
+from .nodes.filter import Filter
 from .nodes.http_request import HttpRequest
+from .nodes.log import Log
 from .nodes.python import Python
+from .nodes.query import QueryNode
+from .nodes.template import Template
 from .nodes.transform import Transform
 
 
 def builtin_node_types() -> NodeTypes:
     """The node types every Headrace has, by name."""
-    return with_node_types((Transform(), Python(), HttpRequest(), Delay()), {})
+    return with_node_types(
+        (
+            Aggregate(),
+            Delay(),
+            Fail(),
+            Filter(),
+            HttpRequest(),
+            Log(),
+            Python(),
+            QueryNode(),
+            Template(),
+            Transform(),
+        ),
+        {},
+    )
 
 
 def with_node_types(added: Iterable[AnyNodeType], known: NodeTypes) -> NodeTypes:

@@ -9,9 +9,18 @@ from pydantic import ConfigDict, Field
 
 from ..durations import Duration
 from ..errors import NodeError
-from ..node_type import TEMPLATED, ConfigDefect, NodeCall, NodeConfig, NodeType, Port, Ports
+from ..node_type import TEMPLATED, ConfigDefect, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
 
 Scalar = str | int | float | bool
+HTTP_FAILURES = (
+    FailureKind("http_bad_url", "The URL is not an absolute http or https URL."),
+    FailureKind("http_bad_request", "The request cannot be written: a method or header that HTTP does not know."),
+    FailureKind("http_refused_target", "The target's address is not public, and private ones are not allowed."),
+    FailureKind("http_too_large", "The answer is larger than the limit."),
+    FailureKind("http_timeout", "No answer in time.", True),
+    FailureKind("http_unreachable", "No answer at all.", True),
+    FailureKind("http_bad_answer", "The answer cannot be read.", True),
+)
 
 
 class HttpRequestConfig(NodeConfig):
@@ -54,6 +63,7 @@ class HttpRequest(NodeType[HttpRequestConfig]):
     name = "http.request"
     summary = "Send an HTTP request and read the answer."
     config_model = HttpRequestConfig
+    failures = (FailureKind("http_status", "The answer was 400 or above.", True), *HTTP_FAILURES)
     secrets = True
 
     def ports(self, config: HttpRequestConfig) -> Ports:
