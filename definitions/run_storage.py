@@ -17,7 +17,7 @@ from dagster_postgres import PostgresRunStorage
 from definitions.names import GRAPH_ID_TAG, VERSION_TAG
 from definitions.patience import patiently
 from definitions.pinning import pinned
-from platform_core.database import Connection, Engine, transaction
+from platform_core.database import Connection, Engine
 from platform_core.execution_store import adopt_run
 
 
@@ -69,8 +69,10 @@ class PooledRunStorage(PostgresRunStorage):
             return
         config: Any = run.run_config
         config = config.get("resources", {}).get("runtime", {}).get("config", {})
-        with transaction(self._engine) as connection:
-            adopt_run(connection, run.run_id, graph_id, int(version), config.get("params", {}))
+        with patiently(self._engine) as pooled:
+            connection = pooled.execution_options(isolation_level="READ COMMITTED")
+            with connection.begin():
+                adopt_run(connection, run.run_id, graph_id, int(version), config.get("params", {}))
 
 
 @contextmanager

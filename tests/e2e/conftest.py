@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,10 +33,10 @@ def installation() -> Iterator[Installation]:
         yield installation
 
 
-@pytest.fixture(autouse=True)
-def _logs_on_failure(request: pytest.FixtureRequest) -> Iterator[None]:
-    failed = request.session.testsfailed
-    yield
-    if request.session.testsfailed > failed and "installation" in request.fixturenames:
-        installation: Installation = request.getfixturevalue("installation")
-        request.node.add_report_section("call", "installation", installation.logs())
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    installation = getattr(item, "funcargs", {}).get("installation")
+    if report.failed and isinstance(installation, Installation):
+        report.sections.append(("Installation", installation.logs()))
+    return report

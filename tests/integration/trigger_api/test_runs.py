@@ -18,6 +18,7 @@ from platform_core.run_event_store import read_events
 from platform_core.tables import runs
 from platform_core.ticket_store import redeem_ticket
 from tests.integration.trigger_api.conftest import API, assert_problem, document, end_run
+from tests.waiting import wait_until
 
 LAUNCH = f"{API}/graphs/mill/runs"
 WATER = {"params": {"water": 7}}
@@ -204,8 +205,8 @@ def test_waiting_holds_no_connection_and_no_thread(ada: httpx.Client, engine: En
     waiters = 60
     with ThreadPoolExecutor(waiters) as pool:
         waiting = [pool.submit(ada.post, LAUNCH, json=WATER, params={"wait": 30}) for _ in range(waiters)]
-        while _count(engine) < waiters:
-            assert ada.get(f"{API}/runs", params={"limit": 1}).status_code == 200
+        wait_until(lambda: _count(engine) == waiters, "all runs are accepted")
+        assert ada.get(f"{API}/runs", params={"limit": 1}).status_code == 200
         with engine.connect() as connection:
             for run_id in list(connection.execute(sa.select(runs.c.run_id)).scalars()):
                 end_run(engine, run_id)
