@@ -16,7 +16,7 @@ from graph_compiler.testing import MemoryRuntime, memory_job
 from graph_compiler.validation import check
 
 ROOT = Path(__file__).parents[3]
-TYPES = list(builtin_node_types().values())
+TYPES = list(builtin_node_types(containers=True).values())
 
 
 class SplitConfig(NodeConfig):
