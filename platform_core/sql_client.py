@@ -108,7 +108,10 @@ def _execute(connection: Connection, call: SqlCall) -> SqlResult:
     result = connection.execute(statement, _bound(call.params, arrays))
     if not result.returns_rows:
         return SqlResult([], max(result.rowcount, 0))
-    rows = _read(result, call.max_rows)
+    try:
+        rows = _read(result, call.max_rows)
+    finally:
+        result.close()
     return SqlResult(rows, len(rows))
 
 
