@@ -3,7 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade
+PACKAGES := definitions graph_compiler headrace_cli platform_core stream_api trigger_api
+COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras --upgrade
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench check docs lock clean
@@ -15,8 +16,9 @@ setup: $(INSTALLED) ## Install Headrace and its tools into .venv from the lock f
 
 $(INSTALLED): requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python -m compileall -q $(PACKAGES)
 	touch $@
 
 demo: setup ## Start everything, run the example on a signed GitHub push, show it live, stop

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+import click
 from dagster._cli.api import grpc_command
 
 from definitions import addresses
@@ -21,6 +22,8 @@ def main(settings: Settings) -> int:
             Path(address.socket).unlink()
         place = ["--socket", address.socket]
     target = ["--module-name", "definitions.repository", "--attribute", "stored_graphs"]
-    with suppress(KeyboardInterrupt):
-        grpc_command.main([*place, *target, "--location-name", LOCATION], standalone_mode=False)
+    # It warns at every reload that it cannot restart user code; ours needs no restart.
+    options = ["--location-name", LOCATION, "--log-level", "error"]
+    with suppress(KeyboardInterrupt, click.Abort):
+        grpc_command.main([*place, *target, *options], standalone_mode=False)
     return 0

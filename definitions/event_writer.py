@@ -36,20 +36,22 @@ class EventWriter:
         self._commit = commit
         self._waiting: queue.SimpleQueue[tuple[str, Record] | _Barrier | None] = queue.SimpleQueue()
         self._error: BaseException | None = None
-        self._is_dirty = False
+        self._lock = threading.Lock()
+        self._handed_over = 0
+        self._finished = 0
         self._thread = threading.Thread(target=self._write, name="event-writer", daemon=True)
         self._thread.start()
 
     def put(self, run_id: str, record: Record) -> None:
         """Hand over a record; returns at once. Raises `WriterFailed` if an earlier one could not be written."""
         self._raise_if_failed()
+        with self._lock:
+            self._handed_over += 1
         self._waiting.put((run_id, record))
-        self._is_dirty = True
 
     def flush(self) -> None:
         """Return when everything handed over before is committed. Raises `WriterFailed`."""
-        if self._is_dirty and threading.current_thread() is not self._thread:
-            self._is_dirty = False
+        if self._handed_over != self._finished and threading.current_thread() is not self._thread:
             barrier = _Barrier()
             self._waiting.put(barrier)
             barrier.wait()
@@ -70,7 +72,9 @@ class EventWriter:
             batch = [self._waiting.get()]
             while not self._waiting.empty() and len(batch) < LARGEST_BATCH:
                 batch.append(self._waiting.get())
-            self._commit_batch([entry for entry in batch if isinstance(entry, tuple)])
+            records = [entry for entry in batch if isinstance(entry, tuple)]
+            self._commit_batch(records)
+            self._finished += len(records)
             for entry in batch:
                 if isinstance(entry, _Barrier):
                     entry.set()

@@ -11,12 +11,12 @@ from dagster._core.events.log import EventLogEntry
 
 from definitions.context import ProcessContext, process_context
 from definitions.event_storage import PooledEventStorage
+from definitions.patience import read_patiently
 from definitions.run_events import NewEvent
 from definitions.services import Services
 from graph_compiler.errors import NodeError
 from graph_compiler.naming import dagster_name
 from graph_compiler.runtime import Level, OnLine
-from platform_core.database import reading
 from platform_core.execution_store import Execution, read_execution
 from platform_core.secret_store import read_secret
 
@@ -53,8 +53,8 @@ class RunRuntime(Services):
         }
 
     def secret(self, name: str) -> str:
-        with reading(self._process.engine) as connection:
-            value = read_secret(connection, self._process.keys, self._execution.owner_id, name)
+        keys, owner_id = self._process.keys, self._execution.owner_id
+        value = read_patiently(self._process.engine, lambda connection: read_secret(connection, keys, owner_id, name))
         if value is None:
             message = f"there is no secret {name!r}; set it with `headrace secret set {name}`"
             raise NodeError("secret_missing", message, retryable=False)
@@ -110,7 +110,6 @@ def run_runtime(context: InitResourceContext) -> Iterator[RunRuntime]:
     storage = context.instance.event_log_storage
     if not isinstance(storage, PooledEventStorage):
         raise TypeError("Headrace's jobs need Headrace's storage; point DAGSTER_HOME at a Headrace home.")
-    process = process_context()
-    with reading(process.engine) as connection:
-        execution = read_execution(connection, context.run.run_id)
+    process, run_id = process_context(), context.run.run_id
+    execution = read_patiently(process.engine, lambda connection: read_execution(connection, run_id))
     yield RunRuntime(process, storage, execution)

@@ -44,3 +44,6 @@ def configure_logs(settings: Settings) -> None:
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
+    # Steps of a migration and requests of our own are details of theirs.
+    for name in ("alembic", "httpx"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

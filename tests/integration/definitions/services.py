@@ -59,9 +59,9 @@ class Service:
         self.close()
 
     def close(self) -> None:
-        """End the process if it lives, and what hangs on its lifeline."""
+        """End the process if it lives, and by its lifeline what it has started."""
         if self._process.poll() is None:
-            self.stop()
+            self.kill()
         if self._lifeline is not None:
             os.close(self._lifeline)
             self._lifeline = None

