@@ -61,10 +61,14 @@ class MailClient:
             smtp = _PinnedTls(host, address, port, timeout=timeout, context=context)
         else:
             smtp = _Pinned(host, address, port, timeout=timeout)
-            if tls != "none":
+        try:
+            if server.scheme == "smtp" and tls != "none":
                 smtp.starttls(context=context)
-        if server.username:
-            smtp.login(unquote(server.username), unquote(server.password or ""))
+            if server.username:
+                smtp.login(unquote(server.username), unquote(server.password or ""))
+        except BaseException:
+            smtp.close()
+            raise
         return smtp
 
 

@@ -68,6 +68,7 @@ class SqlClient:
                 with engine.begin() as connection:
                     return _execute(connection, call)
             finally:
+                interrupt.release()
                 engine.dispose()
 
     def cancel_all(self) -> None:

@@ -49,23 +49,31 @@ class Interrupt:
         self.deadline = deadline
         self.reason: str | None = None
         self._stop: Callable[[], None] | None = None
-        self._lock = threading.Lock()
+        self._release: Callable[[], None] | None = None
+        self._lock = threading.RLock()
 
     def is_over(self) -> bool:
         """Whether the time is over, or it was stopped."""
         return self.reason is not None or time.monotonic() > self.deadline
 
-    def bind(self, stop: Callable[[], None]) -> None:
-        """`stop` ends the connection that is open from now on."""
-        self._stop = stop
+    def bind(self, stop: Callable[[], None], release: Callable[[], None] | None = None) -> None:
+        """`stop` ends the connection that is open from now on; `release` lets go of what `stop` needs."""
+        self._stop, self._release = stop, release
+
+    def release(self) -> None:
+        """The connection is closed: from here on there is nothing to stop."""
+        with self._lock:
+            self._stop = None
+        if self._release is not None:
+            self._release()
 
     def fire(self, reason: str) -> None:
         """Stop the call for a reason: timeout or canceled."""
         with self._lock:
             self.reason = self.reason or reason
-        if self._stop is not None:
-            with suppress(Exception):  # it ended meanwhile, each driver in its own way
-                self._stop()
+            if self._stop is not None:
+                with suppress(Exception):  # it ended meanwhile, each driver in its own way
+                    self._stop()
 
 
 def engine_of(
@@ -109,17 +117,25 @@ def _postgres(address: URL, interrupt: Interrupt, pin: Callable[[str, int], str]
             **{name: str(value) for name, value in address.query.items()},
         )
         connection = psycopg.connect(conninfo)
-        handle = connection.pgconn.socket
-        interrupt.bind(lambda: _end_postgres(connection, handle))
+        connection.server_cursor_factory = _QuietCursor
+        same = socket.socket(fileno=os.dup(connection.pgconn.socket))
+        interrupt.bind(lambda: _end_postgres(connection, same), same.close)
         return connection
 
     return connect
 
 
-def _end_postgres(connection: psycopg.Connection[Any], handle: int) -> None:
+class _QuietCursor(psycopg.ServerCursor[Any]):
+    """Does not warn when it cannot be closed: its connection was cut, and is never used again."""
+
+    def __del__(self) -> None:
+        pass
+
+
+def _end_postgres(connection: psycopg.Connection[Any], same: socket.socket) -> None:
     with suppress(psycopg.Error):
         connection.cancel_safe(timeout=2.0)
-    with suppress(OSError), socket.socket(fileno=os.dup(handle)) as same:
+    with suppress(OSError):
         same.shutdown(socket.SHUT_RDWR)
 
 

@@ -46,7 +46,7 @@ def inbox() -> Inbox:
 @pytest.fixture
 def url(inbox: Inbox) -> Iterator[str]:
     def log_in(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=(data.login, data.password) == (b"ann", b"s3cr3t"))
+        return AuthResult(success=(data.login, data.password) == (b"ann", b"s3cr3t"), handled=False)
 
     port = free_port()
     controller = Controller(inbox, "127.0.0.1", port, authenticator=log_in, auth_require_tls=False)

@@ -33,8 +33,8 @@ def serve(home: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with (server.data / "pg_hba.conf").open("a") as rules:
-        rules.write("host all all 127.0.0.1/32 scram-sha-256\n")
+    rules = server.data / "pg_hba.conf"
+    rules.write_text("host all all 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
     command = [*server.command(), "-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", f"port={port}"]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, **server.options())

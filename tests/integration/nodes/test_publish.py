@@ -11,11 +11,13 @@ import nats
 import pika
 import pytest
 import redis
+from pika.exceptions import AMQPError
 
 from definitions.services import Services
 from graph_compiler.errors import NodeError
 from tests.integration.nodes.brokers import free_port, program, serving
 from tests.integration.nodes.nodes import run_node
+from tests.waiting import wait_until
 
 BODY = {"id": 7, "name": "ü"}
 JSON = '{"id": 7, "name": "ü"}'.encode()
@@ -93,8 +95,18 @@ def amqp_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
         "RABBITMQ_PID_FILE": str(folder / "pid"),
     }
+    url = f"amqp://ann:s3cr3t@127.0.0.1:{port}/"
+
+    def has_its_user() -> bool:
+        try:
+            pika.BlockingConnection(pika.URLParameters(url + "%2F")).close()
+        except AMQPError:
+            return False
+        return True
+
     with serving([command], port, folder, env):
-        yield f"amqp://ann:s3cr3t@127.0.0.1:{port}/"
+        wait_until(has_its_user, "the broker takes the user's login")
+        yield url
 
 
 def test_amqp_queue_gets_the_message(services: Services, amqp_url: str) -> None:
