@@ -128,7 +128,7 @@ def _postgres(address: URL, interrupt: Interrupt, pin: Callable[[str, int], str]
 class _QuietCursor(psycopg.ServerCursor[Any]):
     """Does not warn when it cannot be closed: its connection was cut, and is never used again."""
 
-    def __del__(self) -> None:
+    def __del__(self, *_: Any) -> None:
         pass
 
 
