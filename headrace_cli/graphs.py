@@ -45,7 +45,6 @@ def validate(files: Files, as_json: AsJson = False) -> None:
     Prints `file:line:column: code: message` for every issue.
     """
     from graph_compiler.validation import check
-
     from headrace_cli.extensions import installed_node_types
 
     node_types = installed_node_types()
@@ -86,7 +85,6 @@ def graphs(
 def schema() -> None:
     """Print the JSON Schema of graph documents, for editors."""
     from graph_compiler.schema import document_schema
-
     from headrace_cli.extensions import installed_node_types
 
     say_json(document_schema(installed_node_types()))

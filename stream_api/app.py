@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from platform_core import schema
-from platform_core.database import Engine, plain_url
+from platform_core.database import Engine
 from platform_core.errors import Unavailable
 from platform_core.keys import KeyRing
 from platform_core.metrics import Metrics
@@ -26,8 +26,7 @@ def create_app(settings: Settings, *, engine: Engine, keys: KeyRing, metrics: Me
     It refuses to start (`SchemaTooNew`, `SchemaTooOld`) on a database that was not migrated to this code's revision.
     """
     services = Services(settings, engine, keys, metrics or Metrics())
-    streams = Streams(plain_url(engine.url.render_as_string(hide_password=False)))
-    services.metrics.stream_followers.set_function(lambda: streams.hub.followers)
+    streams = Streams(services)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import httpx
 import psycopg
 import pytest
-import uvicorn
 from sqlalchemy.engine import Engine
 
 from platform_core.auth import issue_token
@@ -18,6 +17,7 @@ from platform_core.database import plain_url
 from platform_core.keys import KeyRing
 from platform_core.settings import Settings
 from platform_core.user_store import User
+from platform_core.web.server import Server, server_config
 from stream_api.app import create_app
 from stream_api.streams import Streams
 from tests.integration.stream_api.runs import create_owner
@@ -69,9 +69,7 @@ def serve(settings: Settings, engine: Engine, keys: KeyRing) -> Iterator[Callabl
 def serving(settings: Settings, engine: Engine, keys: KeyRing) -> Iterator[Served]:
     """The application on a free loopback port, listening to the database."""
     app = create_app(settings, engine=engine, keys=keys)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=5)
-    )
+    server = Server(server_config(app, host="127.0.0.1", port=0), drain=app.state.streams.drain)
     thread = threading.Thread(target=server.run, name="stream api")
     thread.start()
     try:
