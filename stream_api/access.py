@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from platform_core.auth import Principal
 from platform_core.database import Connection, transaction
-from platform_core.errors import BadCursor, Forbidden, RunNotFound
+from platform_core.errors import BadCursor, Forbidden, GraphNotFound, RunNotFound
+from platform_core.graph_store import resolve_graph
 from platform_core.run_event_store import parse_cursor
 from platform_core.run_store import Run, get_run
 from platform_core.web.services import Services
@@ -63,6 +64,29 @@ def visible_run(connection: Connection, principal: Principal, run_id: str) -> Ru
     if run is None or not principal.may_see(run.owner_id):
         raise RunNotFound(f"There is no run {run_id}.")
     return run
+
+
+def find_graph(connection: Connection, principal: Principal, reference: str) -> tuple[str, Demand]:
+    """Id of the graph, and what the principal must go on being allowed. Raises `GraphNotFound`, `Forbidden`."""
+    principal.demand(SCOPE)
+    graph = None
+    if "\0" not in reference:
+        graph = resolve_graph(connection, principal.user_id, reference, principal.is_admin)
+    if graph is None:
+        raise GraphNotFound(f"There is no graph {reference}.")
+    owner_id = graph.owner_id
+
+    def demand(_connection: Connection, present: Principal) -> None:
+        present.demand(SCOPE)
+        if not present.may_see(owner_id):
+            raise GraphNotFound(f"There is no graph {reference}.")
+
+    return graph.id, demand
+
+
+def may_read(_connection: Connection, principal: Principal) -> None:
+    """The demand of everything that is one's own."""
+    principal.demand(SCOPE)
 
 
 def _may_see(run: Run) -> Demand:

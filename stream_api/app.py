@@ -17,6 +17,7 @@ from platform_core.settings import Settings
 from platform_core.web.application import build_application
 from platform_core.web.services import Services
 from stream_api.endpoints import router
+from stream_api.sockets import router as sockets
 from stream_api.streams import Streams
 
 
@@ -42,7 +43,7 @@ def create_app(settings: Settings, *, engine: Engine, keys: KeyRing, metrics: Me
         "stream_api",
         title="Headrace stream API",
         services=services,
-        routers=[router],
+        routers=[router, sockets],
         lifespan=lifespan,
         pings={"listener": listener_is_connected},
     )

@@ -53,15 +53,24 @@ class Rights:
             raise TooManyStreams(f"You follow {limit} runs already, as many as one user may here at once.")
 
     @contextmanager
-    def held(self, right: Right) -> Iterator[None]:
-        """Counted and checked from now on."""
-        user_id = right.principal.user_id
+    def held(self, right: Right, *, counted: bool = True) -> Iterator[None]:
+        """Checked from now on, and counted as one of the user's."""
         self._held.add(right)
+        try:
+            if counted:
+                with self._counted(right.principal.user_id):
+                    yield
+            else:
+                yield
+        finally:
+            self._held.discard(right)
+
+    @contextmanager
+    def _counted(self, user_id: str) -> Iterator[None]:
         self._count[user_id] = self._count.get(user_id, 0) + 1
         try:
             yield
         finally:
-            self._held.discard(right)
             self._count[user_id] -= 1
             if not self._count[user_id]:
                 del self._count[user_id]
