@@ -76,9 +76,9 @@ def _add_plain(figures: dict[str, list[Figure]], repetitions: int) -> None:
                 _set_plain(figures["code_nodes"], 0, code_nodes.measure_plain(dagster))
     if "startup" in figures:
         print("startup of plain Dagster ...", flush=True)
-        ready, idle = startup.measure_plain(repetitions)
-        _set_plain(figures["startup"], 0, ready)
-        _set_plain(figures["startup"], 2, idle)
+        ready, work, idle = startup.measure_plain(repetitions)
+        for index, values in ((0, ready), (2, work), (3, idle)):
+            _set_plain(figures["startup"], index, values)
 
 
 def _set_plain(group: list[Figure], index: int, values: list[float]) -> None:

@@ -32,6 +32,7 @@ OUTPUT_BYTES = 8 * 1024 * 1024
 SAFE_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 PROGRAM = Path(__file__).with_name("code_child.py")
 GRACE = 5.0
+MAX_TIMEOUT = 20 * 86_400.0  # milliseconds of more do not fit where poll takes them
 CHUNK = 256 * 1024
 PAUSE = 5  # milliseconds in which output may gather: a flood must not wake us for each of its lines
 
@@ -42,8 +43,7 @@ class CodeInterpreter:
     Make one in the process that uses it (never before a fork), `start` it while nothing waits, `close` it.
     """
 
-    def __init__(self, python: str = sys.executable) -> None:
-        self._python = python
+    def __init__(self) -> None:
         self._lock = threading.RLock()  # a signal handler may cancel while its thread holds it
         self._process: subprocess.Popen[bytes] | None = None
         self._requests: socket.socket | None = None
@@ -77,14 +77,16 @@ class CodeInterpreter:
     ) -> Any:
         """Call `main(**arguments)` of `code` in a process of its own and return the JSON value it returns.
 
-        `timeout` is in seconds. `memory_bytes` is what the code may allocate; `output_bytes` bounds the result's
-        JSON and each of stdout and stderr. `on_line(stream, text)` is called in this thread as lines are
-        written; an exception of it ends the call and comes out here. Whichever way the call ends, no process of
-        it remains.
+        `timeout` is in seconds, 20 days at most. `memory_bytes` is what the code may allocate; `output_bytes`
+        bounds the result's JSON and each of stdout and stderr. `on_line(stream, text)` is called in this thread
+        as lines are written; an exception of it ends the call and comes out here. Whichever way the call ends,
+        no process of it remains.
 
         Raises `NodeError`: code_error, code_exit, code_timeout, code_memory, code_output, bad_value, canceled
         (by `cancel_all` or `close`), code_interrupted (the interpreter died; the call may be tried again).
         """
+        if timeout is not None:
+            timeout = min(max(timeout, 0.0), MAX_TIMEOUT)
         call = _Call(_request(code, arguments), on_line, output_bytes)
         try:
             self._send(call, json.dumps([timeout, memory_bytes, output_bytes]).encode("ascii"))
@@ -130,7 +132,7 @@ class CodeInterpreter:
         folder.chmod(0o711)  # the users that code runs as pass through to folders of their own
         with theirs:
             self._process = subprocess.Popen(
-                [self._python, "-I", "-X", "utf8", str(PROGRAM)],
+                [sys.executable, "-I", "-X", "utf8", str(PROGRAM)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 cwd=folder,
@@ -208,7 +210,7 @@ class _Call:
             ready = {descriptor for descriptor, _ in poll.poll(None if left is None else left * 1000)}
             if control in ready:
                 return self._report()
-            if left == 0.0 or not ready:
+            if left == 0.0:
                 raise _Stuck
             for descriptor in ready:
                 if not self._read(descriptor):

@@ -74,8 +74,11 @@ class CodeServer:
     def _hear(self, descriptor: int) -> None:
         """A supervisor is ready for another call, or has ended."""
         supervisor, pid = self._supervisors[descriptor]
-        if supervisor.recv(64) and len(self._ready) < MAX_READY:
-            self._ready.append(supervisor)
+        if _is_ready(supervisor):
+            if len(self._ready) < MAX_READY:
+                self._ready.append(supervisor)
+            else:
+                supervisor.shutdown(socket.SHUT_WR)  # it ends, and we hear of that
             return
         self._poll.unregister(descriptor)
         del self._supervisors[descriptor]
@@ -96,3 +99,10 @@ class CodeServer:
         self._supervisors[ours.fileno()] = ours, pid
         self._poll.register(ours, select.POLLIN)
         return ours
+
+
+def _is_ready(supervisor: socket.socket) -> bool:
+    try:
+        return bool(supervisor.recv(64))
+    except ConnectionResetError:  # killed with a call unread
+        return False

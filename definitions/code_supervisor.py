@@ -20,8 +20,6 @@ from typing import NoReturn
 from definitions import process
 from definitions.code_sandbox import FIRST_USER, Sandbox
 
-MAX_MILLISECONDS = 2**31 - 1
-
 
 class Supervisor:
     """Takes calls from `requests`, one at a time; reports each on its control socket as `[reason, wait status]`.
@@ -41,7 +39,8 @@ class Supervisor:
         try:
             process.adopt_orphans()
             while self._serve_one():
-                self._requests.send(b"ready")
+                with contextlib.suppress(OSError):  # the interpreter is gone, which the next look tells
+                    self._requests.send(b"ready")
         except BaseException:
             traceback.print_exc()
             os._exit(1)
@@ -86,8 +85,7 @@ class Supervisor:
         poll = select.poll()
         for descriptor in (pidfd, control, self._requests.fileno()):
             poll.register(descriptor, select.POLLIN)
-        limit = None if timeout is None else min(math.ceil(timeout * 1000), MAX_MILLISECONDS)
-        ready = {descriptor for descriptor, _ in poll.poll(limit)}
+        ready = {descriptor for descriptor, _ in poll.poll(None if timeout is None else math.ceil(timeout * 1000))}
         os.close(pidfd)
         if pidfd in ready:
             return "ended"

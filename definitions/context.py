@@ -50,6 +50,10 @@ class ProcessContext:
         self.settings = settings
         self.cancellation = Cancellation()
 
+    def prepare(self) -> None:
+        """Make what is slow to make and holds neither connection nor process; before a fork, which then shares it."""
+        _ = self.keys, self.http, self.node_types
+
     @cached_property
     def engine(self) -> Engine:
         if self.settings.database_url is None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from definitions.run_events import NewEvent, StatusChange
+from definitions.run_events import NewEvent, StatusChange, storable
 from platform_core import channels
 
 
@@ -48,7 +48,7 @@ WITH locked AS MATERIALIZED (
         started_at = CASE WHEN %(is_start)s THEN to_timestamp(%(now)s) ELSE started_at END,
         ended_at = CASE WHEN %(is_end)s THEN to_timestamp(%(now)s) ELSE ended_at END,
         error = coalesce(%(error)s, error),
-        outputs = coalesce(%(outputs)s, outputs)
+        outputs = CASE WHEN %(is_end)s AND %(status)s <> 'SUCCESS' THEN NULL ELSE coalesce(%(outputs)s, outputs) END
     FROM sent
     WHERE run_id = %(run)s AND ended_at IS NULL AND NOT sent.before
     RETURNING status, last_seq, last_seq - %(count)s AS base
@@ -109,7 +109,7 @@ def build(
         "node": [event.node for event in events],
         "item": [event.item for event in events],
         "level": [event.level for event in events],
-        "message": [event.message for event in events],
+        "message": [storable(event.message) for event in events],
         "data": [_json(event.data) for event in events],
         "value_step": [value.step for value in values.values()],
         "value_port": [value.port for value in values.values()],

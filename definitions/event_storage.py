@@ -16,6 +16,7 @@ from typing import Any
 
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._time import datetime_from_timestamp
 from dagster_postgres import PostgresEventLogStorage
 
@@ -61,7 +62,8 @@ class PooledEventStorage(PostgresEventLogStorage):
     def store_event(self, event: EventLogEntry) -> None:
         if event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS | ASSET_CHECK_EVENTS:
             self.flush()
-            super().store_event(event)
+            # PostgresEventLogStorage would NOTIFY with a bound parameter, which only psycopg 2 can.
+            SqlEventLogStorage.store_event(self, event)
             return
         record = Record(log=self._event_to_row(event), event=to_run_event(event))
         change = status_change(event)

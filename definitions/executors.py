@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from dagster import DagsterEvent, Executor, Field, InitExecutorContext, IntSource, executor
 from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.events import EngineEventData
 from dagster._core.execution.api import ExecuteRunWithPlanIterable
 from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext, StepExecutionContext
 from dagster._core.execution.context_creation_job import PlanExecutionContextManager
@@ -121,7 +122,8 @@ class ThreadedSteps:
         cancellation = process_context().cancellation
         if not cancellation.requested.is_set():
             cancellation.request()
-        yield DagsterEvent.engine_event(self._context, "Cancelling: waiting for the running steps to end.")
+        message = "Cancelling: waiting for the running steps to end."
+        yield DagsterEvent.engine_event(self._context, message, EngineEventData())
 
 
 def _iterate(context: PlanExecutionContext, plan: ExecutionPlan, threads: int) -> Iterator[DagsterEvent]:

@@ -10,11 +10,11 @@ from definitions.context import process_context
 from definitions.executors import thread_executor
 from definitions.io_managers import value_store
 from definitions.names import GRAPH_ID_TAG, GRAPH_TAG, OWNER_TAG, VERSION_TAG
+from definitions.patience import read_patiently
 from definitions.resources import run_runtime
 from graph_compiler.compilation import compile_job
 from graph_compiler.naming import job_name
 from graph_compiler.spec import GraphSpec
-from platform_core.database import reading
 from platform_core.execution_store import PinnedVersion, read_version
 
 CACHED = 10_000
@@ -24,9 +24,8 @@ CACHED = 10_000
 @lru_cache(maxsize=CACHED)
 def pinned_job(graph_id: str, version: int) -> JobDefinition:
     """The job of exactly this version; run workers find it by this function's name. Raises `VersionNotFound`."""
-    with reading(process_context().engine) as connection:
-        stored = read_version(connection, graph_id, version)
-    return compile_version(stored)
+    engine = process_context().engine
+    return compile_version(read_patiently(engine, lambda connection: read_version(connection, graph_id, version)))
 
 
 def compile_version(stored: PinnedVersion) -> JobDefinition:

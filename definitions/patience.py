@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
-from platform_core.database import Connection, DatabaseError, Engine
+from platform_core.database import Connection, DatabaseError, Engine, reading
+from platform_core.errors import Unavailable
+
+T = TypeVar("T")
 
 PATIENCE = 60.0
 _PAUSE = 0.25
@@ -20,6 +24,31 @@ def patiently(engine: Engine, patience: float = PATIENCE) -> Iterator[Connection
         yield connection
     finally:
         connection.close()
+
+
+def patient_read(read: Callable[[], T], patience: float = PATIENCE) -> T:
+    """What `read` returns; while the database is away, or lost in the midst, it is called again.
+
+    Only for reads: of a statement that was lost it is not known whether it took effect.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return read()
+        except (*DatabaseError, Unavailable):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
+
+
+def read_patiently(engine: Engine, read: Callable[[Connection], T]) -> T:
+    """What `read` returns from a connection of the engine, with the patience of `patient_read`."""
+
+    def once() -> T:
+        with reading(engine) as connection:
+            return read(connection)
+
+    return patient_read(once)
 
 
 def _connect(engine: Engine, deadline: float) -> Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from definitions.names import REPOSITORY
 from graph_compiler.naming import job_name
 from platform_core.database import Engine, reading
 from platform_core.graph_store import all_graphs
+
+_logger = logging.getLogger("headrace.repository")
 
 
 class StoredGraphs(RepositoryData):
@@ -35,7 +38,13 @@ class StoredGraphs(RepositoryData):
             return pinned_job(graph_id, version)
 
     def get_all_jobs(self) -> Sequence[JobDefinition]:
-        return [self._compile(*pin) for _, pin in sorted(self._versions().items())]
+        jobs = []
+        for name, pin in sorted(self._versions().items()):
+            try:
+                jobs.append(self._compile(*pin))
+            except Exception:
+                _logger.exception("The graph of job %s cannot be compiled; the others are served without it.", name)
+        return jobs
 
     def get_job_names(self) -> Sequence[str]:
         return sorted(self._versions())

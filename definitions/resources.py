@@ -11,11 +11,11 @@ from dagster._core.events.log import EventLogEntry
 
 from definitions.context import ProcessContext, process_context
 from definitions.event_storage import PooledEventStorage
+from definitions.patience import read_patiently
 from definitions.run_events import NewEvent
 from graph_compiler.errors import NodeError
 from graph_compiler.naming import dagster_name
 from graph_compiler.runtime import HttpAnswer, Level, OnLine
-from platform_core.database import reading
 from platform_core.execution_store import Execution, read_execution
 from platform_core.secret_store import read_secret
 
@@ -51,14 +51,15 @@ class RunRuntime:
         }
 
     def secret(self, name: str) -> str:
-        with reading(self._process.engine) as connection:
-            value = read_secret(connection, self._process.keys, self._execution.owner_id, name)
+        keys, owner_id = self._process.keys, self._execution.owner_id
+        value = read_patiently(self._process.engine, lambda connection: read_secret(connection, keys, owner_id, name))
         if value is None:
             message = f"there is no secret {name!r}; set it with `headrace secret set {name}`"
             raise NodeError("secret_missing", message, retryable=False)
         return value
 
     def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:
+        self._refuse_when_canceled()
         return self._process.interpreter.run(code, arguments, timeout=timeout, on_line=on_line)
 
     def http(
@@ -72,6 +73,7 @@ class RunRuntime:
         body: str | None,
         timeout: float,
     ) -> HttpAnswer:
+        self._refuse_when_canceled()
         return self._process.http.request(
             method, url, headers=headers, query=params, json=json, body=body, timeout=timeout
         )
@@ -95,7 +97,7 @@ class RunRuntime:
         self._storage.store_run_event(self._execution.run_id, event, entry)
 
     def _log_entry(self, event: NewEvent) -> EventLogEntry:
-        return EventLogEntry(
+        return EventLogEntry(  # type: ignore[no-untyped-call]  # Dagster does not annotate it
             error_info=None,
             level=_LEVELS[event.level],
             user_message=event.message,
@@ -104,8 +106,13 @@ class RunRuntime:
             step_key=None if event.node is None else dagster_name(event.node),
         )
 
+    def _refuse_when_canceled(self) -> None:
+        if self._process.cancellation.requested.is_set():
+            raise NodeError("canceled", "the run was canceled before this began", retryable=False)
+
     def _cancel(self) -> None:
         self._process.interpreter.cancel_all()
+        self._process.http.cancel_all()
 
 
 @resource(config_schema={"params": Field(dict, is_required=False, description="Params of a run started here")})
@@ -116,7 +123,6 @@ def run_runtime(context: InitResourceContext) -> Iterator[RunRuntime]:
     storage = context.instance.event_log_storage
     if not isinstance(storage, PooledEventStorage):
         raise TypeError("Headrace's jobs need Headrace's storage; point DAGSTER_HOME at a Headrace home.")
-    process = process_context()
-    with reading(process.engine) as connection:
-        execution = read_execution(connection, context.run.run_id)
+    process, run_id = process_context(), context.run.run_id
+    execution = read_patiently(process.engine, lambda connection: read_execution(connection, run_id))
     yield RunRuntime(process, storage, execution)

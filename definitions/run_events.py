@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +13,13 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
 from dagster_shared.error import SerializableErrorInfo
 
+from graph_compiler.errors import NodeError
 from graph_compiler.naming import OUTPUTS_OP, node_id
 
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "error"}
 _LONGEST_MESSAGE = 10_000
+_NODE_ERROR = f"{NodeError.__module__}.{NodeError.__qualname__}: "
+_DAGSTERS_CANCELED = re.compile("Execution of run for .* canceled|Run (was canceled|failed after it was requested)")
 _INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 
 
@@ -61,7 +65,7 @@ def status_change(entry: EventLogEntry) -> StatusChange | None:
         case DagsterEventType.RUN_FAILURE:
             return StatusChange("FAILURE", is_end=True, error=run_error(event))
         case DagsterEventType.RUN_CANCELED:
-            error = {"kind": "canceled", "message": event.message or "The run was canceled.", "node": None}
+            error = {"kind": "canceled", "message": _canceled_message(event), "node": None}
             return StatusChange("CANCELED", is_end=True, error=error)
     return None
 
@@ -134,7 +138,12 @@ def _run_failed(ts: float, event: DagsterEvent) -> NewEvent:
 
 
 def _run_canceled(ts: float, event: DagsterEvent) -> NewEvent:
-    return NewEvent(ts, "run.canceled", event.message or "The run was canceled.", level="warning")
+    return NewEvent(ts, "run.canceled", _canceled_message(event), level="warning")
+
+
+def _canceled_message(event: DagsterEvent) -> str:
+    message = event.message or ""
+    return "The run was canceled." if not message or _DAGSTERS_CANCELED.match(message) else _short(message)
 
 
 def run_error(event: DagsterEvent) -> dict[str, Any]:
@@ -170,11 +179,19 @@ def _error_info(error: SerializableErrorInfo) -> dict[str, Any]:
         root = root.cause
     if error.cls_name in _INTERRUPTS:
         return {"kind": "canceled", "message": "The run was canceled while this was running."}
+    if root.cls_name == NodeError.__name__:
+        kind, _, message = root.message.strip().removeprefix(_NODE_ERROR).partition(": ")
+        return {"kind": kind, "message": _short(message)}
     return {"kind": "internal_error", "message": _short(root.message.strip())}
 
 
+def storable(text: str) -> str:
+    """The text as PostgreSQL takes it: without NUL and lone surrogates."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
 def _short(text: str) -> str:
-    clean = text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+    clean = storable(text)
     return clean if len(clean) <= _LONGEST_MESSAGE else f"{clean[:_LONGEST_MESSAGE]}… ({len(clean)} characters)"
 
 

@@ -7,18 +7,20 @@ reflect the schema on every call and never change once the database is migrated.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from dagster import DagsterRun
 from dagster_postgres import PostgresRunStorage
 
 from definitions.names import GRAPH_ID_TAG, VERSION_TAG
-from definitions.patience import patiently
+from definitions.patience import patient_read, patiently
 from definitions.pinning import pinned
-from platform_core.database import Connection, Engine, transaction
+from platform_core.database import Connection, Engine
 from platform_core.execution_store import adopt_run
+
+T = TypeVar("T")
 
 
 class PooledRunStorage(PostgresRunStorage):
@@ -48,14 +50,25 @@ class PooledRunStorage(PostgresRunStorage):
     def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
         """The engine is pooled already."""
 
+    def fetchall(self, query: Any) -> Sequence[Any]:
+        return self._read(lambda: super(PooledRunStorage, self).fetchall(query))
+
+    def fetchone(self, query: Any) -> Any:
+        return self._read(lambda: super(PooledRunStorage, self).fetchone(query))
+
+    def _read(self, read: Callable[[], T]) -> T:
+        # Within a transaction that was lost nothing can be read again.
+        is_joined = getattr(self._joined, "connection", None) is not None
+        return read() if is_joined else patient_read(read)
+
     def has_run_stats_index_cols(self) -> bool:
         if self._has_stats is None:
-            self._has_stats = super().has_run_stats_index_cols()
+            self._has_stats = patient_read(super().has_run_stats_index_cols)
         return self._has_stats
 
     def has_backfill_id_column(self) -> bool:
         if self._has_backfill is None:
-            self._has_backfill = super().has_backfill_id_column()
+            self._has_backfill = patient_read(super().has_backfill_id_column)
         return self._has_backfill
 
     def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
@@ -69,8 +82,10 @@ class PooledRunStorage(PostgresRunStorage):
             return
         config: Any = run.run_config
         config = config.get("resources", {}).get("runtime", {}).get("config", {})
-        with transaction(self._engine) as connection:
-            adopt_run(connection, run.run_id, graph_id, int(version), config.get("params", {}))
+        with patiently(self._engine) as pooled:
+            connection = pooled.execution_options(isolation_level="READ COMMITTED")
+            with connection.begin():
+                adopt_run(connection, run.run_id, graph_id, int(version), config.get("params", {}))
 
 
 @contextmanager

@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster._core.errors import DagsterRunAlreadyExists
 from dagster._core.run_coordinator import SubmitRunContext
 
 from definitions.jobs import pinned_job
 from definitions.names import TRIGGER_KIND_TAG, TRIGGER_TAG
 from definitions.pinning import code_origin, remote_origin
-from platform_core.database import Engine, reading, transaction
+from platform_core.database import DatabaseError, Engine, reading, transaction
+from platform_core.errors import Unavailable
 from platform_core.execution_store import (
     Execution,
     end_unsubmitted,
@@ -24,6 +26,7 @@ from platform_core.execution_store import (
 from platform_core.settings import Settings
 
 BATCH = 50
+_NOT_BEGUN = "The run was canceled before it began."
 _PRIORITY_TAG = "dagster/priority"
 _logger = logging.getLogger("headrace.submission")
 
@@ -43,6 +46,8 @@ class Submission:
         for execution in executions:
             try:
                 self._submit(execution)
+            except (*DatabaseError, Unavailable):
+                raise  # says nothing about the run, which is submitted once the database is back
             except Exception as error:
                 self._fail(execution.run_id, error)
         return len(executions)
@@ -52,21 +57,21 @@ class Submission:
         with reading(self._engine) as connection:
             run_ids = list_to_cancel(connection)
         for run_id in run_ids:
-            error = {"kind": "canceled", "message": "The run was canceled before it began.", "node": None}
-            with transaction(self._engine) as connection:
-                ended = end_unsubmitted(connection, run_id, "CANCELED", error)
-            if not ended:
-                self._cancel(run_id)
+            self._cancel(run_id)
 
     def _cancel(self, run_id: str) -> None:
         run = self._instance.get_run_by_id(run_id)
-        if run is not None and run.status not in (DagsterRunStatus.CANCELING, DagsterRunStatus.NOT_STARTED):
+        if run is None:
+            error = {"kind": "canceled", "message": _NOT_BEGUN, "node": None}
+            with transaction(self._engine) as connection:
+                end_unsubmitted(connection, run_id, "CANCELED", error)
+        elif run.status == DagsterRunStatus.NOT_STARTED:
+            self._instance.report_run_canceled(run, _NOT_BEGUN)
+        elif run.status != DagsterRunStatus.CANCELING:
             self._instance.run_coordinator.cancel_run(run_id)
 
     def _submit(self, execution: Execution) -> None:
-        run = self._instance.get_run_by_id(execution.run_id)
-        if run is None:
-            run = self._create(execution)
+        run = self._instance.get_run_by_id(execution.run_id) or self._create(execution)
         if run.status == DagsterRunStatus.NOT_STARTED:
             self._instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]  # the queue does not read it
         with transaction(self._engine) as connection:
@@ -79,13 +84,18 @@ class Submission:
             tags[TRIGGER_TAG] = execution.trigger["id"]
         if execution.priority:
             tags[_PRIORITY_TAG] = str(execution.priority)
-        return self._instance.create_run_for_job(
-            job,
-            run_id=execution.run_id,
-            tags=tags,
-            job_code_origin=code_origin(job.name, execution.graph_id, execution.version),
-            remote_job_origin=remote_origin(job.name, self._settings),
-        )
+        try:
+            return self._instance.create_run_for_job(
+                job,
+                run_id=execution.run_id,
+                tags=tags,
+                job_code_origin=code_origin(job.name, execution.graph_id, execution.version),
+                remote_job_origin=remote_origin(job.name, self._settings),
+            )
+        except DagsterRunAlreadyExists:  # a former leader is still at it
+            run = self._instance.get_run_by_id(execution.run_id)
+            assert run is not None
+            return run
 
     def _fail(self, run_id: str, error: Exception) -> None:
         _logger.exception("Run %s cannot be submitted.", run_id)

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NoReturn
 
 from dagster import DagsterInstance
@@ -29,6 +30,8 @@ from definitions.warm_up import warm_up
 from platform_core.lifeline import VARIABLE, watch_lifeline
 from platform_core.settings import Settings
 
+NAME = "headrace worker"
+"""Of a run worker in ps and top; the kernel keeps 15 bytes."""
 _STOP_GRACE = 5.0
 _logger = logging.getLogger("headrace.workers")
 
@@ -121,6 +124,7 @@ class WorkerPool:
             for key in list(self._selector.get_map().values()):
                 os.close(key.fd)
             self._selector.close()
+            Path("/proc/self/comm").write_text(NAME)
             protect_process()
             if VARIABLE in os.environ:
                 watch_lifeline(int(os.environ[VARIABLE]), lambda: os._exit(1))
@@ -210,7 +214,9 @@ def main(settings: Settings) -> int:
     warm_up()
     with DagsterInstance.get() as instance:
         dispose_connections(instance)
-        pool = WorkerPool(settings, instance, process_context())
+        process = process_context()
+        process.prepare()
+        pool = WorkerPool(settings, instance, process)
         wakeup = _catch_signals(pool)
         gc.collect()
         gc.freeze()

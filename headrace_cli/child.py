@@ -1,4 +1,4 @@
-"""One process under the supervisor: started in a process group of its own, its output logged, its end reported."""
+"""One process under the supervisor: started in a session of its own, its output logged, its end reported once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class Program:
 
     `probe` is given the Unix time of the start and answers whether the process works; None means that it is a task,
     which is done when it exits with 0. `options` are further arguments of `subprocess.Popen`. A `foundation` is ended
-    only after all others. `shares_fate` ends what the child left in its process group when it exits.
+    only after all others. An `optional` program is not started again. `shares_fate` ends what the child left in its
+    process group when it exits.
     """
 
     name: str
@@ -34,7 +35,12 @@ class Program:
     pass_fds: tuple[int, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     foundation: bool = False
+    optional: bool = False
     shares_fate: bool = True
+
+
+Fork = Callable[[Program, int], int | None]
+"""Starts a program with its output at a descriptor, faster than by its command; None if it cannot."""
 
 
 @dataclass(frozen=True)
@@ -55,70 +61,75 @@ class Exited:
 
 
 class Child:
-    """One start of a program. Start it from the main thread: a parent-death signal is tied to the starting thread."""
+    """One start of a program. Start it from the main thread: a parent-death signal is tied to the starting thread.
 
-    def __init__(self, program: Program, log: ChildLog, report: Callable[[Exited], None]) -> None:
+    Whoever reaps processes calls `reap` when this one has ended.
+    """
+
+    def __init__(self, program: Program, log: ChildLog, fork: Fork | None = None) -> None:
         self.program = program
-        self._log = log
-        self._report = report
         self.started_at = time.time()
+        self._log = log
         self._started = time.monotonic()
-        self._process = subprocess.Popen(
-            list(program.command),
-            env=dict(program.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=program.pass_fds,
-            start_new_session=True,
-            **program.options,
-        )
+        read_end, write_end = os.pipe()
+        try:
+            forked = None if fork is None else fork(program, write_end)
+            self.pid = _execute(program, write_end) if forked is None else forked
+        except BaseException:
+            os.close(read_end)
+            raise
+        finally:
+            os.close(write_end)
         self._ended = threading.Event()
-        assert self._process.stdout is not None
-        self._pump = self._thread("output", self._copy_output, self._process.stdout)
-        self._waiter = self._thread("exit", self._wait)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+        self._pump = threading.Thread(target=self._copy_output, args=(os.fdopen(read_end, "rb"),), daemon=True)
+        self._pump.start()
 
     @property
     def alive(self) -> bool:
         return not self._ended.is_set()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process itself, if it still lives."""
+        """Send a signal to the process itself, unless it was reaped."""
         if self.alive:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(number)
+            os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """SIGKILL the process and everything in its process group."""
+        """SIGKILL the process and everything in its process group, unless it was reaped."""
         if self.alive:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
 
     def wait(self, timeout: float) -> bool:
-        """Whether the process ended within `timeout` seconds."""
+        """Whether the process was reaped within `timeout` seconds."""
         return self._ended.wait(timeout)
 
-    def _thread(self, what: str, target: Callable[..., None], *args: Any) -> threading.Thread:
-        thread = threading.Thread(target=target, args=args, name=f"{self.program.name} {what}", daemon=True)
-        thread.start()
-        return thread
+    def reap(self) -> Exited:
+        """Take the exit status of the process, which has ended, and end what shares its fate."""
+        if self.program.shares_fate:
+            # Before it is reaped: as long as the leader is a zombie, its group id cannot name another group.
+            self.kill()
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self._ended.set()
+        self._pump.join(timeout=1.0)
+        return Exited(self.program.name, self.pid, code, time.monotonic() - self._started)
 
     def _copy_output(self, output: IO[bytes]) -> None:
         with output, contextlib.suppress(ValueError):
             for line in iter(lambda: output.readline(_LONGEST_LINE), b""):
                 self._log.write(line)
 
-    def _wait(self) -> None:
-        # Not reaped before the group is gone: while the leader is a zombie, its group id cannot name anything else.
-        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        if self.program.shares_fate:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-        code = self._process.wait()
-        self._pump.join(timeout=1.0)
-        self._ended.set()
-        self._report(Exited(self.program.name, self.pid, code, time.monotonic() - self._started))
+
+def _execute(program: Program, output: int) -> int:
+    process = subprocess.Popen(
+        list(program.command),
+        env=dict(program.environment),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=program.pass_fds,
+        start_new_session=True,
+        **program.options,
+    )
+    # It is reaped with all other children, not by this object; a code set keeps the object from complaining.
+    process.returncode = 0
+    return process.pid

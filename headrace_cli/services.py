@@ -1,17 +1,17 @@
 """The commands that run one service in the foreground; `headrace up` and Kubernetes start them.
 
-Each builds the settings, loads its code, waits until its supervisor says that the database is ready, and calls
-one function that blocks until SIGTERM or SIGINT.
+Each builds the settings and calls one function that blocks until SIGTERM or SIGINT.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headrace_cli import endpoint, gate
+from headrace_cli import endpoint, template
 from platform_core import lifeline
 
 if TYPE_CHECKING:
@@ -29,17 +29,11 @@ def load_settings() -> Settings:
     return settings
 
 
-def wait_for_gate() -> None:
-    """Go on once the supervisor has opened the gate; at once if there is none."""
-    gate.pass_gate(os.environ.get(gate.VARIABLE))
-
-
 def api() -> None:
     """Serve both APIs on one port: graphs, runs, webhooks (trigger API) and live events (stream API)."""
     settings = load_settings()
     from headrace_cli import applications
 
-    wait_for_gate()
     inherited = os.environ.get(endpoint.VARIABLE)
     raise typer.Exit(applications.serve(settings, None if inherited is None else int(inherited)))
 
@@ -49,7 +43,6 @@ def code_server() -> None:
     settings = load_settings()
     from definitions import code_location as service
 
-    wait_for_gate()
     raise typer.Exit(service.main(settings))
 
 
@@ -58,7 +51,6 @@ def daemon() -> None:
     settings = load_settings()
     from definitions import daemon as service
 
-    wait_for_gate()
     raise typer.Exit(service.main(settings))
 
 
@@ -67,7 +59,6 @@ def workers() -> None:
     settings = load_settings()
     from definitions import worker_pool as service
 
-    wait_for_gate()
     raise typer.Exit(service.main(settings))
 
 
@@ -76,7 +67,6 @@ def ui() -> None:
     settings = load_settings()
     from definitions import webserver as service
 
-    wait_for_gate()
     raise typer.Exit(service.main(settings))
 
 
@@ -99,8 +89,20 @@ def prepare(
     settings = load_settings()
     from headrace_cli import preparation
 
-    wait_for_gate()
     preparation.prepare(settings, migrating=not check_only)
+
+
+def serve_template() -> None:
+    """Load the code of all services and fork them for `headrace up`."""
+    from headrace_cli.preload import preload
+
+    preload()
+    inherited = [int(os.environ[name]) for name in (lifeline.VARIABLE, endpoint.VARIABLE)]
+    request = template.serve(socket.socket(fileno=int(os.environ[template.VARIABLE])), inherited)
+    if request is not None:
+        from headrace_cli.main import app
+
+        app(list(request.arguments))
 
 
 def add_to(app: typer.Typer) -> None:
@@ -110,3 +112,4 @@ def add_to(app: typer.Typer) -> None:
         app.command(name, rich_help_panel="Services (started by `up`, or by Kubernetes)")(function)
     app.command("migrate", rich_help_panel="Server")(migrate)
     app.command("prepare", hidden=True)(prepare)
+    app.command("template", hidden=True)(serve_template)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headrace_cli import endpoint, gate, probes, up_record
-from headrace_cli.child import Program
+from headrace_cli import endpoint, probes, template, up_record
+from headrace_cli.child import Fork, Program
 from platform_core import lifeline
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 SERVICES = ("code-server", "workers", "daemon", "api", "ui")
 
+_HEADRACE = [sys.executable, "-P", "-m", "headrace_cli"]
+
 
 @dataclass(frozen=True)
-class Pipes:
-    """What the children inherit: read ends of the lifeline and the gates, and the listening socket of the APIs."""
+class Inheritance:
+    """What the children inherit: the read end of the lifeline, and the listening socket of the APIs."""
 
     lifeline_fd: int
-    database_gate_fd: int
-    schema_gate_fd: int
     listen_fd: int
 
 
@@ -65,16 +65,39 @@ def postgres(server: EmbeddedPostgres, up_id: str) -> Program:
     )
 
 
-def preparation(base: Mapping[str, str], pipes: Pipes, *, migrate: bool) -> Program:
+def template_process(base: Mapping[str, str], inheritance: Inheritance, served: template.Template) -> Program:
+    """The process that the others are forked from; what ends with it is only their quick start."""
+    return Program(
+        name="template",
+        command=[*_HEADRACE, "template"],
+        environment={**_variables(base, inheritance), template.VARIABLE: str(served.fd)},
+        probe=lambda _: served.is_ready(),
+        pass_fds=(inheritance.lifeline_fd, inheritance.listen_fd, served.fd),
+        optional=True,
+    )
+
+
+def fork_from(served: template.Template) -> Fork:
+    """Starts our own programs from the template, as long as there is one; no others."""
+
+    def fork(program: Program, output: int) -> int | None:
+        if list(program.command[: len(_HEADRACE)]) != _HEADRACE:
+            return None
+        arguments = program.command[len(_HEADRACE) :]
+        return served.fork(template.Request(arguments, program.environment, program.pass_fds), output)
+
+    return fork
+
+
+def preparation(base: Mapping[str, str], inheritance: Inheritance, *, migrate: bool) -> Program:
     """The task that brings the database to this code's schema and creates the first administrator."""
-    command = ["prepare"] if migrate else ["prepare", "--check-only"]
-    return _headrace("prepare", command, base, pipes, gate_fd=pipes.database_gate_fd)
+    return _headrace("prepare", ["prepare"] if migrate else ["prepare", "--check-only"], base, inheritance)
 
 
-def services(settings: Settings, base: Mapping[str, str], pipes: Pipes) -> list[Program]:
+def services(settings: Settings, base: Mapping[str, str], inheritance: Inheritance) -> list[Program]:
     """All long-running programs but the database, in the order of `SERVICES`."""
     api_url = endpoint.local_url(settings.host, settings.port)
-    ui_url = endpoint.local_url("127.0.0.1", settings.ui_port)
+    ui_url = endpoint.local_url(settings.ui_host, settings.ui_port)
     ready: dict[str, Callable[[float], bool]] = {
         "code-server": probes.code_location_loaded(ui_url),
         "workers": probes.code_location_loaded(ui_url),
@@ -82,27 +105,27 @@ def services(settings: Settings, base: Mapping[str, str], pipes: Pipes) -> list[
         "api": probes.all_answer(f"{api_url}/readyz", f"{api_url}/stream/readyz"),
         "ui": probes.all_answer(f"{ui_url}/server_info"),
     }
-    return [_headrace(name, [name], base, pipes, probe=ready[name], gate_fd=pipes.schema_gate_fd) for name in SERVICES]
+    return [_headrace(name, [name], base, inheritance, probe=ready[name]) for name in SERVICES]
 
 
 def _headrace(
     name: str,
     command: list[str],
     base: Mapping[str, str],
-    pipes: Pipes,
+    inheritance: Inheritance,
     *,
-    gate_fd: int,
     probe: Callable[[float], bool] | None = None,
 ) -> Program:
-    variables = {**base, lifeline.VARIABLE: str(pipes.lifeline_fd), gate.VARIABLE: str(gate_fd)}
-    inherited = [pipes.lifeline_fd, gate_fd]
-    if name == "api":
-        variables[endpoint.VARIABLE] = str(pipes.listen_fd)
-        inherited.append(pipes.listen_fd)
+    listening = (inheritance.listen_fd,) if name == "api" else ()
     return Program(
         name=name,
-        command=[sys.executable, "-P", "-m", "headrace_cli", *command],
-        environment=variables,
+        command=[*_HEADRACE, *command],
+        environment=_variables(base, inheritance),
         probe=probe,
-        pass_fds=tuple(inherited),
+        pass_fds=(inheritance.lifeline_fd, *listening),
     )
+
+
+def _variables(base: Mapping[str, str], inheritance: Inheritance) -> dict[str, str]:
+    descriptors = {lifeline.VARIABLE: inheritance.lifeline_fd, endpoint.VARIABLE: inheritance.listen_fd}
+    return {**base, **{name: str(descriptor) for name, descriptor in descriptors.items()}}

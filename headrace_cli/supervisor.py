@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
 import signal
 import threading
@@ -12,7 +14,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 
 from headrace_cli.backoff import Backoff
-from headrace_cli.child import Child, Exited, Program
+from headrace_cli.child import Child, Exited, Fork, Program
 from headrace_cli.child_log import ChildLog
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -44,7 +46,7 @@ class _Ready:
 
 
 @dataclass(frozen=True)
-class _Stop:
+class _Signal:
     number: int
 
 
@@ -61,10 +63,11 @@ class _Place:
 
 
 class Supervisor:
-    """Supervises programs until a signal comes. Use it as a context manager in the main thread.
+    """Supervises programs until a signal comes. Use it as a context manager in the main thread of its process.
 
     `say(name, text)` shows one line of the supervisor itself, `show(name, line)` one line of a child's output;
-    `on_change` is called after the set of processes changed.
+    `on_change` is called after the set of processes changed. It reaps every child of its process, orphans that the
+    process adopted included.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Supervisor:
         *,
         say: Callable[[str, str], None],
         show: Callable[[str, str], None],
+        fork: Fork | None = None,
         backoff: Backoff | None = None,
         start_crashes: int = 4,
         stop_timeout: float = 10.0,
@@ -80,17 +84,18 @@ class Supervisor:
         self._logs = logs
         self._say = say
         self._show = show
+        self._fork = fork
         self._backoff = backoff or Backoff()
         self._start_crashes = start_crashes
         self._stop_timeout = stop_timeout
         self._places: dict[str, _Place] = {}
-        self._notices: queue.SimpleQueue[Exited | _Ready | _Stop] = queue.SimpleQueue()
+        self._notices: queue.SimpleQueue[_Ready | _Signal] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._previous: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
         self.on_change: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Supervisor:
-        for number in STOP_SIGNALS:
+        for number in (*STOP_SIGNALS, signal.SIGCHLD):
             self._previous[number] = signal.signal(number, self._on_signal)
         return self
 
@@ -143,7 +148,7 @@ class Supervisor:
         self._places.clear()
 
     def _launch(self, program: Program, log: ChildLog) -> Child:
-        child = Child(program, log, self._notices.put)
+        child = Child(program, log, self._fork)
         if program.probe is not None:
             threading.Thread(
                 target=self._probe, args=(program, child), name=f"{program.name} probe", daemon=True
@@ -170,14 +175,27 @@ class Supervisor:
         except queue.Empty:
             self._restart_due()
 
-    def _act(self, notice: Exited | _Ready | _Stop) -> None:
+    def _act(self, notice: _Ready | _Signal) -> None:
         match notice:
-            case _Stop(number):
+            case _Signal(signal.SIGCHLD):
+                for exited in self._reap():
+                    self._on_exit(self._places[exited.name], exited)
+            case _Signal(number):
                 raise StopRequested(number)
-            case Exited(name):
-                self._on_exit(self._places[name], notice)
             case _Ready(name, pid):
                 self._on_ready(self._places[name], pid)
+
+    def _reap(self) -> list[Exited]:
+        """Take the status of every child that has ended; returns those that are ours, and forgets adopted ones."""
+        ours = {place.child.pid: place.child for place in self._places.values() if place.child.alive}
+        exited = []
+        with contextlib.suppress(ChildProcessError):
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if ended.si_pid in ours:
+                    exited.append(ours[ended.si_pid].reap())
+                else:
+                    os.waitpid(ended.si_pid, 0)
+        return exited
 
     def _on_ready(self, place: _Place, pid: int) -> None:
         if pid != place.child.pid or place.restart_at is not None:
@@ -189,6 +207,10 @@ class Supervisor:
     def _on_exit(self, place: _Place, exited: Exited) -> None:
         if place.program.probe is None and exited.code == 0:
             place.been_ready = True
+            return
+        if place.program.optional:
+            place.been_ready = True
+            self._say(exited.name, f"{exited.reason}; going on without it")
             return
         place.crashes = self._backoff.crashes(place.crashes, exited.lived)
         task_failed = place.program.probe is None
@@ -210,22 +232,25 @@ class Supervisor:
         for child in reversed(children):
             child.send(child.program.stop_signal)
         deadline = time.monotonic() + self._stop_timeout
+        self._wait_for_ends(children, deadline)
         for child in children:
-            if not self._ended_by(child, deadline):
+            if child.alive:
                 self._say(child.program.name, f"did not end within {self._stop_timeout:g} s; killing it")
                 child.kill()
-                child.wait(5.0)
+        self._wait_for_ends(children, time.monotonic() + 5.0)
 
-    def _ended_by(self, child: Child, deadline: float) -> bool:
-        """Whether the child ended before the deadline; a stop signal meanwhile brings the deadline forward."""
-        while child.alive and time.monotonic() < deadline:
+    def _wait_for_ends(self, children: list[Child], deadline: float) -> None:
+        """Until all have ended, the deadline passes, or another stop signal says that there is no time for that."""
+        self._reap()
+        while any(child.alive for child in children):
             try:
                 notice = self._notices.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                break
-            if isinstance(notice, _Stop):
-                return not child.alive
-        return not child.alive
+                return
+            if notice == _Signal(signal.SIGCHLD):
+                self._reap()
+            elif isinstance(notice, _Signal):
+                return
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._notices.put(_Stop(number))
+        self._notices.put(_Signal(number))

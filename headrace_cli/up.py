@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +15,9 @@ from headrace_cli import admin, endpoint, leftovers, stack, up_record
 from headrace_cli.child_log import is_alarm
 from headrace_cli.errors import CommandError
 from headrace_cli.exit_codes import ExitCode
-from headrace_cli.gate import Gate
 from headrace_cli.hold import hold
 from headrace_cli.supervisor import StartFailed, StopRequested, Supervisor
+from headrace_cli.template import Template
 from headrace_cli.terminal import say
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from platform_core.settings import Settings
 
 _READY_TIMEOUT = 120.0
-_LOOPBACK = "127.0.0.1"
 
 
 def up(
@@ -62,19 +62,22 @@ class _Stack:
         from platform_core.postgres import EmbeddedPostgres
 
         self._verbose = verbose
+        self._is_ready = False
         self._up_id = uuid.uuid4().hex
         self._server = EmbeddedPostgres(settings.home) if settings.database_url is None else None
         self._socket = cleanup.enter_context(endpoint.listen(settings.host, settings.port, "--port"))
         self._settings = _decide(settings, self._socket.getsockname()[1], self._server)
-        self._database_gate, self._schema_gate = Gate(), Gate()
+        self._template = Template()
+        cleanup.callback(self._template.retire)
         lifeline_fd, held = os.pipe()
-        for close in (self._database_gate.close, self._schema_gate.close, lambda: os.close(lifeline_fd)):
-            cleanup.callback(close)
+        cleanup.callback(os.close, lifeline_fd)
         cleanup.callback(os.close, held)
-        self._pipes = stack.Pipes(lifeline_fd, self._database_gate.fd, self._schema_gate.fd, self._socket.fileno())
+        self._inheritance = stack.Inheritance(lifeline_fd, self._socket.fileno())
         cleanup.callback(up_record.remove_record, settings.home)
         cleanup.callback(leftovers.end_leftovers, self._up_id, grace=2.0)
-        self._supervisor = cleanup.enter_context(Supervisor(settings.home / "logs", say=_say_of, show=self._show))
+        self._supervisor = cleanup.enter_context(
+            Supervisor(settings.home / "logs", say=_say_of, show=self._show, fork=stack.fork_from(self._template))
+        )
         self._supervisor.on_change = self._record
 
     def run(self) -> ExitCode:
@@ -99,18 +102,27 @@ class _Stack:
 
         base = stack.environment(self._settings, self._up_id)
         instance_files.write(self._settings)
-        self._supervisor.start(stack.preparation(base, self._pipes, migrate=self._server is not None))
-        for program in stack.services(self._settings, base, self._pipes):
-            self._supervisor.start(program)
+        self._start_template(base)
         if self._server is not None:
             self._server.prepare()
             self._supervisor.start(stack.postgres(self._server, self._up_id))
             self._supervisor.wait_ready(["postgres"], _READY_TIMEOUT)
             self._server.ensure_database()
-        self._database_gate.open()
+        self._supervisor.wait_ready(["template"], _READY_TIMEOUT)
+        self._supervisor.start(stack.preparation(base, self._inheritance, migrate=self._server is not None))
         self._supervisor.wait_ready(["prepare"], _READY_TIMEOUT)
-        self._schema_gate.open()
+        for program in stack.services(self._settings, base, self._inheritance):
+            self._supervisor.start(program)
         self._supervisor.wait_ready(stack.SERVICES, _READY_TIMEOUT)
+        self._is_ready = True
+
+    def _start_template(self, base: Mapping[str, str]) -> None:
+        """It loads code while the database is being prepared, which takes both about as long."""
+        from definitions.process import adopt_orphans
+
+        adopt_orphans()
+        self._supervisor.start(stack.template_process(base, self._inheritance, self._template))
+        self._template.give()
 
     def _announce(self) -> None:
         settings = self._settings
@@ -131,7 +143,8 @@ class _Stack:
         up_record.write_record(settings.home, record)
 
     def _show(self, name: str, line: str) -> None:
-        if self._verbose or is_alarm(line):
+        # Until all are ready they complain of one another; a start that fails prints what it failed of.
+        if self._verbose or (self._is_ready and is_alarm(line)):
             _say_of(name, line)
 
 
@@ -141,13 +154,13 @@ def _say_of(name: str, text: str) -> None:
 
 def _decide(settings: Settings, port: int, server: EmbeddedPostgres | None) -> Settings:
     """The settings with every free choice made: ports, database, addresses."""
-    ui_port = endpoint.usable_port(_LOOPBACK, settings.ui_port, "--ui-port")
+    ui_port = endpoint.usable_port(settings.ui_host, settings.ui_port, "--ui-port")
     decided = {
         "port": port,
         "ui_port": ui_port,
         "database_url": settings.database_url if server is None else server.url,
         "public_url": settings.public_url or endpoint.local_url(settings.host, port),
-        "ui_url": settings.ui_url or endpoint.local_url(_LOOPBACK, ui_port),
+        "ui_url": settings.ui_url or endpoint.local_url(settings.ui_host, ui_port),
     }
     return settings.model_copy(update=decided)
 

@@ -35,4 +35,11 @@ def decode_cursor(cursor: str, *shape: type) -> list[Any]:
         raise BadCursor("The cursor is not one of ours; take it from next_cursor of the page before.") from None
     if not isinstance(position, list) or [type(part) for part in position] != list(shape):
         raise BadCursor("The cursor belongs to another list; take it from next_cursor of the page before.")
+    if not all(_can_be_stored(part) for part in position):
+        raise BadCursor("The cursor belongs to another list; take it from next_cursor of the page before.")
     return position
+
+
+def _can_be_stored(part: str | int) -> bool:
+    """PostgreSQL's text holds neither NUL nor half a surrogate pair, so nothing in a list has them."""
+    return isinstance(part, int) or not any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in part)

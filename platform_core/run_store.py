@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,14 +10,13 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 from platform_core import channels
 from platform_core.errors import BadCursor, IdempotencyKeyReused, RunEnded, RunNotFound
 from platform_core.pagination import Page, decode_cursor, encode_cursor
 from platform_core.run_event_store import RUN_QUEUED
-from platform_core.tables import graphs, run_events, runs, users
+from platform_core.tables import JsonText, graphs, run_events, runs, users
 
 QUEUED = "QUEUED"
 STATUSES = ("QUEUED", "STARTING", "RUNNING", "CANCELING", "SUCCESS", "FAILURE", "CANCELED")
@@ -90,6 +90,30 @@ _SELECT = (
     .join(graphs, graphs.c.id == runs.c.graph_id)
     .join(users, users.c.id == runs.c.owner_id)
 )
+# One statement, so one round trip: the run unless its key is taken, its first event, and who is to hear of it.
+_ACCEPT = sa.text(
+    f"""
+    WITH accepted AS (
+        INSERT INTO headrace.runs (
+            run_id, graph_id, version, owner_id, status, trigger_kind, trigger_id, trigger_data, params, tags,
+            priority, idempotency_key, request_sha256, last_seq
+        ) VALUES (
+            :run_id, :graph_id, :version, :owner_id, '{QUEUED}', :trigger_kind, :trigger_id, :trigger_data, :params,
+            :tags, :priority, :idempotency_key, :request_sha256, 1
+        )
+        ON CONFLICT (graph_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+        RETURNING run_id, graph_id, owner_id, created_at
+    ), queued AS (
+        INSERT INTO headrace.run_events (run_id, seq, ts, type, level, message, data)
+        SELECT run_id, 1, created_at, '{RUN_QUEUED}', 'info', 'The run was accepted.', :event_data FROM accepted
+    )
+    SELECT accepted.created_at, graphs.name, users.name,
+        pg_notify('{channels.QUEUE}', run_id), pg_notify('{channels.EVENTS}', run_id || '\\:1')
+    FROM accepted
+    JOIN headrace.graphs ON graphs.id = accepted.graph_id
+    JOIN headrace.users ON users.id = accepted.owner_id
+    """  # noqa: S608 - only constants of ours are put in
+).bindparams(*(sa.bindparam(name, type_=JsonText()) for name in ("trigger_data", "params", "tags", "event_data")))
 
 
 def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
@@ -98,36 +122,34 @@ def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
     Returns the run and whether it is new: the same idempotency key with the same request answers with the first run.
     Raises `IdempotencyKeyReused` when the key came with another request before.
     """
+    given = {field.name: getattr(new, field.name) for field in dataclasses.fields(new)}
     run_id = str(uuid.uuid4())
-    inserted = connection.execute(
-        insert(runs)
-        .values(
-            run_id=run_id,
-            graph_id=new.graph_id,
-            version=new.version,
-            owner_id=new.owner_id,
-            status=QUEUED,
-            trigger_kind=new.trigger_kind,
-            trigger_id=new.trigger_id,
-            trigger_data=None if new.trigger_data is None else dict(new.trigger_data),
-            params=dict(new.params),
-            tags=dict(new.tags),
-            priority=new.priority,
-            idempotency_key=new.idempotency_key,
-            request_sha256=new.request_sha256,
-            last_seq=1,
-        )
-        .on_conflict_do_nothing(
-            index_elements=["graph_id", "idempotency_key"], index_where=runs.c.idempotency_key.is_not(None)
-        )
-        .returning(runs.c.run_id)
-    ).first()
-    if inserted is None:
+    row = connection.execute(_ACCEPT, {**given, "run_id": run_id, "event_data": {"trigger": new.trigger_kind}}).first()
+    if row is None:
         first = find_run(connection, new.graph_id, new.idempotency_key, new.request_sha256)
         assert first is not None
         return first, False
-    announce(connection, run_id, new.trigger_kind)
-    return get_run(connection, run_id), True
+    created_at, graph, owner, *_ = row
+    run = Run(
+        run_id=run_id,
+        graph_id=new.graph_id,
+        graph=graph,
+        version=new.version,
+        owner_id=new.owner_id,
+        owner=owner,
+        status=QUEUED,
+        trigger_kind=new.trigger_kind,
+        trigger_id=new.trigger_id,
+        params=dict(new.params),
+        tags=dict(new.tags),
+        created_at=created_at,
+        started_at=None,
+        ended_at=None,
+        error=None,
+        outputs=None,
+        last_seq=1,
+    )
+    return run, True
 
 
 def find_run(

@@ -32,7 +32,7 @@ class Links:
         return f"{self._base}/hooks/{hook_id}"
 
 
-def _links(request: Request) -> Links:
+async def _links(request: Request) -> Links:
     return Links(services_of(request).settings.public_url or str(request.base_url))
 
 

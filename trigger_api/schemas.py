@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 class RequestBody(BaseModel):
-    """A body whose unknown keys are refused, since they are spelling mistakes."""
+    """A body whose unknown keys are refused, since they are spelling mistakes, and whose values are not converted."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Answer(BaseModel):

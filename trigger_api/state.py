@@ -21,7 +21,7 @@ class State:
     endings: RunEndings
 
 
-def _state(request: Request) -> State:
+async def _state(request: Request) -> State:
     state = request.app.state.trigger
     assert isinstance(state, State)
     return state

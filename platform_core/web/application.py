@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
 
 from platform_core.web.body_limit import BodyLimit
 from platform_core.web.health import health_router
@@ -27,7 +28,8 @@ def build_application(
     pings: Mapping[str, Callable[[], None]] | None = None,
 ) -> FastAPI:
     """An application named `name` in metrics, with problem documents, request ids, health routes and `/docs`."""
-    app = FastAPI(
+    # FastAPI's own /docs loads its scripts from a public CDN, which a closed network refuses: an empty page.
+    app: FastAPI = FastAPIOffline(
         title=title,
         version=version("headrace"),
         lifespan=lifespan,

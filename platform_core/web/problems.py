@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from platform_core.errors import (
     BadRequest,
@@ -92,7 +93,19 @@ async def _framework(request: Request, error: Exception) -> Response:
     }
     response = problem(known.get(error.status_code, BadRequest(error.detail)))
     response.headers.update(error.headers or {})
+    if error.status_code == MethodNotAllowed.status:
+        # The framework names the methods of one route, but a path can have several.
+        response.headers["Allow"] = ", ".join(_allowed(request))
     return response
+
+
+def _allowed(request: Request) -> list[str]:
+    routes = request.app.routes
+    return [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 def problems(*errors: type[HeadraceError]) -> dict[int | str, dict[str, Any]]:

@@ -32,7 +32,7 @@ def adder(version: int = 1) -> dict[str, Any]:
     }
 
 
-def sleeper(version: int = 1, *, at_once: int | None = None) -> dict[str, Any]:
+def sleeper(version: int = 1) -> dict[str, Any]:
     """Waits `seconds`; its outputs tell the version that ran."""
     return {
         "spec_version": 1,
@@ -41,5 +41,4 @@ def sleeper(version: int = 1, *, at_once: int | None = None) -> dict[str, Any]:
         "nodes": [{"id": "nap", "type": "delay", "config": {"duration": "{{ params.seconds }}"}}],
         "edges": [],
         "outputs": {"version": version},
-        **({} if at_once is None else {"settings": {"max_concurrent_runs": at_once}}),
     }

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,27 +25,33 @@ MARKER = "HEADRACE_E2E_ID"
 class Installation:
     """A home and, while it runs, its `up`."""
 
-    def __init__(self, home: Path, marker: str) -> None:
+    def __init__(self, home: Path, marker: str, variables: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.lines: list[str] = []
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HEADRACE_", "DAGSTER_"))}
-        self.environment = {**kept, "HEADRACE_HOME": str(home), MARKER: marker}
+        self.environment = {**kept, "HEADRACE_HOME": str(home), MARKER: marker, **(variables or {})}
         self._marker = marker
         self.process: subprocess.Popen[str] | None = None
+        self._client: httpx.Client | None = None
 
     def start(self) -> None:
         """Start `up` on free ports; returns when it has printed the ready line."""
+        self.lines.clear()
         command = [*_headrace(), "up", "--port", "0", "--ui-port", "0"]
         self.process = subprocess.Popen(
             command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
         wait_until(lambda: self.is_ready or self.has_ended, "up is ready", READY_SECONDS)
-        assert self.is_ready, "\n".join(self.lines)
+        assert self.is_ready, self.logs()
+        headers = {"Authorization": f"Bearer {self.succeed('token').strip()}"}
+        self._client = httpx.Client(base_url=f"{self.record['url']}/api/v1/", headers=headers, timeout=60)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Signal `up` and wait for its end; its exit code."""
         assert self.process is not None
+        if self._client is not None:
+            self._client.close()
         self.process.send_signal(number)
         return self.process.wait(STOP_SECONDS)
 
@@ -88,12 +93,20 @@ class Installation:
         path.write_text(json.dumps(document))
         return json.loads(self.succeed("apply", "--json", str(path)))[0]["graph"]
 
-    @contextmanager
-    def client(self) -> Iterator[httpx.Client]:
-        """HTTP as the administrator."""
-        headers = {"Authorization": f"Bearer {self.succeed('token').strip()}"}
-        with httpx.Client(base_url=self.record["url"], headers=headers, timeout=60) as client:
-            yield client
+    def get(self, path: str) -> Any:
+        """The JSON under /api/v1, as the administrator."""
+        assert self._client is not None
+        return self._client.get(path).raise_for_status().json()
+
+    def launch(self, graph: str, **params: Any) -> str:
+        """Start a run while everything works; its id."""
+        assert self._client is not None
+        answer = self._client.post(f"graphs/{graph}/runs", json={"params": params}).raise_for_status()
+        return str(answer.json()["run_id"])
+
+    def status(self, run_id: str) -> str:
+        """The present status of a run."""
+        return str(self.get(f"runs/{run_id}")["status"])
 
     def processes(self) -> list[psutil.Process]:
         """Every process that descends from this `up`, orphans included, or works in its home."""

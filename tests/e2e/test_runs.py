@@ -100,29 +100,8 @@ def test_same_idempotency_key_with_other_params_is_refused(installation: Install
 
 def test_cancelled_run_ends_canceled(installation: Installation) -> None:
     installation.apply(sleeper())
-    run_id = installation.succeed("run", "sleeper", "-p", "seconds=600").strip()
-    wait_until(lambda: _status(installation, run_id) == "RUNNING", "the run is running", 30)
+    run_id = installation.launch("sleeper", seconds=600)
+    wait_until(lambda: installation.status(run_id) == "RUNNING", "the run is running", 30)
     installation.succeed("cancel", run_id)
     assert installation.run("logs", run_id, "--follow").returncode == 6
-    assert _status(installation, run_id) == "CANCELED"
-
-
-def test_queued_run_executes_the_version_it_was_created_with(installation: Installation) -> None:
-    installation.apply(sleeper(1, at_once=1))
-    first = installation.succeed("run", "sleeper", "-p", "seconds=600").strip()
-    wait_until(lambda: _status(installation, first) == "RUNNING", "the first run occupies the graph", 30)
-    queued = installation.succeed("run", "sleeper", "-p", "seconds=0").strip()
-    assert installation.apply(sleeper(2, at_once=1))["version"] != 1
-    assert _status(installation, queued) == "QUEUED"
-    installation.succeed("cancel", first)
-    installation.succeed("logs", queued, "--follow")
-    with installation.client() as client:
-        run = client.get(f"/api/v1/runs/{queued}").json()
-        outputs = client.get(f"/api/v1/runs/{queued}/outputs").json()["outputs"]
-    assert outputs == {"version": 1}
-    assert run["version"] != installation.apply(sleeper(2, at_once=1))["version"]
-
-
-def _status(installation: Installation, run_id: str) -> str:
-    with installation.client() as client:
-        return str(client.get(f"/api/v1/runs/{run_id}").raise_for_status().json()["status"])
+    assert installation.status(run_id) == "CANCELED"

@@ -49,15 +49,13 @@ def test_second_up_names_the_holder(installation: Installation) -> None:
     assert f"process {installation.process.pid}." in second.stderr  # type: ignore[union-attr]  # it runs
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopped_up_leaves_no_process_and_keeps_its_data(fresh: Installation, number: signal.Signals) -> None:
+def test_stopped_up_leaves_no_process_and_keeps_its_data(fresh: Installation) -> None:
     fresh.start()
     fresh.apply(sleeper())
-    fresh.succeed("run", "sleeper", "-p", "seconds=600")
-    assert fresh.stop(number) == 0
+    fresh.launch("sleeper", seconds=600)
+    assert fresh.stop(signal.SIGTERM) == 0
     assert fresh.processes() == []
     assert not (fresh.home / "up.json").exists()
-    fresh.lines.clear()
     fresh.start()
     assert "sleeper" in fresh.succeed("graphs")
 
@@ -65,10 +63,9 @@ def test_stopped_up_leaves_no_process_and_keeps_its_data(fresh: Installation, nu
 def test_killed_up_leaves_no_process_and_the_next_one_starts(fresh: Installation) -> None:
     fresh.start()
     fresh.apply(sleeper())
-    fresh.succeed("run", "sleeper", "-p", "seconds=600")
+    fresh.launch("sleeper", seconds=600)
     fresh.stop(signal.SIGKILL)
     wait_until(lambda: not fresh.processes(), "no process is left", 30)
-    fresh.lines.clear()
     fresh.start()
     assert "sleeper" in fresh.succeed("graphs")
 

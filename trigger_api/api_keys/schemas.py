@@ -5,10 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from platform_core.api_key_store import ApiKey
 from trigger_api.schemas import Answer, RequestBody
+
+
+def _only_text(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("a time is text, as in 2030-01-31T12:00:00Z")
+    return value
+
+
+Timestamp = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_only_text)]
 
 
 class NewApiKey(RequestBody):
@@ -16,7 +25,7 @@ class NewApiKey(RequestBody):
 
     name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
     scopes: Annotated[list[str], Field(min_length=1, max_length=20, examples=[["runs:read", "runs:write"]])]
-    expires_at: AwareDatetime | None = None
+    expires_at: Timestamp | None = None
 
 
 class ApiKeyAnswer(Answer):

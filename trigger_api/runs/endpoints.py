@@ -33,6 +33,7 @@ from platform_core.web.dependencies import (
     ServicesDep,
 )
 from platform_core.web.problems import problems
+from platform_core.web.services import Services
 from platform_core.web.strict_json import StrictJsonRoute
 from trigger_api.graph_access import find_graph
 from trigger_api.links import Links, LinksDep
@@ -93,7 +94,7 @@ async def launch_run(
     return _launched(run, launched, links)
 
 
-def _read(services: ServicesDep, run_id: str) -> Run:
+def _read(services: Services, run_id: str) -> Run:
     with reading(services.engine) as connection:
         return run_store.get_run(connection, run_id)
 

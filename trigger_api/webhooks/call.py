@@ -28,11 +28,18 @@ class Call:
     def json(self) -> Any:
         """The body's value, also from GitHub's form encoding. Raises `json.JSONDecodeError`."""
         if self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            fields = parse_qs(self.body.decode("latin-1"), max_num_fields=100)
-            if len(fields.get("payload", [])) != 1:
-                raise json.JSONDecodeError("a form without its field payload", "", 0)
-            return loads(fields["payload"][0])
+            return loads(_payload(self.body))
         return loads(self.body)
+
+
+def _payload(form: bytes) -> str:
+    try:
+        fields = parse_qs(form.decode("latin-1"), max_num_fields=100)
+    except ValueError:
+        fields = {}
+    if len(fields.get("payload", [])) != 1:
+        raise json.JSONDecodeError("a form without its field payload", "", 0)
+    return fields["payload"][0]
 
 
 async def _call(request: Request) -> Call:

@@ -27,8 +27,8 @@ def delay(id: str, duration: str, **parts: Any) -> Node:
     return {"id": id, "type": "delay", "config": {"duration": duration}, **parts}
 
 
-def python(id: str, code: str, **parts: Any) -> Node:
-    return {"id": id, "type": "python", "config": {"code": code}, **parts}
+def python(id: str, code: str, args: Any = None, **parts: Any) -> Node:
+    return {"id": id, "type": "python", "config": {"code": code, "args": args or {}}, **parts}
 
 
 def versioned(name: str, version: int) -> dict[str, Any]:

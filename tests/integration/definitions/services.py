@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
+import uuid
+from pathlib import Path
 from typing import Self
 
 import psutil
@@ -34,28 +35,36 @@ class Service:
 
     def __init__(self, module: str) -> None:
         self.module = module
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `end`
-        reader, self._lifeline = os.pipe()
+        reader, writer = os.pipe()
+        self._lifeline: int | None = writer
+        home = Path(os.environ["HEADRACE_HOME"])
+        self._log = home / f"{module}-{uuid.uuid4().hex}.log"
         command = [sys.executable, "-c", _PROGRAM.format(module=module)]
-        self._process = subprocess.Popen(
-            command,
-            env={**os.environ, lifeline.VARIABLE: str(reader)},
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            pass_fds=(reader,),
-            start_new_session=True,
-        )
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                env={**os.environ, lifeline.VARIABLE: str(reader)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(reader,),
+                start_new_session=True,
+            )
         os.close(reader)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process if it lives, and what hangs on its lifeline."""
         if self._process.poll() is None:
             self.stop()
-        os.close(self._lifeline)
-        self._log.close()
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
 
     @property
     def pid(self) -> int:
@@ -63,8 +72,7 @@ class Service:
 
     def log(self) -> str:
         """What the process has written so far."""
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        return self._log.read_text(errors="replace")
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
@@ -80,16 +88,14 @@ class Service:
         """SIGSTOP; `kill` still works."""
         self._process.send_signal(signal.SIGSTOP)
 
+    def wait_for_workers(self) -> None:
+        """Return when this worker pool has a worker that is ready."""
+        folder = addresses.run_folder(Settings().home)
+        wait_until(
+            lambda: any((folder / f"{pid}.ctl").exists() for pid in self.children()), "a run worker is ready", 60
+        )
+
     def children(self) -> list[int]:
         """Process ids of the living children."""
         children = psutil.Process(self.pid).children()
         return [child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE]
-
-
-def idle_workers(settings: Settings) -> set[int]:
-    """Process ids of the workers that listen for requests to cancel, which a worker does once it is ready."""
-    return {int(path.stem) for path in addresses.run_folder(settings.home).glob("*.ctl")}
-
-
-def wait_for_workers(settings: Settings, count: int = 1) -> None:
-    wait_until(lambda: len(idle_workers(settings)) >= count, f"{count} run workers are ready", 60)

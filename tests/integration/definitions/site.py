@@ -135,7 +135,7 @@ class Site:
     def workers_of(self, run_id: str) -> list[int]:
         """Process ids of all workers that began to execute the run, by Dagster's log."""
         prefix = "Started process for run (pid: "
-        messages = [entry.user_message for entry in self.instance.all_logs(run_id)]
+        messages = [entry.message for entry in self.instance.all_logs(run_id)]
         return [int(text.removeprefix(prefix).rstrip(").")) for text in messages if text.startswith(prefix)]
 
     def fetch(self, query: str, **parameters: Any) -> list[Any]:

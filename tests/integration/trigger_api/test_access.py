@@ -27,9 +27,9 @@ def test_a_password_buys_a_token_that_says_who_you_are(anonymous: httpx.Client, 
     }
 
 
-@pytest.mark.parametrize("form", [{"username": "ada", "password": "x"}, {"username": "no", "password": PASSWORD}])
-def test_wrong_credentials_buy_nothing(anonymous: httpx.Client, ada: httpx.Client, form: dict[str, str]) -> None:
-    assert_problem(anonymous.post(f"{API}/auth/token", data=form), 401, "bad_credentials")
+def test_wrong_credentials_buy_nothing(anonymous: httpx.Client, ada: httpx.Client) -> None:
+    for form in ({"username": "ada", "password": "x"}, {"username": "no", "password": PASSWORD}):
+        assert_problem(anonymous.post(f"{API}/auth/token", data=form), 401, "bad_credentials")
 
 
 def test_no_expired_and_foreign_tokens_are_refused(anonymous: httpx.Client, keys: KeyRing, ada: httpx.Client) -> None:
@@ -127,18 +127,11 @@ def test_administrators_make_change_and_disable_users(anonymous: httpx.Client, a
     assert_problem(admin.patch(f"{API}/users/nobody", json={}), 404, "user_not_found")
 
 
-@pytest.mark.parametrize(
-    ("change", "path"),
-    [
-        ({"name": "Eve"}, "/name"),
-        ({"name": "e--e"}, "/name"),
-        ({"password": "short"}, "/password"),
-        ({"role": "king"}, "/role"),
-    ],
-)
-def test_bad_users_are_refused_with_the_place(admin: httpx.Client, change: dict[str, str], path: str) -> None:
-    refused = admin.post(f"{API}/users", json={"name": "eve", "password": PASSWORD, "role": "viewer"} | change)
-    assert [issue["path"] for issue in assert_problem(refused, 422, "invalid_request")["issues"]] == [path]
+def test_bad_users_are_refused_with_the_place(admin: httpx.Client) -> None:
+    for key, value in (("name", "Eve"), ("name", "e--e"), ("name", "e" * 41), ("password", "short"), ("role", "king")):
+        user = {"name": "eve", "password": PASSWORD, "role": "viewer"} | {key: value}
+        issues = assert_problem(admin.post(f"{API}/users", json=user), 422, "invalid_request")["issues"]
+        assert [issue["path"] for issue in issues] == [f"/{key}"]
 
 
 def test_secrets_are_written_and_listed_but_never_shown(ada: httpx.Client, login: Login) -> None:

@@ -146,6 +146,14 @@ class TestBadValues:
 
 
 class TestLimits:
+    @pytest.mark.parametrize("timeout", [None, 1e15])
+    def test_a_call_may_have_all_the_time_there_is(self, run: Run, timeout: float | None) -> None:
+        assert run("def main(): return 1", timeout=timeout) == 1
+
+    @pytest.mark.parametrize("timeout", [0, -1])
+    def test_a_call_without_time_is_ended_at_once(self, run: Run, timeout: float) -> None:
+        assert failure(run, "import time\ndef main(): time.sleep(600)", timeout=timeout)[0] == "code_timeout"
+
     def test_a_call_beyond_its_time_is_killed(self, run: Run) -> None:
         started = time.monotonic()
         assert failure(run, "def main():\n    while True: pass", timeout=0.3) == (

@@ -189,6 +189,17 @@ class TestManyCalls:
         assert results == [n * n for n in range(8)]
         assert time.monotonic() - started < 3
 
+    def test_after_many_calls_at_once_few_processes_wait_for_the_next(self) -> None:
+        with CodeInterpreter() as interpreter, ThreadPoolExecutor(8) as pool:
+            code = "import time\ndef main(): time.sleep(0.3)"
+            calls = [pool.submit(interpreter.run, code, {}, timeout=20, on_line=lambda *_: None) for _ in range(8)]
+            assert [call.result() for call in calls] == [None] * 8
+            sleeper = Sleeper(interpreter)
+            warm = _warm_interpreter(sleeper).pid
+            interpreter.cancel_all()
+            assert sleeper.failure()[0] == "canceled"
+            wait_until(lambda: len(_descendants(warm)) == 4, "two supervisors with one child each are left")
+
     def test_outputs_of_calls_do_not_mix(self, interpreter: CodeInterpreter) -> None:
         def call(n: int) -> list[str]:
             lines: list[str] = []

@@ -181,6 +181,46 @@ def test_foundation_is_ended_after_all_others(supervisor: Supervisor, tmp_path: 
     assert log.read_text().split() == ["service", "database"]
 
 
+def test_optional_program_that_ends_is_not_started_again(supervisor: Supervisor, console: Console) -> None:
+    supervisor.start(program("extra", SLEEP, optional=True, probe=lambda _: False))
+    os.kill(supervisor.pids["extra"], signal.SIGKILL)
+    supervisor.wait_ready(["extra"], 10)
+    assert console.said == ["extra: killed by SIGKILL; going on without it"]
+    assert dict(supervisor.pids) == {}
+
+
+def test_program_is_forked_where_that_is_possible_and_executed_otherwise(tmp_path: Path, console: Console) -> None:
+    def fork(program: Program, output: int) -> int | None:
+        if program.name != "forked":
+            return None
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            os.write(output, b"forked\n")
+            os._exit(0)
+        return pid
+
+    with Supervisor(tmp_path, say=console.say, show=console.show, fork=fork) as supervisor:
+        for name in ("forked", "executed"):
+            supervisor.start(program(name, "print('executed')", probe=None))
+        supervisor.wait_ready(["forked", "executed"], 10)
+    assert sorted(console.shown) == ["executed: executed", "forked: forked"]
+
+
+@pytest.mark.usefixtures("_subreaper")
+def test_orphans_that_the_process_adopted_are_reaped(supervisor: Supervisor, tmp_path: Path) -> None:
+    code = f"""
+        import os, subprocess, sys
+        process = subprocess.Popen([sys.executable, "-c", "pass"], start_new_session=True)
+        open({str(tmp_path / "orphan")!r}, "w").write(str(process.pid))
+        os._exit(0)
+    """
+    supervisor.start(program("parent", code, probe=None))
+    supervisor.wait_ready(["parent"], 10)
+    orphan = int((tmp_path / "orphan").read_text())
+    watch_until(supervisor, lambda: not psutil.pid_exists(orphan))
+
+
 def test_change_of_the_processes_is_reported(supervisor: Supervisor) -> None:
     seen: list[dict[str, int]] = []
     supervisor.on_change = lambda: seen.append(dict(supervisor.pids))

@@ -1,4 +1,4 @@
-"""Memory of process families: proportional set size, which counts shared pages once."""
+"""What a process family uses: memory as proportional set size, which counts shared pages once, and processor time."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from pathlib import Path
 import psutil
 
 
-def family_megabytes(pid: int) -> float:
+def megabytes(pid: int) -> float:
     """PSS of a process and everything below it, in MB (10^6 bytes)."""
     root = psutil.Process(pid)
     return sum(_kilobytes(process.pid) for process in (root, *root.children(recursive=True))) * 1024 / 1e6
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time that a process and everything below it, ended ones included, have used."""
+    root = psutil.Process(pid)
+    return sum(sum(process.cpu_times()[:4]) for process in (root, *root.children(recursive=True)))
 
 
 def _kilobytes(pid: int) -> int:

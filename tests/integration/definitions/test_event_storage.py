@@ -1,0 +1,151 @@
+"""The event storage as Dagster and the nodes' runtime call it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from dagster import AssetKey, AssetMaterialization, DagsterEvent
+from dagster._core.events.log import EventLogEntry
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from definitions.run_events import NewEvent
+from platform_core.run_event_store import RunEvent, read_events
+from tests.integration.definitions.documents import versioned
+from tests.integration.definitions.site import Site
+
+WRITERS = 4
+EVENTS_EACH = 50
+
+
+@pytest.fixture
+def run_id(site: Site) -> str:
+    """A run that is queued in Dagster."""
+    run_id = site.accept(site.save_graph(versioned("written", 1)))
+    site.submission.submit_accepted()
+    return run_id
+
+
+class Follower:
+    """Follows a run by cursor from a thread, as the stream does."""
+
+    def __init__(self, site: Site, run_id: str) -> None:
+        self._site = site
+        self._run_id = run_id
+        self._stop = threading.Event()
+        self.seen: list[RunEvent] = []
+        self._thread = threading.Thread(target=self._follow)
+        self._thread.start()
+
+    def close(self) -> list[RunEvent]:
+        """Everything that was seen, with what is there at the end."""
+        self._stop.set()
+        self._thread.join()
+        return self.seen
+
+    def _follow(self) -> None:
+        while True:
+            was_last = self._stop.is_set()
+            cursor = self.seen[-1].seq if self.seen else 0
+            with self._site.engine.begin() as connection:
+                page = read_events(connection, self._run_id, cursor, 7)
+            self.seen += page
+            if was_last and not page:
+                return
+
+
+def test_reader_that_follows_four_writers_sees_exactly_what_they_wrote(site: Site, run_id: str) -> None:
+    follower = Follower(site, run_id)
+
+    def write(writer: int) -> None:
+        for number in range(EVENTS_EACH):
+            site.storage.store_run_event(run_id, NewEvent(time.time(), "log", f"{writer}:{number}", f"w{writer}"))
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(write, range(WRITERS)))
+    seen = follower.close()
+    assert seen == site.events(run_id)
+    assert [event.seq for event in seen] == list(range(1, 2 + WRITERS * EVENTS_EACH))
+    for writer in range(WRITERS):
+        messages = [event.message for event in seen if event.node == f"w{writer}"]
+        assert messages == [f"{writer}:{number}" for number in range(EVENTS_EACH)]
+
+
+def test_success_is_visible_with_its_outputs_and_ends_the_log(site: Site, run_id: str) -> None:
+    site.storage.store_outputs(run_id, '{"answer":42}')
+    assert site.run(run_id).status == "QUEUED"
+    site.instance.report_dagster_event(DagsterEvent("PIPELINE_START", "written"), run_id)
+    site.instance.report_dagster_event(DagsterEvent("PIPELINE_SUCCESS", "written"), run_id)
+    run = site.run(run_id)
+    assert (run.status, run.outputs, run.error) == ("SUCCESS", {"answer": 42}, None)
+    assert run.started_at is not None
+    assert run.ended_at is not None
+    assert run.started_at <= run.ended_at
+    last = site.events(run_id)[-1].wire()
+    assert (last["type"], last["final"], last["count"]) == ("run.succeeded", True, 3)
+
+
+def test_nothing_follows_the_final_event_and_dagster_keeps_its_status(site: Site, run_id: str) -> None:
+    site.instance.report_dagster_event(DagsterEvent("PIPELINE_SUCCESS", "written"), run_id)
+    before, story = site.run(run_id), site.story(run_id)
+    run = site.instance.get_run_by_id(run_id)
+    assert run is not None
+    site.instance.report_run_failed(run, "too late")
+    site.instance.report_run_canceling(run)
+    site.instance.report_run_canceled(run)
+    site.instance.report_engine_event("only Dagster shows this", run)
+    site.storage.store_run_event(run_id, NewEvent(1.0, "log", "late", "node"))
+    assert (site.run(run_id), site.story(run_id)) == (before, story)
+    assert site.dagster_status(run_id) == "SUCCESS"
+
+
+def test_failure_carries_its_reason(site: Site, run_id: str) -> None:
+    run = site.instance.get_run_by_id(run_id)
+    assert run is not None
+    site.instance.report_run_failed(run, "The run worker was eaten.")
+    error = {"kind": "run_failed", "message": "The run worker was eaten.", "node": None}
+    assert (site.run(run_id).status, site.run(run_id).error) == ("FAILURE", error)
+    assert site.events(run_id)[-1].data == {"error": error}
+
+
+def test_change_of_the_status_wakes_the_queue_when_the_run_ends(site: Site, run_id: str) -> None:
+    with site.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("LISTEN headrace_queue")
+        connection.exec_driver_sql("LISTEN headrace_events")
+        site.instance.report_dagster_event(DagsterEvent("PIPELINE_START", "written"), run_id)
+        site.instance.report_dagster_event(DagsterEvent("PIPELINE_SUCCESS", "written"), run_id)
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        told = [(note.channel, note.payload) for note in raw.notifies(timeout=10, stop_after=3)]
+    assert told == [("headrace_events", f"{run_id}:2"), ("headrace_events", f"{run_id}:3"), ("headrace_queue", run_id)]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a\x00b", "a\ufffdb"), ("lone \ud800", "lone ?"), ("", ""), ("\u2028 \U0001f600", "\u2028 \U0001f600")],
+)
+def test_any_text_can_be_logged(site: Site, run_id: str, text: str, shown: str) -> None:
+    entry = EventLogEntry(None, 20, text, run_id, 1.0, step_key="node")
+    site.storage.store_event(entry)
+    site.storage.store_run_event(run_id, NewEvent(2.0, "stdout", text, "node", data={"text": text}), entry)
+    logged, emitted = site.events(run_id)[-2:]
+    assert (logged.message, emitted.message) == (shown, shown)
+    assert emitted.data == {"text": text}
+    assert [record.user_message for record in site.instance.all_logs(run_id)][-2:] == [text, text]
+
+
+@given(st.text(st.characters(exclude_categories=())))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_text_stops_a_run(site: Site, run_id: str, text: str) -> None:
+    site.storage.store_run_event(run_id, NewEvent(1.0, "stdout", text, data={text: text}))
+    assert site.events(run_id)[-1].data == {text: text}
+
+
+def test_assets_of_foreign_jobs_are_kept(site: Site) -> None:
+    key = AssetKey(["warehouse", "orders"])
+    site.instance.report_runless_asset_event(AssetMaterialization(key))
+    assert site.instance.get_latest_materialization_event(key) is not None
+    assert list(site.instance.get_asset_keys()) == [key]
