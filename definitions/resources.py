@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from json import dumps
 from typing import Any
 
 from dagster import Field, InitResourceContext, resource
@@ -11,15 +12,16 @@ from dagster._core.events.log import EventLogEntry
 
 from definitions.context import ProcessContext, process_context
 from definitions.event_storage import PooledEventStorage
+from definitions.output_limits import OutputLimits
 from definitions.patience import read_patiently
 from definitions.run_events import NewEvent
 from graph_compiler.errors import NodeError
 from graph_compiler.naming import dagster_name
-from graph_compiler.runtime import HttpAnswer, Level, OnLine
+from graph_compiler.runtime import HttpAnswer, Level, OnLine, OnPublish
 from platform_core.execution_store import Execution, read_execution
 from platform_core.secret_store import read_secret
 
-_SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr"})
+_SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr", "truncated"})
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -30,6 +32,7 @@ class RunRuntime:
         self._process = process
         self._storage = storage
         self._execution = execution
+        self._limits = OutputLimits()
         process.cancellation.subscribe(self._cancel)
 
     @property
@@ -58,9 +61,23 @@ class RunRuntime:
             raise NodeError("secret_missing", message, retryable=False)
         return value
 
-    def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:
+    def run_code(
+        self,
+        code: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout: float | None,
+        on_line: OnLine,
+        on_publish: OnPublish | None = None,
+    ) -> Any:
         self._refuse_when_canceled()
-        return self._process.interpreter.run(code, arguments, timeout=timeout, on_line=on_line)
+        try:
+            return self._process.interpreter.run(
+                code, arguments, timeout=timeout, on_line=on_line, on_publish=on_publish
+            )
+        finally:
+            # Before the node is said to have ended: the newest progress, and what was dropped.
+            self._store(self._limits.flush())
 
     def http(
         self,
@@ -93,8 +110,13 @@ class RunRuntime:
         data: Mapping[str, Any] | None = None,
     ) -> None:
         event = NewEvent(time.time(), type, message, node, item, level, data or {})
-        entry = self._log_entry(event) if type in _SHOWN_IN_DAGSTER else None
-        self._storage.store_run_event(self._execution.run_id, event, entry)
+        size = len(message) + (len(dumps(data)) if data else 0)
+        self._store(self._limits.pass_on(event, size))
+
+    def _store(self, events: Sequence[NewEvent]) -> None:
+        for event in events:
+            entry = self._log_entry(event) if event.type in _SHOWN_IN_DAGSTER else None
+            self._storage.store_run_event(self._execution.run_id, event, entry)
 
     def _log_entry(self, event: NewEvent) -> EventLogEntry:
         return EventLogEntry(  # type: ignore[no-untyped-call]  # Dagster does not annotate it

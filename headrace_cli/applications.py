@@ -24,7 +24,7 @@ from platform_core.web.server import Server, server_config
 from stream_api.app import create_app as create_stream_app
 from trigger_api.app import create_app as create_trigger_app
 
-STREAM_PATH = re.compile(r"/api/v1/runs/[^/]+/(events|ws)/?|/api/v1/ws/?|/watch/.*")
+STREAM_PATH = re.compile(r"/api/v1/runs/[^/]+/(events|ws)/?|/api/v1/ws/?|/watch/.*|/asyncapi\.json")
 """The paths of the stream API, in full. Everything else belongs to the trigger API."""
 
 STREAM_PREFIX = "/stream"

@@ -16,9 +16,11 @@ from platform_core.metrics import Metrics
 from platform_core.settings import Settings
 from platform_core.web.application import build_application
 from platform_core.web.services import Services
+from stream_api.asyncapi import router as asyncapi
 from stream_api.endpoints import router
 from stream_api.sockets import router as sockets
 from stream_api.streams import Streams
+from stream_api.watch import router as watch
 
 
 def create_app(settings: Settings, *, engine: Engine, keys: KeyRing, metrics: Metrics | None = None) -> FastAPI:
@@ -43,7 +45,7 @@ def create_app(settings: Settings, *, engine: Engine, keys: KeyRing, metrics: Me
         "stream_api",
         title="Headrace stream API",
         services=services,
-        routers=[router, sockets],
+        routers=[router, sockets, watch, asyncapi],
         lifespan=lifespan,
         pings={"listener": listener_is_connected},
     )

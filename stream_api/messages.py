@@ -152,8 +152,17 @@ class Canceling(_Message):
     run: str
 
 
-SERVER_MESSAGES = (Ready, Subscribed, Position, Unsubscribed, GoingAway, Refusal, Pong, Canceling)
-CLIENT_MESSAGES = (Authenticate, Subscribe, Unsubscribe, Ack, Ping, Cancel)
+SERVER_MESSAGES: tuple[type[BaseModel], ...] = (
+    Ready,
+    Subscribed,
+    Position,
+    Unsubscribed,
+    GoingAway,
+    Refusal,
+    Pong,
+    Canceling,
+)
+CLIENT_MESSAGES: tuple[type[BaseModel], ...] = (Authenticate, Subscribe, Unsubscribe, Ack, Ping, Cancel)
 ServerMessage = Ready | Subscribed | Position | Unsubscribed | GoingAway | Refusal | Pong | Canceling
 
 
