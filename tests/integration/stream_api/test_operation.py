@@ -70,9 +70,11 @@ def test_the_stream_is_described_in_openapi(serve: Callable[..., Served]) -> Non
 
 
 @contextmanager
-def server_process(settings: Settings) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process of its own that serves the application, and its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+def server_process(
+    settings: Settings, inherited: socket.socket | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str, socket.socket]]:
+    """A process of its own that serves the application; its address and its socket, which may be handed on."""
+    with inherited.dup() if inherited is not None else socket.create_server(("127.0.0.1", 0)) as listening:
         arguments = [str(settings.home), str(settings.database_url), str(listening.fileno())]
         process = subprocess.Popen(
             [sys.executable, "-c", SERVER, *arguments],
@@ -81,7 +83,7 @@ def server_process(settings: Settings) -> Iterator[tuple[subprocess.Popen[str], 
             text=True,
         )
         try:
-            yield process, f"http://127.0.0.1:{listening.getsockname()[1]}"
+            yield process, f"http://127.0.0.1:{listening.getsockname()[1]}", listening
         finally:
             process.kill()
             process.communicate()
@@ -91,7 +93,7 @@ def test_a_terminated_server_ends_its_streams_cleanly_and_at_once(
     settings: Settings, engine: Engine, owner: User, token: str
 ) -> None:
     run_id = create_run(engine, owner)
-    with server_process(settings) as (process, url), httpx.Client(timeout=30) as http:
+    with server_process(settings) as (process, url, _), httpx.Client(timeout=30) as http:
         with SseClient(url, token, http).open(run_id) as blocks:
             next(blocks)
             assert next(blocks).id == "1"
