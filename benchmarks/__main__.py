@@ -17,6 +17,7 @@ from benchmarks import (
     report,
     stack,
     startup,
+    streams,
     throughput,
 )
 from benchmarks.figure import Figure
@@ -28,7 +29,7 @@ ON_STACK = {
     "code_nodes": code_nodes.measure,
     "throughput": throughput.measure,
 }
-ALONE = {"compile_time": compile_time.measure, "startup": startup.measure}
+ALONE = {"compile_time": compile_time.measure, "startup": startup.measure, "streams": streams.measure}
 
 
 def main() -> None:

@@ -66,6 +66,10 @@ class Page:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=is_phone
         )
 
+    def hold_still(self) -> None:
+        """As for people who do not want things to move; pictures are then of states and not of changes."""
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+
     def evaluate(self, expression: str) -> Any:
         """The JSON value of a JavaScript expression."""
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)

@@ -60,6 +60,7 @@ def graph(name: str) -> dict[str, Any]:
 def page() -> Iterator[Page]:
     with open_page() as page:
         page.size(1280, 800)
+        page.hold_still()
         yield page
 
 
@@ -108,8 +109,8 @@ def test_nodes_turn_green_live_and_through_a_restart_of_the_server(
     wait_until(lambda: not psutil.pid_exists(api_process), "the server is dead")
     gate.touch()
     page.wait_for(f"{state('report')} === 'done'", "the last node is green", 60)
-    page.wait_for("document.getElementById('status').textContent === 'succeeded'", "the run is seen to succeed")
-    page.wait_for("document.getElementById('link').textContent === 'ended'", "the socket was closed in peace")
+    page.wait_for("document.getElementById('status')?.textContent === 'succeeded'", "the run is seen to succeed")
+    page.wait_for("document.getElementById('link')?.textContent === 'ended'", "the socket was closed in peace")
     assert page.evaluate("log.filter(event => event.final).length") == 1
     assert page.evaluate("missing") is False
     page.screenshot(ARTEFACTS / "watch-done.png")
@@ -126,7 +127,7 @@ def test_a_reload_needs_no_new_ticket_and_a_phone_sees_all_of_it(
     launched = launch(api, "reloaded", gate)
     page.size(390, 844, is_phone=True)
     page.go(launched["links"]["watch"])
-    page.wait_for("document.getElementById('status').textContent === 'succeeded'", "the run succeeds", 60)
+    page.wait_for("document.getElementById('status')?.textContent === 'succeeded'", "the run succeeds", 60)
     page.call("Page.reload")
     page.wait_for(f"typeof nodes === 'object' && {state('report')} === 'done'", "the reloaded page shows the same")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -140,7 +141,7 @@ def test_it_can_be_used_with_the_keyboard_alone(
     gate.touch()
     installation.apply(graph("keyboard"))
     page.go(launch(api, "keyboard", gate)["links"]["watch"])
-    page.wait_for("document.getElementById('status').textContent === 'succeeded'", "the run succeeds", 60)
+    page.wait_for("document.getElementById('status')?.textContent === 'succeeded'", "the run succeeds", 60)
     for _ in range(10):
         if page.evaluate("document.activeElement.getAttribute('data-node')") == "fetch":
             break
@@ -168,5 +169,5 @@ def test_without_a_ticket_it_asks_who_is_there(
     token = installation.succeed("token").strip()
     page.evaluate(f"document.getElementById('token').value = {token!r}")
     page.evaluate("document.querySelector('#login button').click()")
-    page.wait_for("document.getElementById('status').textContent === 'succeeded'", "the run succeeds", 60)
+    page.wait_for("document.getElementById('status')?.textContent === 'succeeded'", "the run succeeds", 60)
     assert page.evaluate("document.getElementById('login').open") is False
