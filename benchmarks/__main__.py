@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import (
     code_nodes,
     compile_time,
+    control_flow,
     event_latency,
     launch_latency,
     light_graph,
@@ -26,6 +27,7 @@ ON_STACK = {
     "launch_latency": launch_latency.measure,
     "event_latency": event_latency.measure,
     "code_nodes": code_nodes.measure,
+    "control_flow": control_flow.measure,
     "throughput": throughput.measure,
 }
 ALONE = {"compile_time": compile_time.measure, "startup": startup.measure}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
 from dagster import Field, InitResourceContext, resource
@@ -11,12 +12,15 @@ from dagster._core.events.log import EventLogEntry
 
 from definitions.context import ProcessContext, process_context
 from definitions.event_storage import PooledEventStorage
+from definitions.masking import Masking
 from definitions.patience import read_patiently
 from definitions.run_events import NewEvent
 from graph_compiler.errors import NodeError
 from graph_compiler.naming import dagster_name
 from graph_compiler.runtime import HttpAnswer, Level, OnLine
+from platform_core.database import transaction
 from platform_core.execution_store import Execution, read_execution
+from platform_core.result_store import read_result, store_result
 from platform_core.secret_store import read_secret
 
 _SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr"})
@@ -30,6 +34,7 @@ class RunRuntime:
         self._process = process
         self._storage = storage
         self._execution = execution
+        self._masking = Masking()
         process.cancellation.subscribe(self._cancel)
 
     @property
@@ -48,6 +53,7 @@ class RunRuntime:
             "graph": execution.graph,
             "version": execution.version,
             "owner": execution.owner,
+            **self._process.outcome,
         }
 
     def secret(self, name: str) -> str:
@@ -56,7 +62,22 @@ class RunRuntime:
         if value is None:
             message = f"there is no secret {name!r}; set it with `headrace secret set {name}`"
             raise NodeError("secret_missing", message, retryable=False)
+        self._masking.add(value)
         return value
+
+    def masked(self, value: Any) -> Any:
+        return self._masking.value(value)
+
+    def recall(self, key: str) -> Mapping[str, Any] | None:
+        owner_id, name = self._execution.owner_id, self._result_key(key)
+        return read_patiently(self._process.engine, lambda connection: read_result(connection, owner_id, name))
+
+    def remember(self, key: str, outputs: Mapping[str, Any], ttl: float) -> None:
+        with transaction(self._process.engine) as connection:
+            store_result(connection, self._execution.owner_id, self._result_key(key), outputs, ttl)
+
+    def _result_key(self, key: str) -> str:
+        return sha256(f"{self._execution.graph_id} {key}".encode()).hexdigest()
 
     def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:
         self._refuse_when_canceled()
@@ -92,7 +113,8 @@ class RunRuntime:
         item: int | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        event = NewEvent(time.time(), type, message, node, item, level, data or {})
+        shown = self._masking.value(dict(data or {}))
+        event = NewEvent(time.time(), type, self._masking.text(message), node, item, level, shown)
         entry = self._log_entry(event) if type in _SHOWN_IN_DAGSTER else None
         self._storage.store_run_event(self._execution.run_id, event, entry)
 

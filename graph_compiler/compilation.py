@@ -5,33 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dagster import (
-    Backoff,
-    DependencyDefinition,
     ExecutorDefinition,
     GraphDefinition,
-    Jitter,
     JobDefinition,
     MultiDependencyDefinition,
-    NodeInvocation,
-    OpDefinition,
     ResourceDefinition,
-    RetryPolicy,
 )
 from dagster._core.definitions.dependency import Node
 
-from .naming import AFTER_INPUT, OUTPUTS_OP, dagster_name
+from .graph_parts import Dependencies, GraphParts, output_of
+from .naming import OUTPUTS_OP
 from .node_type import NodeTypes
 from .node_types import builtin_node_types
-from .ops import FAN_IN, OpSignature, node_op, outputs_op
-from .plan import GraphPlan, PlannedNode, plan_graph
-from .spec import GraphSpec, PortRef, RetrySpec
+from .ops import FAN_IN, outputs_op
+from .plan import GraphPlan, plan_graph
+from .spec import GraphSpec
 from .tags import run_tags
 from .topology import topological_order
-
-Dependencies = dict[str, DependencyDefinition | MultiDependencyDefinition]
-
-_BACKOFF = {"constant": None, "linear": Backoff.LINEAR, "exponential": Backoff.EXPONENTIAL}
-_JITTER = {"none": None, "full": Jitter.FULL, "plus_minus": Jitter.PLUS_MINUS}
 
 
 class PlannedGraph(GraphDefinition):
@@ -68,21 +58,16 @@ def compile_job(
     spec does not fit `node_types`.
     """
     plan = plan_graph(spec, builtin_node_types() if node_types is None else node_types)
-    definitions: dict[str, OpDefinition] = {}
-    invocations: dict[NodeInvocation, Dependencies] = {}
+    parts = GraphParts()
     for alias, node in plan.nodes.items():
-        op = node_op(_signature(node))
-        definitions[op.name] = op
-        invocations[_invocation(op, alias, node)] = _dependencies(plan, node)
+        parts.add_node(plan, alias, node)
     if plan.outputs:
-        op = outputs_op(bool(plan.output_sources))
-        definitions[op.name] = op
-        invocations[NodeInvocation(op.name, alias=OUTPUTS_OP)] = _fan_in(plan)
+        parts.add(outputs_op(bool(plan.output_sources)), OUTPUTS_OP, _fan_in(plan))
     graph = PlannedGraph(
         name=name,
         description=spec.description,
-        node_defs=list(definitions.values()),
-        dependencies=invocations,
+        node_defs=list(parts.definitions.values()),
+        dependencies=parts.invocations,
     )
     return graph.to_job(
         name=name,
@@ -96,44 +81,7 @@ def compile_job(
     )
 
 
-def _signature(node: PlannedNode) -> OpSignature:
-    return OpSignature(
-        node.spec.type,
-        tuple(sorted(map(dagster_name, node.sources))),
-        tuple(map(dagster_name, node.outputs)),
-        bool(node.spec.after),
-    )
-
-
-def _invocation(op: OpDefinition, alias: str, node: PlannedNode) -> NodeInvocation:
-    return NodeInvocation(op.name, alias=alias, retry_policy=_retry_policy(node.spec.retry))
-
-
-def _dependencies(plan: GraphPlan, node: PlannedNode) -> Dependencies:
-    dependencies: Dependencies = {dagster_name(port): _output(source) for port, source in node.sources.items()}
-    if node.spec.after:
-        earlier = [plan.nodes[dagster_name(name)] for name in node.spec.after]
-        ends = [PortRef(upstream.spec.id, next(iter(upstream.outputs))) for upstream in earlier]
-        dependencies[AFTER_INPUT] = MultiDependencyDefinition([_output(end) for end in ends])
-    return dependencies
-
-
 def _fan_in(plan: GraphPlan) -> Dependencies:
     if not plan.output_sources:
         return {}
-    return {FAN_IN: MultiDependencyDefinition([_output(source) for source in plan.output_sources])}
-
-
-def _output(source: PortRef) -> DependencyDefinition:
-    return DependencyDefinition(dagster_name(source.node), dagster_name(source.port))
-
-
-def _retry_policy(retry: RetrySpec | None) -> RetryPolicy | None:
-    if retry is None or retry.max_attempts == 1:
-        return None
-    return RetryPolicy(
-        max_retries=retry.max_attempts - 1,
-        delay=retry.delay,
-        backoff=_BACKOFF[retry.backoff],
-        jitter=_JITTER[retry.jitter],
-    )
+    return {FAN_IN: MultiDependencyDefinition([output_of(plan, source) for source in plan.output_sources])}

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from .canonical import canonical_json, content_hash
 from .errors import BadValue, NodeError
+from .node_ports import ITEM_NAMES
 from .node_type import AnyNodeType, NodeCall, NodeConfig, Port
 from .plan import GraphPlan, PlannedNode
 from .port_types import conforms, type_of
 from .runtime import NodeRuntime
+from .spec import PortRef
 from .templates import render
 from .values import as_json
+
+MAX_ITEMS = 10_000
+"""Items of one `foreach`: each is a step of the run."""
 
 
 class Secrets(Mapping[str, str]):
@@ -35,21 +42,82 @@ class Secrets(Mapping[str, str]):
         return 0
 
 
-def run_node(node: PlannedNode, inputs: Mapping[str, Any], runtime: NodeRuntime) -> dict[str, Any]:
-    """One attempt of the node with JSON values by input port; answers one for every output port.
+@dataclass(frozen=True)
+class Item:
+    """One item of a `foreach` and its place, from 0."""
+
+    index: int
+    value: Any
+
+
+class Scope(NamedTuple):
+    """Where a node runs: the params its templates see, and its name in events (`call.inner` in a called graph)."""
+
+    name: str
+    params: Mapping[str, Any]
+
+
+def run_node(
+    node: PlannedNode,
+    inputs: Mapping[str, Any],
+    runtime: NodeRuntime,
+    *,
+    item: Item | None = None,
+    scope: Scope | None = None,
+) -> dict[str, Any]:
+    """One attempt of the node, or of one item of it, with JSON values by input port; answers values by output port.
 
     Raises `NodeError`: template_error, bad_config, bad_value, or what the node type raises.
     """
     for name, value in inputs.items():
         _check(value, node.inputs.get(name, Port(name)), f"input {name}")
-    context = _context(runtime) | {"inputs": inputs}
+    context = node_context(runtime, inputs, scope)
+    if item is not None:
+        context |= {"item": item.value, "index": item.index}
+        inputs = {**inputs, **{name: context[name] for name in ITEM_NAMES if name in node.inputs}}
+    cache = node.spec.cache
+    key = "" if cache is None else result_key(node, context)
+    if cache is not None and (known := runtime.recall(key)) is not None:
+        return dict(known)
+    outputs = runtime.masked(_executed(node, inputs, runtime, item, scope, context))
+    if cache is not None:
+        runtime.remember(key, outputs, cache.ttl)
+    return dict(outputs)
+
+
+def result_key(node: PlannedNode, context: Mapping[str, Any]) -> str:
+    """Names the node's result: its id, its type, its config as written, and its rendered `cache.key`."""
+    spec = node.spec
+    assert spec.cache is not None
+    key = as_json(render(spec.cache.key, context), "cache.key")
+    return content_hash(canonical_json([spec.id, spec.type, spec.config, key]))
+
+
+def _executed(
+    node: PlannedNode,
+    inputs: Mapping[str, Any],
+    runtime: NodeRuntime,
+    item: Item | None,
+    scope: Scope | None,
+    context: dict[str, Any],
+) -> dict[str, Any]:
     if node.node_type.secrets:
         context["secrets"] = Secrets(runtime)
     call = NodeCall(
-        node.spec.id, _rendered(node.node_type, node.spec.config, context), inputs, runtime, node.spec.timeout
+        node.spec.id if scope is None else scope.name,
+        _rendered(node.node_type, node.spec.config, context),
+        inputs,
+        runtime,
+        node.spec.timeout,
+        None if item is None else item.index,
+        context,
     )
-    outputs = node.node_type.execute(call)
-    if outputs.keys() != node.outputs.keys():
+    return _checked(node, node.node_type.execute(call))
+
+
+def _checked(node: PlannedNode, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    known = outputs.keys() <= node.outputs.keys() if node.node_type.chooses else outputs.keys() == node.outputs.keys()
+    if not known:
         raise BadValue(f"the node type {node.spec.type} answered other ports than it has: {sorted(outputs)}")
     values = {name: as_json(value, f"output {name}") for name, value in outputs.items()}
     for name, value in values.items():
@@ -57,21 +125,52 @@ def run_node(node: PlannedNode, inputs: Mapping[str, Any], runtime: NodeRuntime)
     return values
 
 
-def render_outputs(plan: GraphPlan, values: list[Any], runtime: NodeRuntime) -> dict[str, Any]:
-    """The graph's outputs; `values` are those of `plan.output_sources`, in that order. Raises `NodeError`."""
-    nodes: dict[str, dict[str, Any]] = {}
-    for source, value in zip(plan.output_sources, values, strict=True):
+def is_wanted(node: PlannedNode, inputs: Mapping[str, Any], runtime: NodeRuntime, scope: Scope | None = None) -> bool:
+    """Whether the node's `when` lets it run. Raises `NodeError`: template_error, bad_value."""
+    if node.spec.when is None:
+        return True
+    wanted = render(node.spec.when, node_context(runtime, inputs, scope))
+    if not isinstance(wanted, bool):
+        raise BadValue(f"when: expected true or false, got {type_of(wanted)}")
+    return wanted
+
+
+def items_of(
+    node: PlannedNode, inputs: Mapping[str, Any], runtime: NodeRuntime, scope: Scope | None = None
+) -> list[Any]:
+    """The items of the node's `foreach`. Raises `NodeError`: template_error, bad_value, too_many_items."""
+    items = render(node.spec.foreach, node_context(runtime, inputs, scope))
+    if not isinstance(items, list):
+        raise BadValue(f"foreach: expected a list, got {type_of(items)}")
+    if len(items) > MAX_ITEMS:
+        message = f"foreach: {len(items)} items; {MAX_ITEMS} are the limit"
+        raise NodeError("too_many_items", message, retryable=False)
+    return items
+
+
+def render_outputs(
+    plan: GraphPlan, values: Mapping[PortRef, Any], runtime: NodeRuntime, scope: Scope | None = None
+) -> dict[str, Any]:
+    """The graph's outputs from the ports that have a value; others are undefined. Raises `NodeError`."""
+    nodes: dict[str, dict[str, Any]] = {source.node: {} for source in plan.output_sources}
+    for source, value in values.items():
         nodes.setdefault(source.node, {})[source.port] = value
-    rendered = render(dict(plan.outputs), _context(runtime) | {"nodes": nodes})
+    rendered = render(dict(plan.outputs), _context(runtime, scope) | {"nodes": nodes})
     return {name: as_json(value, f"output {name}") for name, value in rendered.items()}
 
 
-def _context(runtime: NodeRuntime) -> dict[str, Any]:
-    return {"params": runtime.params, "trigger": runtime.trigger, "run": runtime.run}
+def node_context(runtime: NodeRuntime, inputs: Mapping[str, Any], scope: Scope | None = None) -> dict[str, Any]:
+    """What the templates of a node see, secrets and items apart."""
+    return _context(runtime, scope) | {"inputs": inputs}
+
+
+def _context(runtime: NodeRuntime, scope: Scope | None) -> dict[str, Any]:
+    params = runtime.params if scope is None else scope.params
+    return {"params": params, "trigger": runtime.trigger, "run": runtime.run}
 
 
 def _rendered(node_type: AnyNodeType, config: Mapping[str, Any], context: Mapping[str, Any]) -> NodeConfig:
-    templated = node_type.config_model.templated_fields()
+    templated = node_type.config_model.rendered_fields()
     values = {name: render(value, context) if name in templated else value for name, value in config.items()}
     try:
         read: NodeConfig = node_type.read_config(values, rendered=True)

@@ -40,6 +40,10 @@ CODES: dict[str, str] = {
     "port_taken": "Two edges feed one input port.",
     "port_mismatch": "An edge joins ports whose types have no value in common.",
     "cycle": "Nodes wait for one another.",
+    # control flow
+    "needs_foreach": "`max_parallel` or `on_item_error` stands on a node without `foreach`.",
+    "foreach_not_allowed": "A node of this type cannot run once per item.",
+    "finally_order": "Something that does not run last uses a node with `finally: true`.",
     # templates
     "bad_template": "A text with {{ }} or {% %} is not a template.",
     "unknown_name": "A template names something that cannot exist where it stands.",

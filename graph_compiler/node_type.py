@@ -6,8 +6,8 @@ Third parties subclass `NodeType` and offer an instance through the entry-point 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -16,7 +16,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from .port_types import PortType
 from .runtime import Level, NodeRuntime
-from .templates import is_template
+from .templates import is_template, render
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,9 @@ class Ports:
 class _Templated:
     """Marks a config field whose text may be a template; its type holds once the template is rendered."""
 
+    def __init__(self, *, is_lazy: bool = False) -> None:
+        self.is_lazy = is_lazy
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def validate(value: Any, rest: Any, info: core_schema.ValidationInfo[Any]) -> Any:
             rendered = (info.context or {}).get("rendered", False)
@@ -58,6 +61,8 @@ class _Templated:
 
 
 TEMPLATED = _Templated()
+LAZY = _Templated(is_lazy=True)
+"""A templated field that the node type renders itself, by `NodeCall.render`."""
 
 
 class NodeConfig(BaseModel):
@@ -67,11 +72,20 @@ class NodeConfig(BaseModel):
 
     @classmethod
     def templated_fields(cls) -> frozenset[str]:
+        """The document's names of the fields that may hold templates."""
+        return cls._marked(lambda mark: True)
+
+    @classmethod
+    def rendered_fields(cls) -> frozenset[str]:
         """The document's names of the fields whose templates are rendered before a node runs."""
+        return cls._marked(lambda mark: not mark.is_lazy)
+
+    @classmethod
+    def _marked(cls, wanted: Callable[[_Templated], bool]) -> frozenset[str]:
         return frozenset(
             field.alias or name
             for name, field in cls.model_fields.items()
-            if any(isinstance(mark, _Templated) for mark in field.metadata)
+            if any(isinstance(mark, _Templated) and wanted(mark) for mark in field.metadata)
         )
 
 
@@ -100,6 +114,12 @@ class NodeCall(Generic[C]):
     runtime: NodeRuntime
     timeout: float | None = None
     item: int | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """What templates see: params, inputs, trigger, run, and item and index under `foreach`."""
+
+    def render(self, value: Any) -> Any:
+        """Render the templates of a field that is `LAZY`. Raises `NodeError`."""
+        return render(value, self.context)
 
     def publish_line(self, stream: str, text: str) -> None:
         """Publish a line that the node wrote to `stdout` or `stderr`."""
@@ -115,6 +135,14 @@ class NodeType(ABC, Generic[C]):
     config_model: type[C]
     secrets: ClassVar[bool] = False
     """Whether templates of the config may name `secrets.<name>`."""
+    gathers: ClassVar[bool] = False
+    """Whether it runs with whichever inputs there are; other types are skipped with any of their inputs."""
+    chooses: ClassVar[bool] = False
+    """Whether it may leave outputs out; what depends on those is skipped."""
+    uses_processor: ClassVar[bool] = False
+    """Whether it computes rather than waits: no more of its nodes run at once than there are processors."""
+    takes_foreach: ClassVar[bool] = True
+    """Whether a node of it may run once per item."""
 
     @abstractmethod
     def ports(self, config: C) -> Ports:

@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from .node_type import AnyNodeType, NodeTypes
 from .nodes.delay import Delay
 from .nodes.http_request import HttpRequest
+from .nodes.merge import Merge
 from .nodes.python import Python
+from .nodes.switch import Switch
 from .nodes.transform import Transform
 
 
 def builtin_node_types() -> NodeTypes:
     """The node types every Headrace has, by name."""
-    return with_node_types((Transform(), Python(), HttpRequest(), Delay()), {})
+    return with_node_types((Transform(), Python(), HttpRequest(), Delay(), Merge(), Switch()), {})
 
 
 def with_node_types(added: Iterable[AnyNodeType], known: NodeTypes) -> NodeTypes:

@@ -37,6 +37,15 @@ class NodeRuntime(Protocol):
     def secret(self, name: str) -> str:
         """The owner's secret of that name; `NodeError` of kind `secret_missing` if there is none."""
 
+    def masked(self, value: Any) -> Any:
+        """The JSON value with every secret that this run has read replaced by `***`, in keys too."""
+
+    def recall(self, key: str) -> Mapping[str, Any] | None:
+        """The outputs that a run of this graph remembered under the key, if their time has not passed."""
+
+    def remember(self, key: str, outputs: Mapping[str, Any], ttl: float) -> None:
+        """Keep outputs for later runs of this graph for `ttl` seconds."""
+
     def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:
         """Call `main(**arguments)` of `code` in another process and return its JSON value.
 

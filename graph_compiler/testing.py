@@ -30,6 +30,8 @@ class MemoryRuntime:
     calls: list[tuple[str, Any]] = field(default_factory=list)
     """Each use of the runtime as (method, what it was asked), in order."""
     events: list[dict[str, Any]] = field(default_factory=list)
+    remembered: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Results of nodes with `cache`; they do not expire."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def secret(self, name: str) -> str:
@@ -62,6 +64,15 @@ class MemoryRuntime:
         if self.answer is None:
             raise NodeError("http_unreachable", f"{url} does not answer")
         return self.answer(method, url)
+
+    def recall(self, key: str) -> Mapping[str, Any] | None:
+        return self.remembered.get(key)
+
+    def remember(self, key: str, outputs: Mapping[str, Any], ttl: float) -> None:
+        self.remembered[key] = outputs
+
+    def masked(self, value: Any) -> Any:
+        return value
 
     def wait(self, seconds: float) -> None:
         self._record("wait", seconds)

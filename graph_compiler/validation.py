@@ -11,7 +11,7 @@ from .issues import Finding, Issue
 from .loading import MAX_BYTES, Loaded, Syntax, load, locate
 from .node_type import NodeTypes
 from .node_types import builtin_node_types
-from .rules import edges, identity, names, nodes, order, params
+from .rules import control, edges, identity, names, nodes, order, params
 from .spec import GraphSpec
 
 Rule = Callable[[Draft], Iterable[Finding]]
@@ -23,6 +23,10 @@ RULES: tuple[Rule, ...] = (
     edges.ports,
     edges.missing_inputs,
     order.waiting_in_a_circle,
+    control.conditions,
+    control.foreach_keys,
+    control.hidden_ports,
+    control.last_nodes,
     names.names_in_nodes,
     names.names_in_outputs,
     names.names_in_triggers,

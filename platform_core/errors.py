@@ -86,6 +86,12 @@ class RunNotFinished(Conflict):
     code = "run_not_finished"
 
 
+class RunSucceeded(Conflict):
+    """The run succeeded, so there is no failure to retry from."""
+
+    code = "run_succeeded"
+
+
 class RunEnded(Conflict):
     """The run has ended, so it cannot be cancelled."""
 

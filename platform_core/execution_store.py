@@ -41,6 +41,8 @@ class Execution:
     tags: dict[str, str]
     priority: int
     trigger: Mapping[str, Any]
+    parent_run_id: str | None = None
+    retry_from: str | None = None
 
 
 _EXECUTION = (
@@ -57,6 +59,8 @@ _EXECUTION = (
         runs.c.trigger_kind,
         runs.c.trigger_id,
         runs.c.trigger_data,
+        runs.c.parent_run_id,
+        runs.c.retry_from,
     )
     .join(graphs, graphs.c.id == runs.c.graph_id)
     .join(users, users.c.id == runs.c.owner_id)

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         default=None, description="Address under which users reach the APIs; links are built from it."
     )
+    values_url: str | None = Field(
+        default=None, description="Folder or object store for large values between nodes; without it HOME/values."
+    )
     ui_url: str | None = Field(default=None, description="Address of Dagster's UI, for links and reloads.")
     secret_key: SecretStr | None = Field(
         default=None,

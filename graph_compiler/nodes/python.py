@@ -33,6 +33,7 @@ class Python(NodeType[PythonConfig]):
     name = "python"
     summary = "Call a Python function in a process of its own."
     config_model = PythonConfig
+    uses_processor = True
 
     def ports(self, config: PythonConfig) -> Ports:
         main = read_main(config.code)

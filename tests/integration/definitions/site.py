@@ -76,9 +76,9 @@ class Site:
         with self.engine.begin() as connection:
             return accept_run(connection, new)[0].run_id
 
-    def launch(self, document: Document, params: Document | None = None) -> str:
+    def launch(self, document: Document, params: Document | None = None, **options: Any) -> str:
         """Save the graph, accept a run of it and hand it to the run launcher as the queue does; its id."""
-        run_id = self.accept(self.save_graph(document), params)
+        run_id = self.accept(self.save_graph(document), params, **options)
         self.submission.submit_accepted()
         self.dequeue(run_id)
         return run_id

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph_compiler.naming import (
-    AFTER_INPUT,
     DAGSTER_RESERVED,
+    INPUTS_INPUT,
     OUTPUTS_OP,
     dagster_name,
     job_name,
@@ -28,7 +28,7 @@ def test_node_id_comes_back_and_is_legal_for_dagster(identifier: str) -> None:
     name = dagster_name(identifier)
     assert node_id(name) == identifier
     assert name not in DISALLOWED_NAMES
-    assert name not in (OUTPUTS_OP, AFTER_INPUT)
+    assert name not in (OUTPUTS_OP, INPUTS_INPUT)
 
 
 @given(st.sets(IDS))

@@ -39,7 +39,7 @@ class Split(NodeType[SplitConfig]):
 
 
 def test_builtin_types_are_named_in_order() -> None:
-    assert list(builtin_node_types()) == ["delay", "http.request", "python", "transform"]
+    assert list(builtin_node_types()) == ["delay", "http.request", "merge", "python", "switch", "transform"]
 
 
 @pytest.mark.parametrize("node_type", TYPES, ids=lambda node_type: node_type.name)
