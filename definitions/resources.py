@@ -15,9 +15,10 @@ from definitions.event_storage import PooledEventStorage
 from definitions.masking import Masking
 from definitions.patience import read_patiently
 from definitions.run_events import NewEvent
+from definitions.services import Services
 from graph_compiler.errors import NodeError
 from graph_compiler.naming import dagster_name
-from graph_compiler.runtime import HttpAnswer, Level, OnLine
+from graph_compiler.runtime import Level, OnLine
 from platform_core.database import transaction
 from platform_core.execution_store import Execution, read_execution
 from platform_core.result_store import read_result, store_result
@@ -27,10 +28,11 @@ _SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr"})
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
-class RunRuntime:
+class RunRuntime(Services):
     """The `NodeRuntime` of one run in this process."""
 
     def __init__(self, process: ProcessContext, storage: PooledEventStorage, execution: Execution) -> None:
+        super().__init__(process, execution.owner)
         self._process = process
         self._storage = storage
         self._execution = execution
@@ -83,22 +85,6 @@ class RunRuntime:
         self._refuse_when_canceled()
         return self._process.interpreter.run(code, arguments, timeout=timeout, on_line=on_line)
 
-    def http(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        params: Mapping[str, Any],
-        json: Any,
-        body: str | None,
-        timeout: float,
-    ) -> HttpAnswer:
-        self._refuse_when_canceled()
-        return self._process.http.request(
-            method, url, headers=headers, query=params, json=json, body=body, timeout=timeout
-        )
-
     def wait(self, seconds: float) -> None:
         if self._process.cancellation.requested.wait(seconds):
             raise NodeError("canceled", "the run was canceled while this was waiting", retryable=False)
@@ -134,6 +120,7 @@ class RunRuntime:
 
     def _cancel(self) -> None:
         self._process.interpreter.cancel_all()
+        self._cancel_services()
         self._process.http.cancel_all()
 
 

@@ -101,6 +101,15 @@ class ConfigDefect:
     hint: str | None = None
 
 
+@dataclass(frozen=True)
+class FailureKind:
+    """A way in which nodes of a type fail: the stable kind, when it comes, whether a retry tries again."""
+
+    kind: str
+    meaning: str
+    retried: bool = False
+
+
 C = TypeVar("C", bound=NodeConfig)
 
 
@@ -133,6 +142,10 @@ class NodeType(ABC, Generic[C]):
     name: ClassVar[str]
     summary: ClassVar[str]
     config_model: type[C]
+    notes: ClassVar[str] = ""
+    """What the reference says beyond the summary, in Markdown."""
+    failures: ClassVar[tuple[FailureKind, ...]] = ()
+    """The kinds of errors that `execute` raises."""
     secrets: ClassVar[bool] = False
     """Whether templates of the config may name `secrets.<name>`."""
     gathers: ClassVar[bool] = False

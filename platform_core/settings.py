@@ -59,5 +59,16 @@ class Settings(BaseSettings):
     http_allow_private: bool = Field(
         default=False, description="Let http.request reach private, loopback and link-local addresses."
     )
+    files_url: str | None = Field(
+        default=None,
+        description="Where users' files are: a folder, or s3:// or gs:// with a prefix; without it HOME/files.",
+    )
+    max_file_bytes: int = Field(
+        default=1024 * 1024 * 1024, gt=0, description="Largest file that a node may write, in bytes."
+    )
+    services_allow_private: bool = Field(
+        default=True,
+        description="Let sql.query, email.send and publish reach private addresses that a secret names.",
+    )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Write log lines as JSON.")
