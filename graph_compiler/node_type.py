@@ -135,6 +135,22 @@ class NodeCall(Generic[C]):
         level: Level = "info" if stream == "stdout" else "warning"
         self.runtime.emit(stream, text, level=level, node=self.node, item=self.item)
 
+    def publish(self, kind: str, content: Mapping[str, Any]) -> None:
+        """Publish what the node's code said by `headrace`: progress, emit, log; or that its output was cut."""
+        type, message, level = "log", content.get("message", ""), content.get("level", "info")
+        data: Mapping[str, Any] = {}
+        match kind:
+            case "progress":
+                type, data = "node.progress", {"fraction": content["fraction"]}
+            case "emit":
+                type, message = "node.output", f"{self.node} gave a part of result."
+                data = {"port": "result", "partial": True, "value": content["value"]}
+            case "log":
+                data = content["fields"]
+            case "truncated":
+                type, level, data = "truncated", "warning", {"of": content["of"], "limit": content["limit"]}
+        self.runtime.emit(type, message, level=level, node=self.node, item=self.item, data=data)
+
 
 class NodeType(ABC, Generic[C]):
     """A reusable kind of node."""

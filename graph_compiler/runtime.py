@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Literal, Protocol
 
 Level = Literal["debug", "info", "warning", "error"]
 OnLine = Callable[[str, str], None]
+OnPublish = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -141,10 +142,19 @@ class NodeRuntime(Protocol):
     def remember(self, key: str, outputs: Mapping[str, Any], ttl: float) -> None:
         """Keep outputs for later runs of this graph for `ttl` seconds."""
 
-    def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:
+    def run_code(
+        self,
+        code: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout: float | None,
+        on_line: OnLine,
+        on_publish: OnPublish | None = None,
+    ) -> Any:
         """Call `main(**arguments)` of `code` in another process and return its JSON value.
 
-        `timeout` is in seconds; `on_line(stream, text)` gets each line of `stdout` and `stderr` as it comes.
+        `timeout` is in seconds; `on_line(stream, text)` gets each line of `stdout` and `stderr` as it comes,
+        `on_publish(kind, content)` what the code publishes: progress, emit, log, truncated.
         Raises `NodeError`: code_error, code_timeout, code_exit, code_memory, code_output, code_interrupted,
         bad_value, canceled.
         """

@@ -12,7 +12,7 @@ from dagster import JobDefinition, ResourceDefinition, in_process_executor, mem_
 from .compilation import compile_job
 from .errors import NodeError
 from .node_type import NodeTypes
-from .runtime import Level, OnLine
+from .runtime import Level, OnLine, OnPublish
 from .spec import GraphSpec
 from .testing_services import MemoryServices
 
@@ -37,7 +37,15 @@ class MemoryRuntime(MemoryServices):
             raise NodeError("secret_missing", f"there is no secret {name}", retryable=False)
         return self.secrets[name]
 
-    def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:
+    def run_code(
+        self,
+        code: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout: float | None,
+        on_line: OnLine,
+        on_publish: OnPublish | None = None,
+    ) -> Any:
         self._record("run_code", {"arguments": dict(arguments), "timeout": timeout})
         scope: dict[str, Any] = {"print": lambda *words: on_line("stdout", " ".join(map(str, words)))}
         try:

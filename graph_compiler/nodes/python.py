@@ -80,6 +80,7 @@ class Python(NodeType[PythonConfig]):
             arguments | call.config.args,
             timeout=call.timeout,
             on_line=call.publish_line,
+            on_publish=call.publish,
         )
         return {"result": result}
 
