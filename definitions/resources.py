@@ -19,7 +19,7 @@ from definitions.patience import read_patiently
 from definitions.run_events import NewEvent
 from definitions.services import Services
 from graph_compiler.errors import NodeError
-from graph_compiler.naming import dagster_name
+from graph_compiler.naming import step_key
 from graph_compiler.runtime import Level, OnLine, OnPublish
 from platform_core.database import transaction
 from platform_core.execution_store import Execution, read_execution
@@ -133,7 +133,7 @@ class RunRuntime(Services):
             user_message=event.message,
             run_id=self._execution.run_id,
             timestamp=event.ts,
-            step_key=None if event.node is None else dagster_name(event.node),
+            step_key=None if event.node is None else step_key(event.node),
         )
 
     def _refuse_when_canceled(self) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from dagster import Failure, OpExecutionContext, Output, RetryRequested
 
 from .errors import NodeError
-from .execution import Item, Scope
+from .execution import Item, Scope, is_tried_again
 from .gathering import gathered
-from .naming import DONE_OUTPUT, INPUTS_INPUT, dagster_name, step_place
+from .naming import DONE_OUTPUT, INPUTS_INPUT, PARAMS_INPUT, dagster_name, step_place
 from .node_ports import ERROR_PORT
 from .plan import GraphPlan, PlannedNode
 from .retrying import delay_before
@@ -26,12 +26,12 @@ class Attempt:
         self.plan: GraphPlan = context.resources.plan
         self.place = step_place(context.get_step_execution_context().step.key)
         self.name = self.place.node or ""
-        self.scope = Scope(self.name, self.runtime.params)
+        self.scope = Scope(self.name, inputs.get(PARAMS_INPUT, self.runtime.params))
         self._given = inputs
 
     @property
     def node(self) -> PlannedNode:
-        return self.plan.nodes[dagster_name(self.name.rpartition(".")[2])]
+        return self.plan.node_at(self.name)
 
     @property
     def number(self) -> int:
@@ -64,9 +64,7 @@ class Attempt:
     def retry(self, error: NodeError) -> None:
         """Raise Dagster's wish to try again, if the node's `retry` has it."""
         retry = self.node.spec.retry
-        if retry is None or not error.retryable or self.number >= retry.max_attempts:
-            return
-        if retry.on is not None and error.kind not in retry.on:
+        if retry is None or not is_tried_again(retry, error, self.number):
             return
         delay = delay_before(retry, self.number)
         data = self.describe(error) | {"max_attempts": retry.max_attempts, "delay": delay}
@@ -92,10 +90,3 @@ class Attempt:
         """The error as Dagster's UI and the event storage show it."""
         described = self.describe(error)
         return Failure(f"{error.kind}: {described['message']}", described, allow_retries=False)
-
-
-def node_error(error: Exception) -> NodeError:
-    """What a node type raised, as the kind of error that documents know."""
-    if isinstance(error, NodeError):
-        return error
-    return NodeError("internal_error", f"{type(error).__name__}: {error}")

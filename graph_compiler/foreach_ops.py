@@ -9,8 +9,8 @@ from typing import Any
 
 from dagster import DynamicOut, DynamicOutput, In, OpDefinition, OpExecutionContext, Out, Output
 
-from .attempt import Attempt, node_error
-from .errors import NodeError
+from .attempt import Attempt
+from .errors import NodeError, node_error
 from .execution import is_wanted, items_of, run_node
 from .node_ports import ERRORS_PORT
 from .ops import RESOURCES, OpSignature
