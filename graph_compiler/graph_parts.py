@@ -101,7 +101,7 @@ class GraphParts:
         self.add(definition, OUTPUTS_OP, {**dependencies, **fan_in, **self._params})
 
     def _add_node(self, alias: str, node: PlannedNode) -> None:
-        tags, retry = step_tags(node.spec, node.node_type), retry_policy(node.spec.retry)
+        tags, retry = step_tags(node.spec, node.uses_processor), retry_policy(node.spec.retry)
         if node.called is not None:
             self.add(_called_graph(node, self._signature(node, node.sources)), alias, self._dependencies(node))
         elif node.spec.foreach is None:

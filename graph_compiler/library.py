@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .canonical import content_hash
 from .spec import GraphSpec
 
+MAX_DEPTH = 8
+"""Graphs within graphs."""
 GRAPH_TYPE = "graph"
 """The node type that calls."""
 
@@ -49,12 +51,21 @@ class NotCallable:
 Callee = CalledGraph | NotCallable
 
 
+class Extent(NamedTuple):
+    """What a call brings in: the nodes of all graphs it reaches, how deep they are, and their names."""
+
+    nodes: int
+    depth: int
+    names: frozenset[str]
+
+
 class Calls:
     """Finds what calls mean in a library, each version once."""
 
     def __init__(self, library: GraphLibrary | None) -> None:
         self._library = library
         self._found: dict[tuple[str, int | None, str | None], Callee] = {}
+        self._extents: dict[str, Extent] = {}
 
     def find(self, name: str, version: int | None, sha256: str | None = None) -> Callee:
         """The version of the graph, or its latest; with `sha256` exactly the document of that hash."""
@@ -62,6 +73,27 @@ class Calls:
         if key not in self._found:
             self._found[key] = self._look_up(*key)
         return self._found[key]
+
+    def extent(self, called: CalledGraph) -> Extent:
+        """What the graph and those that it calls amount to."""
+        if called.sha256 not in self._extents:
+            # Its own, for the time being: drafts that were never saved may lead back to one another.
+            self._extents[called.sha256] = Extent(len(called.spec.nodes), 1, frozenset({called.name}))
+            self._extents[called.sha256] = self._measured(called)
+        return self._extents[called.sha256]
+
+    def _measured(self, called: CalledGraph) -> Extent:
+        nodes, depth, names = len(called.spec.nodes), 1, {called.name}
+        for node in called.spec.nodes:
+            if node.type == GRAPH_TYPE:
+                version = node.config.get("version", "latest")
+                inner = self.find(
+                    node.config["graph"], None if version == "latest" else version, node.config.get("sha256")
+                )
+                if isinstance(inner, CalledGraph):
+                    reach = self.extent(inner)
+                    nodes, depth, names = nodes + reach.nodes, max(depth, reach.depth + 1), names | reach.names
+        return Extent(nodes, depth, frozenset(names))
 
     def _look_up(self, name: str, version: int | None, sha256: str | None) -> Callee:
         if self._library is None:

@@ -34,6 +34,8 @@ class PlannedNode:
     """Whether another node's `after` names it, or the end of a called graph waits for it."""
     called: GraphPlan | None = None
     """The graph it calls, if that graph's nodes are steps of the run."""
+    uses_processor: bool = False
+    """Whether its step computes: of a call that is one step, whether any node in there does."""
 
     @property
     def gathers(self) -> bool:
@@ -126,6 +128,7 @@ def _planned(node: NodeSpec, node_types: NodeTypes, sources: Mapping[str, PortRe
     config = node_type.read_config(node.config, rendered=False)
     called = node_type.called(config)
     ports = node_type.ports(config)
+    is_of_steps = called is not None and _is_of_steps(node)
     return PlannedNode(
         node,
         node_type,
@@ -134,11 +137,21 @@ def _planned(node: NodeSpec, node_types: NodeTypes, sources: Mapping[str, PortRe
         {port.name: port for port in ports.outputs},
         tuple(inputs_of_items(node, node_type, ports, sources)) if node.foreach is not None else (),
         is_awaited,
-        plan_graph(called.spec, node_types, is_called=True) if called is not None and _is_of_steps(node) else None,
+        plan_graph(called.spec, node_types, is_called=True) if called is not None and is_of_steps else None,
+        node_type.uses_processor or (called is not None and not is_of_steps and _computes(called.spec, node_types)),
     )
 
 
+def _computes(spec: GraphSpec, node_types: NodeTypes) -> bool:
+    for node in spec.nodes:
+        node_type = node_types[node.type]
+        called = node_type.called(node_type.read_config(node.config, rendered=False))
+        if node_type.uses_processor or (called is not None and _computes(called.spec, node_types)):
+            return True
+    return False
+
+
 def _is_of_steps(node: NodeSpec) -> bool:
-    """Whether the nodes of the graph it calls can be steps of the run: Dagster can only run a graph once, to its end."""
+    """Whether the nodes of the graph it calls can be steps: Dagster can only run a graph once, to its end."""
     is_simple = node.foreach is None and node.retry is None and node.timeout is None and node.cache is None
     return is_simple and node.on_error == "fail" and not node.finally_

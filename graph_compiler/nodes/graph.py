@@ -54,24 +54,21 @@ class Graph(NodeType[GraphConfig]):
     name = GRAPH_TYPE
     summary = "Run another graph of the same owner, pinned to a version; its outputs are the node's outputs."
     config_model = GraphConfig
-    failures = (
-        FailureKind("bad_params", "The params do not fit the called graph's schema once they are rendered."),
-        FailureKind("*", "What its nodes fail with: the kind of the first that did, its message after the node's name."),
-    )
+    failures = (FailureKind("bad_params", "The params do not fit the called graph's schema once they are rendered."),)
     notes = (
         "The called graph sees its own `params`; `trigger` and `run` are those of the run. Its `settings` and "
-        "`triggers` do not hold in a call. [Calling graphs](../control-flow.md#calling-graphs) tells which steps a "
+        "`triggers` do not hold in a call. A call whose nodes fail fails with the kind of the first of them. [Calling graphs](../control-flow.md#calling-graphs) tells which steps a "
         "call has, how its nodes are named in events, and what holds for versions."
     )
 
     def __init__(self, calls: Calls | None = None, node_types: NodeTypes | None = None) -> None:
-        self._calls = calls or Calls(None)
+        self.calls = calls or Calls(None)
         self._node_types = node_types or {}
         self._plans: dict[str, GraphPlan] = {}
 
     def callee(self, config: GraphConfig) -> Callee:
         """The graph version that the node means, or why there is none."""
-        return self._calls.find(config.graph, config.number, config.sha256)
+        return self.calls.find(config.graph, config.number, config.sha256)
 
     def called(self, config: GraphConfig) -> CalledGraph:
         found = self.callee(config)

@@ -21,6 +21,7 @@ from definitions.jobs import pinned_job
 from definitions.submission import Submission
 from graph_compiler.validation import check
 from platform_core.database import build_engine
+from platform_core.graph_library import OwnedGraphs
 from platform_core.graph_store import Graph, save_graph
 from platform_core.run_event_store import RunEvent, read_events
 from platform_core.run_store import NewRun, Run, accept_run, get_run, request_cancel
@@ -56,7 +57,7 @@ class Site:
         return Submission(self.settings, self.engine, self.instance)
 
     def save_graph(self, document: Document) -> Graph:
-        checked = check(json.dumps(document))
+        checked = check(json.dumps(document), library=OwnedGraphs(self.engine.connect, self.owner_id))
         assert checked.document is not None, checked.issues
         assert checked.sha256 is not None
         with self.engine.begin() as connection:
