@@ -57,8 +57,9 @@ class Graph(NodeType[GraphConfig]):
     failures = (FailureKind("bad_params", "The params do not fit the called graph's schema once they are rendered."),)
     notes = (
         "The called graph sees its own `params`; `trigger` and `run` are those of the run. Its `settings` and "
-        "`triggers` do not hold in a call. A call whose nodes fail fails with the kind of the first of them. [Calling graphs](../control-flow.md#calling-graphs) tells which steps a "
-        "call has, how its nodes are named in events, and what holds for versions."
+        "`triggers` do not hold in a call. A call whose nodes fail fails with the kind of the first of them. "
+        "[Calling graphs](../control-flow.md#calling-graphs) tells which steps a call has, how its nodes are named in "
+        "events, and what holds for versions."
     )
 
     def __init__(self, calls: Calls | None = None, node_types: NodeTypes | None = None) -> None:
