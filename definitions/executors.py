@@ -26,7 +26,8 @@ from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._utils.interrupts import check_captured_interrupt
 
 from definitions.context import process_context
-from definitions.run_events import NO_PLACE, failed_step_error
+from definitions.event_storage import PooledEventStorage
+from definitions.run_events import NO_PLACE, cut_short, failed_step_error
 from definitions.run_execution import RunExecution
 from definitions.step_context import StepContexts
 from definitions.step_thread import RunningStep, StepThreads
@@ -125,6 +126,7 @@ class ThreadedSteps:
             return
         self._is_due = False
         yield from self._active.plan_events_iterator(self._context)
+        self._tell_cut_short()
         steps = self._active.get_steps_to_execute(limit=self._limit - len(self._running))
         yield from self._active.concurrency_event_iterator(self._context)
         known = self._active.get_known_state()
@@ -132,6 +134,13 @@ class ThreadedSteps:
             running = RunningStep(self._step_contexts.of(step, known), self._news.put)
             self._running[step.key] = running
             self._threads.run(running)
+
+    def _tell_cut_short(self) -> None:
+        """Say that nodes of several steps failed whose last step, which would say it, does not run."""
+        storage = self._context.instance.event_log_storage
+        for node, failure in self._active.cut_short():
+            assert isinstance(storage, PooledEventStorage)
+            storage.store_run_event(self._context.run_id, cut_short(node, failure, time.time()))
 
     def _next_news(self) -> DagsterEvent | RunningStep | _Canceled | None:
         wait = _POLL
