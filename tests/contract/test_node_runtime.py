@@ -13,6 +13,7 @@ from graph_compiler import params
 from graph_compiler.spec import GraphSpec
 from graph_compiler.testing import MemoryRuntime, memory_job
 from graph_compiler.validation import check
+from tests.called_graphs import shelf
 from tests.integration.definitions.site import Site
 
 VALID = Path(__file__).parents[1] / "graphs" / "valid"
@@ -48,12 +49,12 @@ RAISES = {
 
 
 def on_the_fake(text: str, given: dict[str, Any]) -> tuple[str, Any]:
-    document = check(text).document
+    document = check(text, library=shelf()).document
     assert document is not None
     spec = GraphSpec.model_validate_json(document)
     applied, issues = params.apply(spec, given)
     assert issues == []
-    result = memory_job(spec, MemoryRuntime(params=applied)).execute_in_process(raise_on_error=False)
+    result = memory_job(spec, MemoryRuntime(params=applied), library=shelf()).execute_in_process(raise_on_error=False)
     outputs = result.output_for_node("outputs_", "outputs") if result.success and spec.outputs else None
     return ("SUCCESS" if result.success else "FAILURE"), outputs
 
@@ -65,7 +66,8 @@ def execute(request: pytest.FixtureRequest) -> Execute:
     site: Site = request.getfixturevalue("site")
 
     def on_the_real(text: str, given: dict[str, Any]) -> tuple[str, Any]:
-        checked = check(text)
+        site.save_called()
+        checked = check(text, library=shelf())
         assert checked.spec is not None
         assert checked.document is not None
         applied, _ = params.apply(checked.spec, given)

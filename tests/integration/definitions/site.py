@@ -27,6 +27,7 @@ from platform_core.run_event_store import RunEvent, read_events
 from platform_core.run_store import NewRun, Run, accept_run, get_run, request_cancel
 from platform_core.settings import Settings
 from platform_core.user_store import create_user
+from tests.called_graphs import shelf
 from tests.waiting import wait_until
 
 Document = Mapping[str, Any]
@@ -70,6 +71,11 @@ class Site:
                 created_by=self.owner_id,
             )
         return graph
+
+    def save_called(self) -> None:
+        """Save what documents of tests/graphs call."""
+        for called in shelf():
+            self.save_graph(json.loads(called))
 
     def accept(self, graph: Graph, params: Document | None = None, **options: Any) -> str:
         """Accept a run of the graph's version as the APIs do; its id."""

@@ -17,6 +17,7 @@ from graph_compiler.loading import load
 from graph_compiler.tags import MAX_NODES_TAG
 from graph_compiler.validation import check
 from platform_core.run_event_store import RunEvent
+from tests.called_graphs import shelf
 from tests.integration.definitions.site import Site
 
 GRAPHS = Path(__file__).parents[2] / "graphs"
@@ -42,7 +43,9 @@ def told(event: RunEvent) -> str:
 def happened(site: Site, stem: str) -> dict[str, Any]:
     """What a run of the document answers and tells."""
     data = document_of(stem)
-    checked = check(json.dumps(data), syntax="json")
+    if any(node["type"] == "graph" for node in data["nodes"]):
+        site.save_called()
+    checked = check(json.dumps(data), syntax="json", library=shelf())
     assert checked.issues == ()
     assert checked.spec is not None
     applied, _ = params.apply(checked.spec, {})

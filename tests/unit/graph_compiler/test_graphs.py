@@ -13,6 +13,7 @@ from graph_compiler.loading import Syntax
 from graph_compiler.runtime import HttpAnswer
 from graph_compiler.testing import MemoryRuntime, memory_job
 from graph_compiler.validation import check
+from tests.called_graphs import shelf
 from tests.unit.graph_compiler.node_outputs import NODE_OUTPUTS
 
 GRAPHS = Path(__file__).parents[2] / "graphs"
@@ -94,7 +95,7 @@ def test_valid_document_runs_to_its_outputs(path: Path) -> None:
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.name)
 def test_invalid_document_has_exactly_its_issues(path: Path) -> None:
-    issues = check(path.read_bytes(), syntax=syntax_of(path)).issues
+    issues = check(path.read_bytes(), syntax=syntax_of(path), library=shelf()).issues
     expected = (GRAPHS / "expected_issues" / f"{path.stem}.issues").read_text().splitlines()
     assert [format_issue(path.name, issue) for issue in issues] == expected
     assert path.name.partition("__")[0] in {issue.code for issue in issues}
