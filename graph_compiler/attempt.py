@@ -8,7 +8,7 @@ from typing import Any
 from dagster import Failure, OpExecutionContext, Output, RetryRequested
 
 from .errors import NodeError
-from .execution import Item, Scope, is_tried_again
+from .execution import Scope, is_tried_again
 from .gathering import gathered
 from .naming import DONE_OUTPUT, INPUTS_INPUT, PARAMS_INPUT, dagster_name, step_place
 from .node_ports import ERROR_PORT
@@ -46,10 +46,6 @@ class Attempt:
             return {port: there[source] for port, source in node.sources.items() if source in there}
         return {port: self._given[dagster_name(port)] for port in node.sources if dagster_name(port) in self._given}
 
-    def item(self) -> Item | None:
-        """The item this step is for, if its node has `foreach`."""
-        return None if self.place.item is None else Item(self.place.item, self._given["item_"])
-
     def skip(self) -> None:
         """Say that the node's condition does not hold."""
         self.runtime.emit("node.skipped", f"{self.name} was skipped: its `when` is false.", node=self.name)
@@ -71,13 +67,17 @@ class Attempt:
         self.emit("node.retrying", error, "warning", data)
         raise RetryRequested(retry.max_attempts - 1, delay) from self.failure(error)
 
-    def ended(self, error: NodeError) -> Iterator[Output[Any]]:
-        """What the node's `on_error` makes of an error that no attempt follows. Raises Dagster's Failure for `fail`."""
+    def ended(self, error: NodeError, about: Mapping[str, Any] | None = None) -> Iterator[Output[Any]]:
+        """What the node's `on_error` makes of an error that no attempt follows. Raises Dagster's Failure for `fail`.
+
+        `about` is the record of the item that failed the node: its attempts, `item` and `value`.
+        """
         if self.node.spec.on_error == "fail" or error.kind == "canceled":
             raise self.failure(error)
-        record = self.describe(error) | {"node": self.name}
-        self.emit("node.failed", error, "error", self.describe(error))
-        yield from self.outputs({ERROR_PORT.name: record} if self.node.spec.on_error == "route" else {})
+        record = self.describe(error) | (about or {})
+        self.emit("node.failed", error, "error", {key: record[key] for key in ("kind", "message", "attempts")})
+        routed = {ERROR_PORT.name: record | {"node": self.name}}
+        yield from self.outputs(routed if self.node.spec.on_error == "route" else {})
 
     def emit(self, type: str, error: NodeError, level: Any, data: Mapping[str, Any]) -> None:
         message = self.runtime.masked(error.message)

@@ -17,6 +17,8 @@ from ..spec import MAX_NODES, PortRef
 from ..templates import is_template
 from .params import given_params
 
+NOTE = "note"
+"""In the place of an issue's code."""
 _LONE = re.compile(r"\{\{\s*(inputs|params)\.([a-z][a-z0-9_]*)\s*\}\}")
 _EXPRESSION = re.compile(r"\{\{[^{}'\"]*\}\}")
 _TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
@@ -40,7 +42,7 @@ def unchecked_calls(draft: Draft) -> Iterator[Finding]:
     """Calls of which nobody here can tell whether they are right: no issues, but to be told."""
     for node, _, callee in callees(draft):
         if isinstance(callee, NotCallable) and callee.code is None:
-            yield Finding("note", f"{node.path}/config/{callee.key}", callee.message, callee.hint)
+            yield Finding(NOTE, f"{node.path}/config/{callee.key}", callee.message, callee.hint)
 
 
 def extent(draft: Draft) -> Iterator[Finding]:
