@@ -36,6 +36,9 @@ from graph_compiler.tags import MAX_NODES_TAG, TIMEOUT_TAG
 _POLL = 0.25
 """Seconds between looks at a captured signal, which cannot put itself into the queue, and at what takes too long."""
 
+LAST_SECONDS = 60.0
+"""How long `finally` nodes may take in a run that was cancelled or took too long."""
+
 
 def default_threads() -> int:
     """Steps run at once when nothing else is said; most of them wait for something."""
@@ -91,7 +94,8 @@ class ThreadedSteps:
         self._process.outcome = self._outcome()
         if self._active.release_last():
             self._process.cancellation.rearm()
-            self._is_stopping, self._is_due, self._deadline = False, True, None
+            self._is_stopping, self._is_due = False, True
+            self._deadline = None if self._end is None else time.monotonic() + LAST_SECONDS
             yield from self._drive()
 
     def _drive(self) -> Iterator[DagsterEvent]:
@@ -182,7 +186,7 @@ class ThreadedSteps:
         if self._is_stopping:
             return
         self._is_stopping = True
-        self._end = end
+        self._end = self._end or end
         self._active.mark_interrupted()
         cancellation = self._process.cancellation
         if not cancellation.requested.is_set():
