@@ -74,7 +74,7 @@ class Attempt:
         """
         if self.node.spec.on_error == "fail" or error.kind == "canceled":
             raise self.failure(error)
-        record = self.describe(error) | (about or {})
+        record = {**self.describe(error), **(about or {})}
         self.emit("node.failed", error, "error", {key: record[key] for key in ("kind", "message", "attempts")})
         routed = {ERROR_PORT.name: record | {"node": self.name}}
         yield from self.outputs(routed if self.node.spec.on_error == "route" else {})
