@@ -23,6 +23,8 @@ BEYOND_THE_FAKE = {
     "node_timeout": "stops code",
     "run_timeout": "stops code",
     "finally_after_success": "what runs last is our executor's",
+    "call_finally": "what runs last is our executor's",
+    "call_skipped": "outputs of skipped nodes are our executor's",
     "foreach_skipped": "outputs of skipped nodes are our executor's",
     "when_everything_skipped": "outputs of skipped nodes are our executor's",
     "when_output_undefined": "outputs of skipped nodes are our executor's",
