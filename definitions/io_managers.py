@@ -6,7 +6,6 @@ the step's success finds the value.
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -17,6 +16,7 @@ from definitions.event_statement import NewValue
 from definitions.event_storage import PooledEventStorage
 from definitions.run_events import NewEvent
 from definitions.spilled_values import SpilledValues
+from graph_compiler.binary import dumps, loads
 from graph_compiler.foreach_ops import RESULT
 from graph_compiler.naming import OUTPUTS_OP, StepPlace, node_id, step_place
 
@@ -27,7 +27,7 @@ LARGEST_SHOWN = 16 * 1024
 
 
 class ValueStore(IOManager):
-    """Keeps JSON values; a run's outputs go to the run itself. Refuses a value of more than 32 MiB of JSON."""
+    """Keeps values as JSON; a run's outputs go to the run itself. Refuses a value of more than 32 MiB of JSON."""
 
     def __init__(self, storage: PooledEventStorage, spilled: SpilledValues) -> None:
         self._storage = storage
@@ -55,7 +55,7 @@ class ValueStore(IOManager):
             return self._memory[upstream.step_key, _port(upstream)]
         except KeyError:
             stored = self._storage.read_value(upstream.run_id, upstream.step_key, _port(upstream))
-            return json.loads(self._spilled.read(stored.location) if stored.location else stored.text or "null")
+            return loads(self._spilled.read(stored.location) if stored.location else stored.text or "null")
 
 
 def _port(context: OutputContext) -> str:
@@ -80,7 +80,7 @@ def _output(found: StepPlace, port: str, value: Any, text: str) -> NewEvent:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return dumps(value, separators=(",", ":"))
 
 
 @io_manager
