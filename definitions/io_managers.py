@@ -37,8 +37,10 @@ class ValueStore(IOManager):
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         text = _json(obj)
         if len(text) > LARGEST_VALUE:
-            message = f"the value has {len(text)} bytes of JSON, more than the {LARGEST_VALUE} that are kept"
-            raise Failure(message, {"kind": "value_too_large", "message": message}, allow_retries=False)
+            message = f"{_place(context)}: {len(text)} bytes of JSON, more than the {LARGEST_VALUE} that are kept"
+            attempts = context.step_context.previous_attempt_count + 1
+            described = {"kind": "value_too_large", "message": message, "attempts": attempts}
+            raise Failure(message, described, allow_retries=False)
         if context.step_key == OUTPUTS_OP:
             self._storage.store_outputs(context.run_id, text)
             return
@@ -61,6 +63,12 @@ class ValueStore(IOManager):
 def _port(context: OutputContext) -> str:
     """The output's name, of a dynamic one with its item."""
     return context.name if context.mapping_key is None else f"{context.name}[{context.mapping_key}]"
+
+
+def _place(context: OutputContext) -> str:
+    if context.step_key == OUTPUTS_OP:
+        return "the run's outputs"
+    return "the item's outputs" if context.name == RESULT else f"output {node_id(context.name)}"
 
 
 def _shown(step_key: str, name: str, value: Any, text: str) -> list[NewEvent]:
