@@ -39,7 +39,7 @@ class ValueStore(IOManager):
         if len(text) > LARGEST_VALUE:
             message = f"{_place(context)}: {len(text)} bytes of JSON, more than the {LARGEST_VALUE} that are kept"
             attempts = context.step_context.previous_attempt_count + 1
-            described = {"kind": "value_too_large", "message": message, "attempts": attempts}
+            described: dict[str, str | int] = {"kind": "value_too_large", "message": message, "attempts": attempts}
             raise Failure(message, described, allow_retries=False)
         if context.step_key == OUTPUTS_OP:
             self._storage.store_outputs(context.run_id, text)
