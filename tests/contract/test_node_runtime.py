@@ -30,7 +30,8 @@ BEYOND_THE_FAKE = {
     "when_output_undefined": "outputs of skipped nodes are our executor's",
     "foreach_collect": "says the line at which code raised",
     "on_error_route": "says the line at which code raised",
-    "file_round_trip": "lists the owner's whole folder",
+    "file_round_trip": "names a file by the run",
+    "bytes_between_nodes": "runs a shell script",
 }
 SHARED = sorted(path for path in VALID.iterdir() if path.stem not in BEYOND_THE_FAKE)
 GIVEN = {"webhook": {"action": "opened"}}
