@@ -141,9 +141,7 @@ class AsyncClient:
         """Every message of one connection. Raises `Interrupted`, `Refused`."""
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
-            async with connect(
-                address, additional_headers=headers, max_size=None, compression=None, proxy=None
-            ) as socket:
+            async with connect(address, additional_headers=headers, **wire.SOCKET_OPTIONS) as socket:
                 if first is not None:
                     await socket.send(first)
                 async for text in _texts(socket):

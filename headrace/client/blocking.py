@@ -102,7 +102,7 @@ class Client:
         address = wire.socket_address(self._url, run_id, progress, wanted)
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
-            with connect(address, additional_headers=headers, max_size=None, compression=None, proxy=None) as socket:
+            with connect(address, additional_headers=headers, **wire.SOCKET_OPTIONS) as socket:
                 while True:
                     event = wire.event_of_text(socket.recv(progress.wait), progress)
                     if event is not None:

@@ -18,6 +18,14 @@ Transport = Literal["sse", "websocket"]
 TRY_AGAIN = frozenset({1001, 1006, 1011, 1012, 1013})
 """Close codes after which the client comes back with its cursor; any other one is an answer."""
 
+SOCKET_OPTIONS: dict[str, Any] = {
+    "max_size": None,
+    "compression": None,
+    "proxy": None,
+    # Who leaves in the middle does not read what is on its way, so the server's answer may never be seen.
+    "close_timeout": 0.5,
+}
+
 
 def events_path(run_id: str) -> str:
     """The path of a run's Server-Sent Events."""
