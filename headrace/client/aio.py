@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from httpx_sse import SSEError, aconnect_sse
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
@@ -21,6 +20,9 @@ from headrace.client.wire import Transport
 
 EVERYTHING = Wanted()
 _LABEL = "all"
+
+Connected = Callable[[str, StreamProgress, Wanted], AsyncGenerator[Event, None]]
+"""Events of one connection. Raises `Interrupted` when it ends early."""
 
 
 class AsyncClient:
@@ -56,8 +58,21 @@ class AsyncClient:
         Raises `Refused` for a run that is not there, `Unreachable` when the server stays away.
         """
         progress = StreamProgress(cursor, wanted, patience=self._patience)
-        connected: Callable[[str, StreamProgress, Wanted], AsyncGenerator[Event, None]]
         connected = self._over_sse if transport == "sse" else self._over_websocket
+        async for event in self._read(connected, run_id, progress, wanted):
+            yield event
+
+    async def stored(
+        self, run_id: str, *, cursor: str | None = None, wanted: Wanted = EVERYTHING
+    ) -> AsyncIterator[Event]:
+        """The events behind the cursor that there are now; it waits for no others. Raises as `follow`."""
+        progress = StreamProgress(cursor, wanted, patience=self._patience, only_stored=True)
+        async for event in self._read(self._over_sse, run_id, progress, wanted):
+            yield event
+
+    async def _read(
+        self, connected: Connected, run_id: str, progress: StreamProgress, wanted: Wanted
+    ) -> AsyncIterator[Event]:
         while not progress.ended:
             try:
                 async with aclosing(connected(run_id, progress, wanted)) as events:
@@ -90,22 +105,22 @@ class AsyncClient:
                 await asyncio.sleep(place.pause(interruption))
 
     async def _over_sse(self, run_id: str, progress: StreamProgress, wanted: Wanted) -> AsyncGenerator[Event, None]:
-        headers = {"Authorization": f"Bearer {self._token}"} | wire.reconnect_headers(progress)
-        timeout = httpx.Timeout(10.0, read=progress.wait)
-        address = self._url + wire.events_path(run_id)
+        request = wire.stream_request(self._url, run_id, self._token, progress, wanted)
         try:
-            async with aconnect_sse(
-                self._http, "GET", address, headers=headers, params=wanted.query(), timeout=timeout
-            ) as source:
-                response = source.response
+            async with self._http.stream("GET", **request) as response:
                 wire.check_answer(response, b"" if response.is_success else await response.aread())
                 if response.status_code == 204:
                     return
-                async for message in source.aiter_sse():
-                    event = wire.event_of(message, progress)
+                block = wire.Block()
+                async for line in response.aiter_lines():
+                    progress.heard()
+                    complete = block.feed(line)
+                    event = None if complete is None else wire.event_of(complete, progress)
                     if event is not None:
                         yield event
-        except (httpx.TransportError, SSEError) as error:
+                    if progress.ended:
+                        return
+        except httpx.TransportError as error:
             raise Interrupted(error) from error
         raise Interrupted("the stream ended early")
 
