@@ -19,7 +19,9 @@ from headrace.client.wire import Transport
 
 EVERYTHING = Wanted()
 
-Connected = Callable[[str, StreamProgress, Wanted], Generator[Event, None, None]]
+Events = Generator[Event, None, None]
+
+Connected = Callable[[str, StreamProgress, Wanted], Events]
 """Events of one connection. Raises `Interrupted` when it ends early."""
 
 
@@ -55,7 +57,7 @@ class Client:
         wanted: Wanted = EVERYTHING,
         transport: Transport = "sse",
         until: float | None = None,
-    ) -> Generator[Event, None, None]:
+    ) -> Events:
         """The run's events behind the cursor, each once and in order, up to the final one.
 
         Raises `Silence` when the monotonic clock passes `until`, `Refused` for a run that is not there, and
@@ -65,12 +67,12 @@ class Client:
         connected = self._over_sse if transport == "sse" else self._over_websocket
         return self._read(connected, run_id, progress, wanted)
 
-    def stored(self, run_id: str, *, cursor: str | None = None, wanted: Wanted = EVERYTHING) -> Generator[Event, None, None]:
+    def stored(self, run_id: str, *, cursor: str | None = None, wanted: Wanted = EVERYTHING) -> Events:
         """The events behind the cursor that there are now; it waits for no others. Raises as `follow`."""
         progress = StreamProgress(cursor, wanted, patience=self._patience, only_stored=True)
         return self._read(self._over_sse, run_id, progress, wanted)
 
-    def _read(self, connected: Connected, run_id: str, progress: StreamProgress, wanted: Wanted) -> Generator[Event, None, None]:
+    def _read(self, connected: Connected, run_id: str, progress: StreamProgress, wanted: Wanted) -> Events:
         while not progress.ended:
             try:
                 with closing(connected(run_id, progress, wanted)) as events:
@@ -83,7 +85,7 @@ class Client:
             except Interrupted as interruption:
                 time.sleep(progress.pause(interruption))
 
-    def _over_sse(self, run_id: str, progress: StreamProgress, wanted: Wanted) -> Generator[Event, None, None]:
+    def _over_sse(self, run_id: str, progress: StreamProgress, wanted: Wanted) -> Events:
         request = wire.stream_request(self._url, run_id, self._token, progress, wanted)
         try:
             with self._http.stream("GET", **request) as response:
@@ -105,7 +107,7 @@ class Client:
             raise Interrupted(error) from error
         raise Interrupted("the stream ended early")
 
-    def _over_websocket(self, run_id: str, progress: StreamProgress, wanted: Wanted) -> Generator[Event, None, None]:
+    def _over_websocket(self, run_id: str, progress: StreamProgress, wanted: Wanted) -> Events:
         address = wire.socket_address(self._url, run_id, progress, wanted)
         headers = {"Authorization": f"Bearer {self._token}"}
         try:

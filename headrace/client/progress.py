@@ -116,3 +116,27 @@ class StreamProgress:
             return random.uniform(0.01, 0.1)  # noqa: S311 - jitter, not a secret
         pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 - as above
+
+
+class SeenRuns:
+    """The last event of each run that was seen: behind its last position the server repeats what it sent."""
+
+    def __init__(self) -> None:
+        self._seqs: dict[str, int] = {}
+        self._ended: set[str] = set()
+
+    def take(self, event: Mapping[str, Any]) -> bool:
+        """Whether the event is new."""
+        run_id, seq = event["run_id"], event["seq"]
+        if seq <= self._seqs.get(run_id, 0):
+            return False
+        self._seqs[run_id] = seq
+        if event.get("final"):
+            self._ended.add(run_id)
+        return True
+
+    def forget_ended(self) -> None:
+        """The server's position lies behind what was taken: runs that have ended do not come again."""
+        for run_id in self._ended:
+            del self._seqs[run_id]
+        self._ended.clear()

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 import httpx
+
 from headrace.client.errors import Interrupted, Refused
 from headrace.client.progress import Event, StreamProgress, Wanted
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any
 
 import psycopg
@@ -153,12 +154,12 @@ async def test_all_runs_of_a_graph_are_followed_over_one_socket(
 ) -> None:
     first = create_run(engine, owner)
     async with AsyncClient(serve().url, token) as client:
-        events = client.follow_all(graph="flow")
-        assert (await anext(events))["run_id"] == first
-        second = create_run(engine, owner)
-        assert (await anext(events))["run_id"] == second
-        append(connection, first, "run.succeeded")
-        assert (await anext(events))["final"] is True
+        async with aclosing(client.follow_all(graph="flow")) as events:
+            assert (await anext(events))["run_id"] == first
+            second = create_run(engine, owner)
+            assert (await anext(events))["run_id"] == second
+            append(connection, first, "run.succeeded")
+            assert (await anext(events))["final"] is True
         with pytest.raises(Refused, match="no graph"):
             await anext(client.follow_all(graph="nothing"))
 

@@ -21,7 +21,7 @@ COUNT = 3000
 """With 4 kB each this is more than the socket buffers and the window hold together."""
 
 READERS = 40
-LARGE_RUN = 10_000
+LARGE_RUN = 6_000
 
 
 def test_a_slow_reader_blocks_nobody_and_misses_nothing(
@@ -47,7 +47,7 @@ def ids(blocks: Iterator[Block]) -> list[int]:
 def test_slow_readers_cost_no_memory(
     settings: Settings, engine: Engine, owner: User, token: str, connection: psycopg.Connection
 ) -> None:
-    """Queued for each of them, the events would take 1.6 GB."""
+    """Queued for each of them, the events would take 1 GB."""
     run_id = create_run(engine, owner)
     with server_process(settings) as (process, url, _), httpx.Client(timeout=60) as http, ExitStack() as stack:
         client = SseClient(url, token, http)
