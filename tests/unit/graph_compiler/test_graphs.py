@@ -27,10 +27,10 @@ def syntax_of(path: Path) -> Syntax:
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
 def test_valid_document_has_no_issue_and_compiles(path: Path) -> None:
-    checked = check(path.read_bytes(), syntax=syntax_of(path))
+    checked = check(path.read_bytes(), syntax=syntax_of(path), library=shelf())
     assert checked.issues == ()
     assert checked.spec is not None
-    memory_job(checked.spec, MemoryRuntime())
+    memory_job(checked.spec, MemoryRuntime(), library=shelf())
 
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.name)
