@@ -88,6 +88,8 @@ FAILING = [
     Failing("file.write", "wrong content", {"path": "x", "content": "?", "as": "base64"}, "file_bad_content", "base64"),
     Failing("file.write", "wrong place", {"path": "/etc/passwd", "content": "x"}, "file_bad_path", "/etc/passwd"),
     Failing("filter", "wrong port type", {"where": "@"}, "bad_value", "input items: expected array", {"items": "x"}),
+    Failing("graph", "wrong parameter", {"graph": "divide", "params": {"by": "{{ 'x' }}"}}, "bad_params",
+            "/params/by: 'x' is not"),
     _http("wrong config", "ok", "bad_config", "config.method", method="{{ 'FETCH' }}"),
     _http("missing secret", "ok", "secret_missing", "'none'", auth={"type": "bearer", "secret": "none"}),
     _http("missing secret in a template", "ok", "secret_missing", "'none'", headers={"a": "{{ secrets.none }}"}),

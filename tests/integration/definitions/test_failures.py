@@ -72,6 +72,7 @@ def site(create_site: NewSite) -> Iterator[Site]:
     with site.engine.begin() as connection:
         for name, value in SECRETS.items():
             put_secret(connection, process_context().keys, site.owner_id, name, value)
+    site.save_called()
     with Service("worker_pool") as pool:
         pool.wait_for_workers()
         yield site
