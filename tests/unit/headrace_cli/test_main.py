@@ -62,7 +62,10 @@ def test_missing_credentials_are_an_error(tmp_path: Path) -> None:
 
 def test_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     result = headrace(tmp_path, "validate", "nowhere.yaml")
-    assert (result.returncode, result.stderr) == (2, "error: nowhere.yaml cannot be read: No such file or directory.\n")
+    assert (result.returncode, result.stderr) == (
+        2,
+        "error: nowhere.yaml cannot be read: No such file or directory.\nhint: Name a file, or - for stdin.\n",
+    )
 
 
 def test_wrong_setting_is_an_error_that_names_the_variable(tmp_path: Path) -> None:
@@ -73,7 +76,10 @@ def test_wrong_setting_is_an_error_that_names_the_variable(tmp_path: Path) -> No
 
 def test_follow_and_wait_exclude_each_other(tmp_path: Path) -> None:
     result = headrace(tmp_path, "run", "g", "--follow", "--wait", "3")
-    assert (result.returncode, result.stderr) == (2, "error: --follow and --wait exclude each other.\n")
+    assert (result.returncode, result.stderr) == (
+        2,
+        "error: --follow and --wait exclude each other.\nhint: Both end with the run; choose one.\n",
+    )
 
 
 @pytest.mark.parametrize("service", ["api", "daemon", "workers", "code-server", "ui", "migrate"])
