@@ -96,15 +96,16 @@ class Calls:
         return Extent(nodes, depth, frozenset(names))
 
     def _look_up(self, name: str, version: int | None, sha256: str | None) -> Callee:
+        unknown = NotCallable(None, "graph", f"the graph `{name}` is not known here, so calls of it are not checked")
         if self._library is None:
-            return NotCallable(None, "graph", f"the graph `{name}` is not known here, so calls of it are not checked")
+            return unknown
         latest = self._library.latest(name)
         wanted = latest if version is None else version
         document = None if wanted is None else self._library.document(name, wanted, sha256)
         if document is not None and wanted is not None:
             return CalledGraph(name, wanted, content_hash(document), GraphSpec.model_validate_json(document))
         if not self._library.is_complete:
-            return NotCallable(None, "graph", f"the graph `{name}` is not known here, so calls of it are not checked")
+            return unknown
         if latest is None:
             return NotCallable("unknown_graph", "graph", f"there is no graph `{name}` of this owner")
         if sha256 is not None and self._library.document(name, wanted or latest, None) is not None:

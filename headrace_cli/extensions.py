@@ -12,4 +12,7 @@ def installed_node_types() -> NodeTypes:
     try:
         return extensions.installed_node_types()
     except extensions.ExtensionBroken as error:
-        raise CommandError(f"An installed package disturbs the node types: {error}.") from error
+        raise CommandError(
+            f"An installed package disturbs the node types: {error}.",
+            hint="Upgrade or uninstall that package; it has the entry-point group headrace.node_types.",
+        ) from error

@@ -23,7 +23,9 @@ class FilesLibrary:
         """Take a document in. Raises `CommandError` if it is none that has a name."""
         data = load(source.content, syntax=source.syntax).data
         if not isinstance(data, dict) or not isinstance(data.get("name"), str):
-            raise CommandError(f"{source.name} is no graph document with a name.")
+            raise CommandError(
+                f"{source.name} is no graph document with a name.", hint=f"See `headrace validate {source.name}`."
+            )
         self._documents[data["name"]] = canonical_json(data)
 
     def latest(self, name: str) -> int | None:

@@ -44,4 +44,8 @@ def _told(client: Client, run_id: str, events: Iterator[dict[str, Any]]) -> Iter
     except Unreachable as error:
         raise unreachable(client.server, error) from error
     except StreamBroken as error:
-        raise CommandError(f"The stream of run {run_id} is broken: {error}.", exit_code=ExitCode.BROKEN) from error
+        raise CommandError(
+            f"The stream of run {run_id} is broken: {error}.",
+            hint=f"`headrace logs {run_id}` shows what is stored; the server's log is HOME/logs/api.log.",
+            exit_code=ExitCode.BROKEN,
+        ) from error

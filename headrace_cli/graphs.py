@@ -147,7 +147,7 @@ def _name_in(source: Source) -> str:
 
     data = load(source.content, syntax=source.syntax).data
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
-        raise CommandError(f"{source.name} has no name.")
+        raise CommandError(f"{source.name} has no name.", hint="Give the document a `name`.")
     return str(data["name"])
 
 

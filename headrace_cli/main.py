@@ -51,11 +51,10 @@ def main() -> None:
 
         if not isinstance(error, HeadraceError):
             raise
-        _fail(error.detail, "", ExitCode.BROKEN)
+        _fail(error.detail, f"docs/reference/errors.md tells what `{error.code}` means.", ExitCode.BROKEN)
 
 
 def _fail(message: str, hint: str, exit_code: ExitCode) -> None:
     note(f"error: {message}")
-    if hint:
-        note(f"hint: {hint}")
+    note(f"hint: {hint}")
     sys.exit(exit_code)

@@ -58,7 +58,7 @@ def run(
     `-p name=5` the string "5" where the schema wants a string.
     """
     if follow and wait is not None:
-        raise CommandError("--follow and --wait exclude each other.")
+        raise CommandError("--follow and --wait exclude each other.", hint="Both end with the run; choose one.")
     from headrace_cli.client import Client
     from headrace_cli.connection import find_server
 

@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=_default_home, description="Folder of the local state.")
     database_url: str | None = Field(
         default=None,
+        pattern=r"^postgres(ql)?(\+\w+)?://",
         description="postgresql:// address of a server to use; without it an embedded one lives in the home.",
     )
     host: str = Field(default="127.0.0.1", description="Address the HTTP interfaces listen on.")

@@ -198,6 +198,27 @@ def test_items_and_reasons_are_shown_in_words(installation: Installation, api: h
     assert page.complaints == []
 
 
+def test_a_chosen_call_shows_what_happens_in_it(installation: Installation, api: httpx.Client, page: Page) -> None:
+    code = "def main(fruit):\n    print('pressing', fruit)\n"
+    press = {"id": "press", "type": "python", "config": {"code": code, "args": {"fruit": "{{ params.fruit }}"}}}
+    params = {"type": "object", "properties": {"fruit": {"type": "string"}}}
+    installation.apply({"spec_version": 1, "name": "press-one", "params": params, "nodes": [press]})
+    call = {"graph": "press-one", "params": {"fruit": "{{ item }}"}}
+    calls = {"id": "each", "type": "graph", "foreach": ["apple", "pear"], "config": call}
+    other = {"id": "other", "type": "log", "config": {"message": "beside it"}}
+    installation.apply({"spec_version": 1, "name": "press-all", "nodes": [calls, other]})
+    answer = api.post("/api/v1/graphs/press-all/runs", json={"live_monitoring": True}).raise_for_status()
+    page.size(390, 844, is_phone=True)
+    page.go(answer.json()["links"]["watch"])
+    page.wait_for("document.getElementById('status')?.textContent === 'succeeded'", "the run succeeds", 60)
+    page.evaluate("document.querySelector('[data-node=each]').focus()")
+    page.press("Enter")
+    shown = page.evaluate("[...new Set([...document.querySelectorAll('#events .who')].map(one => one.textContent))]")
+    assert sorted(shown) == ["each", "each[0]", "each[0]/press", "each[1]", "each[1]/press"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.screenshot(ARTEFACTS / "watch-call-phone.png")
+
+
 def test_without_a_ticket_it_asks_who_is_there(
     installation: Installation, api: httpx.Client, page: Page, gate: Path
 ) -> None:
