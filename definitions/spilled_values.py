@@ -24,3 +24,9 @@ class SpilledValues:
     def read(self, location: str) -> str:
         """The text at a location. Raises FileNotFoundError."""
         return (self._root / location).read_bytes().decode()
+
+    def delete(self, run_id: str) -> None:
+        """Remove all that a run has kept; a run without anything is fine."""
+        folder = self._root / run_id
+        if folder.exists():
+            folder.fs.rm(folder.path, recursive=True)

@@ -157,7 +157,7 @@ class SettingsSpec(Model):
     max_concurrent_runs: int | None = Field(default=None, ge=1, le=10_000)
     priority: int = Field(default=0, ge=-1_000, le=1_000, description="Higher leaves the queue first.")
     resources: ResourcesSpec | None = None
-    retention: Duration | None = Field(default=None, description="How long ended runs are kept.")
+    retention: Duration | None = Field(default=None, description="How long ended runs are kept; without it, for ever.")
 
 
 class GraphSpec(Model):
