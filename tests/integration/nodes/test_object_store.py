@@ -113,4 +113,7 @@ def test_installation_keeps_its_own_files_and_large_values_there(
     assert raised.value.kind in ("file_refused", "file_unavailable")
     location = process.spilled_values.write("run-1", '{"a": 1}')
     assert process.spilled_values.read(location) == '{"a": 1}'
+    process.spilled_values.delete("run-1")
+    with pytest.raises(FileNotFoundError):
+        process.spilled_values.read(location)
     process.http.close()
