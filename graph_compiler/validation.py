@@ -11,7 +11,7 @@ from .issues import Finding, Issue
 from .loading import MAX_BYTES, Loaded, Syntax, load, locate
 from .node_type import NodeTypes
 from .node_types import builtin_node_types
-from .rules import control, edges, identity, names, nodes, order, params
+from .rules import control, edges, identity, names, nodes, order, params, webhooks
 from .spec import GraphSpec
 
 Rule = Callable[[Draft], Iterable[Finding]]
@@ -30,6 +30,8 @@ RULES: tuple[Rule, ...] = (
     names.names_in_nodes,
     names.names_in_outputs,
     names.names_in_triggers,
+    webhooks.webhook_templates,
+    webhooks.webhook_pairs,
     params.params_schema,
     params.trigger_params,
 )

@@ -28,6 +28,9 @@ class Links:
         # http becomes ws and https becomes wss.
         return {"self": here, "events": f"{here}/events", "websocket": f"ws{here.removeprefix('http')}/ws"}
 
+    def delivery(self, delivery_id: str) -> str:
+        return f"{self._base}/api/v1/deliveries/{delivery_id}"
+
     def hook(self, hook_id: str) -> str:
         return f"{self._base}/hooks/{hook_id}"
 

@@ -10,6 +10,8 @@ from fastapi import Depends, Request
 from graph_compiler.node_type import NodeTypes
 from trigger_api.graph_access import SpecCache
 from trigger_api.runs.endings import RunEndings
+from trigger_api.webhooks.known_hooks import KnownHooks
+from trigger_api.webhooks.run_progress import RunProgress
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class State:
     node_types: NodeTypes
     specs: SpecCache
     endings: RunEndings
+    hooks: KnownHooks
+    progress: RunProgress
 
 
 async def _state(request: Request) -> State:

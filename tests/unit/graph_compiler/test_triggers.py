@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from graph_compiler.spec import WebhookTrigger
 from graph_compiler.triggers import CONTEXT, map_params
+from graph_compiler.webhook_trigger import WebhookTrigger
 
 DELIVERY = {
     "headers": {"x-github-event": "push"},
