@@ -54,6 +54,9 @@ CODES: dict[str, str] = {
     "missing_main": "The code of a python node defines no function `main`.",
     "bad_main": "`main` cannot be called by name: it is async or has positional-only parameters.",
     "unknown_argument": "`config.args` gives an argument that `main` does not take.",
+    # other nodes
+    "bad_expression": "A JMESPath expression of a node cannot be read.",
+    "unavailable": "A node type that this installation cannot run.",
     # params
     "bad_schema": "`params` is not a JSON Schema (2020-12) of an object.",
     "remote_ref": "`params` refers to a schema outside the document.",
