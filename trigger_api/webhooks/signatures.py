@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from graph_compiler.webhook_verify import (
     PLACEHOLDER,
@@ -99,7 +100,10 @@ def _standard(verify: StandardWebhooksVerify, keys: Sequence[Key], call: Call, n
 def _standard_signature(key: Key, identifier: str, moment: datetime, text: str) -> str | None:
     try:
         return Webhook(key.decode()).sign(identifier, moment, text)
-    except (ValueError, RuntimeError):  # the secret is not the base64 that the scheme wants, so it signs nothing
+    except (
+        ValueError,
+        EmptyWebhookSecretError,
+    ):  # the secret is not the base64 that the scheme wants, so it signs nothing
         return None
 
 
