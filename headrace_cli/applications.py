@@ -64,7 +64,6 @@ def serve(settings: Settings, listen_fd: int | None) -> int:
             combine(trigger_app, stream_app),
             host=settings.host,
             port=settings.port,
-            # The server's own default believes whoever comes from this machine.
             proxy_headers=settings.trusted_proxies is not None,
             forwarded_allow_ips=settings.trusted_proxies or "",
         )

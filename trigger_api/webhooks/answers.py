@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from sse_starlette import EventSourceResponse
@@ -22,6 +23,8 @@ from trigger_api.state import State
 from trigger_api.webhooks.delivery_keys import id_of
 from trigger_api.webhooks.receiving import Received
 
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+_EMPTY = (204, 205, 304)
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
 
@@ -80,12 +83,13 @@ class Answers:
         except NodeError as error:
             raise RunFailed(f"The answer cannot be made: {error.message}", run_id=run.run_id) from None
         headers = {name.lower(): value for name, value in headers.items()}
-        kind = headers.pop("content-type", _TEXT if isinstance(body, str) else _JSON)
         content = "" if body is None else body if isinstance(body, str) else json.dumps(body)
-        try:
-            return Response(content, answer.status, headers, kind if content else None)
-        except UnicodeEncodeError:
-            raise RunFailed("The answer has a header with a character that headers may not have.") from None
+        kind = _TEXT if isinstance(body, str) else _JSON
+        if content:
+            headers.setdefault("content-type", kind)
+        if not all(_HEADER_VALUE.fullmatch(value) for value in headers.values()):
+            raise RunFailed("A header of the answer has a character that headers may not have.", run_id=run.run_id)
+        return Response(b"" if answer.status in _EMPTY else content, answer.status, headers)
 
     def _headers(self, run_id: str) -> dict[str, str]:
         return {"Location": self._links.run(run_id)["self"]}

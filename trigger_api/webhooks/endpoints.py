@@ -136,8 +136,9 @@ async def _deliver(
 async def _received(
     incoming: Incoming, hook_id: str, services: Services, state: State
 ) -> tuple[KnownHook, Received | Response]:
-    """The delivery, stored, or the answer to a call that is none; by what is remembered only as far as it still holds.
+    """The delivery, stored, or the answer to a call that is none.
 
+    What is remembered decides nothing but a delivery, which is stored only if it still holds.
     Raises the refusals of `receive` and `Unavailable`.
     """
     known = state.hooks.recall(hook_id)
@@ -148,7 +149,7 @@ async def _received(
             raise  # perhaps it was stored
         except HeadraceError:
             outcome = None  # what the database says now decides
-        if outcome is not None:
+        if isinstance(outcome, Received):
             return known, outcome
     for _ in range(MOST_CHANGES):
         known = await run_in_threadpool(state.hooks.read, hook_id)

@@ -103,7 +103,7 @@ def _standard_signature(key: Key, identifier: str, moment: datetime, text: str) 
     except (
         ValueError,
         EmptyWebhookSecretError,
-    ):  # the secret is not the base64 that the scheme wants, so it signs nothing
+    ):  # not the base64 that the scheme wants, so it signs nothing
         return None
 
 

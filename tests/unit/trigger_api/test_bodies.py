@@ -84,14 +84,11 @@ def test_multipart_has_fields_and_files_with_their_bytes(content: bytes, text: s
 def test_multipart_that_is_cut_or_has_no_boundary_is_refused() -> None:
     request = httpx.Request("POST", "http://x", files={"a": ("a.txt", b"x" * 100)})
     body, content_type = request.read(), request.headers["content-type"]
-    for wrong, kind in (
-        (body[:-20], content_type),
-        (body[:60], content_type),
-        (body, "multipart/form-data"),
-        (b"", content_type),
-    ):
+    for wrong in (body[:-20], body[:60], b""):
         with pytest.raises(BadBody):
-            value(wrong, kind)
+            value(wrong, content_type)
+    with pytest.raises(BadBody):
+        value(body, "multipart/form-data")
 
 
 def test_text_and_xml_are_text_in_their_charset() -> None:
