@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
@@ -33,6 +34,9 @@ from trigger_api.webhooks.known_hooks import KnownHooks
 from trigger_api.webhooks.rotation import router as rotation
 from trigger_api.webhooks.run_progress import RunProgress
 
+RECEIVERS = 4
+"""Webhook calls that are checked and stored at once by one process."""
+
 
 def create_app(
     settings: Settings,
@@ -57,7 +61,8 @@ def create_app(
         "trigger_api",
         title="Headrace trigger API",
         services=services,
-        routers=[auth, users, api_keys, graphs, triggers, rotation, runs, deliveries, secrets, webhooks],
+        # The first are matched first, and nothing is called as often as webhooks.
+        routers=[webhooks, auth, users, api_keys, graphs, triggers, rotation, runs, deliveries, secrets],
         lifespan=lifespan,
     )
     specs = SpecCache()
@@ -67,5 +72,6 @@ def create_app(
         RunEndings(engine),
         KnownHooks(services, specs),
         RunProgress(engine),
+        CapacityLimiter(RECEIVERS),
     )
     return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from graph_compiler.node_type import NodeTypes
@@ -23,6 +24,8 @@ class State:
     endings: RunEndings
     hooks: KnownHooks
     progress: RunProgress
+    receivers: CapacityLimiter
+    """Of the threads that receive webhooks: more would only wait for one another, and hold connections meanwhile."""
 
 
 async def _state(request: Request) -> State:

@@ -6,8 +6,8 @@ import hmac
 import ipaddress
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Path, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from graph_compiler.webhook_trigger import WebhookTrigger
 from platform_core.errors import (
@@ -144,7 +144,7 @@ async def _received(
     known = state.hooks.recall(hook_id)
     if known is not None:
         try:
-            outcome = await _attempted(known, incoming, services)
+            outcome = await _attempted(known, incoming, services, state)
         except Unavailable:
             raise  # perhaps it was stored
         except HeadraceError:
@@ -152,14 +152,16 @@ async def _received(
         if isinstance(outcome, Received):
             return known, outcome
     for _ in range(MOST_CHANGES):
-        known = await run_in_threadpool(state.hooks.read, hook_id)
-        outcome = await _attempted(known, incoming, services)
+        known = await to_thread.run_sync(state.hooks.read, hook_id, limiter=state.receivers)
+        outcome = await _attempted(known, incoming, services, state)
         if outcome is not None:
             return known, outcome
     raise Unavailable("The webhook changes faster than it can be read; try again in a moment.")
 
 
-async def _attempted(known: KnownHook, incoming: Incoming, services: Services) -> Received | Response | None:
+async def _attempted(
+    known: KnownHook, incoming: Incoming, services: Services, state: State
+) -> Received | Response | None:
     """What the call comes to by what is known of the webhook; None, and nothing stored, if that no longer holds."""
     trigger = known.trigger
     if (incoming.path and not trigger.subpath) or "\0" in incoming.path:
@@ -170,7 +172,7 @@ async def _attempted(known: KnownHook, incoming: Incoming, services: Services) -
     _demand_network(trigger, incoming.client)
     limit = services.settings.max_body_bytes
     call = await incoming.read(limit if trigger.max_body is None else min(limit, trigger.max_body))
-    received = await run_in_threadpool(receive, services, known, call)
+    received = await to_thread.run_sync(receive, services, known, call, limiter=state.receivers)
     if isinstance(received, Challenge):
         services.metrics.deliveries.labels("challenge").inc()
         return _echo(received.answer)
