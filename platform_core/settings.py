@@ -60,6 +60,9 @@ class Settings(BaseSettings):
         default_factory=_default_concurrency, gt=0, description="Runs executed at once by this installation."
     )
     runs_per_worker: int = Field(default=50, gt=0, description="Runs one warm worker executes before it is replaced.")
+    niceness: int = Field(
+        default=10, ge=0, le=19, description="How far run workers step back for the APIs where processors are short."
+    )
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")
     heartbeat: float = Field(default=15.0, gt=0, description="Seconds between comments on an idle event stream.")
