@@ -143,29 +143,32 @@ def rotate_hook(connection: Connection, trigger: str, overlap: float) -> tuple[s
     return hook_id, row.previous_hook_until
 
 
-# One statement, its commit not waited for on disk. `free_at` is when all that was let through would be used up if
-# it came evenly (GCRA): one value per webhook, under its row lock, by the database's clock, exact in all processes.
+# `free_at` is when all that was let through would be used up if it came evenly (GCRA): one value per webhook, under its
+# row lock, by the database's clock, exact in all processes. Its commit is not waited for on disk.
 _TAKE = sa.text(
     """
-    WITH durable AS (
-        SELECT set_config('synchronous_commit', 'off', true), clock_timestamp() AS now,
-            make_interval(secs => :per / :requests) AS step, make_interval(secs => :per) AS span
-    ), taken AS (
-        INSERT INTO headrace.hook_rates AS rates (trigger, free_at) SELECT :trigger, now + step FROM durable
-        ON CONFLICT (trigger) DO UPDATE SET free_at = greatest(rates.free_at, clock_timestamp())
-            + make_interval(secs => :per / :requests)
-        WHERE greatest(rates.free_at, clock_timestamp()) + make_interval(secs => :per / :requests)
-            <= clock_timestamp() + make_interval(secs => :per) + interval '1 microsecond'
-        RETURNING free_at
+    WITH limits AS (
+        SELECT make_interval(secs => :per / :requests) AS step, make_interval(secs => :per) AS span,
+            set_config('synchronous_commit', 'off', true) AS quick
     )
-    SELECT (SELECT count(*) FROM taken),
-        extract(epoch FROM rates.free_at + step - span - clock_timestamp())
-    FROM durable LEFT JOIN headrace.hook_rates AS rates ON rates.trigger = :trigger
+    INSERT INTO headrace.hook_rates AS rates (trigger, free_at) SELECT :trigger, clock_timestamp() + step FROM limits
+    ON CONFLICT (trigger) DO UPDATE SET free_at = greatest(rates.free_at, clock_timestamp()) + (SELECT step FROM limits)
+    WHERE greatest(rates.free_at, clock_timestamp()) + (SELECT step FROM limits)
+        <= clock_timestamp() + (SELECT span FROM limits) + interval '1 microsecond'
+    RETURNING free_at
     """
-).bindparams(sa.bindparam("per", type_=sa.Double()), sa.bindparam("requests", type_=sa.Double()))
+)
+_WAIT = sa.text(
+    """
+    SELECT extract(epoch FROM free_at - clock_timestamp()) + :per / :requests - :per
+    FROM headrace.hook_rates WHERE trigger = :trigger
+    """
+)
 
 
 def take_call(connection: Connection, trigger: str, requests: int, per: float) -> float:
     """Count a call against `requests` in `per` seconds: 0 if it may pass, else the seconds until one may."""
-    count, wait = connection.execute(_TAKE, {"trigger": trigger, "requests": requests, "per": per}).one()
-    return 0.0 if count else max(0.001, float(wait or 0))
+    values = {"trigger": trigger, "requests": float(requests), "per": per}
+    if connection.execute(_TAKE, values).first() is not None:
+        return 0.0
+    return max(0.001, float(connection.execute(_WAIT, values).scalar_one()))

@@ -33,6 +33,10 @@ SEED = int(os.environ.get("HEADRACE_E2E_SEED", "20261123"))
 SECRET = "a secret of the test"
 VICTIMS = ("api", "daemon", "workers", "worker", "worker")
 SENDERS = 4
+RATE = 8.0
+"""Deliveries per second at most, so that a slow machine executes them in the end."""
+PATIENCE = 120.0
+"""Seconds without any run ending after which it is said that they do not."""
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 GRAPH = {
@@ -66,21 +70,20 @@ def test_each_accepted_delivery_is_exactly_one_ended_run(installation: Installat
     rows = counted(installation)
     delivered = {key: (run_id, number) for key, run_id, number, _, _ in rows}
     assert {key: run_id for key, (run_id, _) in delivered.items()} == answers | unanswered(delivered, answers)
-    wait_until(lambda: not waiting(installation), "every run has ended", 60 + 3 * SECONDS)
+    wait_for_all(installation)
     rows = counted(installation)
     assert len(rows) == len({run_id for _, run_id, *_ in rows}) == number_of_runs(installation)
     ends = Counter(status for *_, status, _ in rows)
     assert set(ends) <= ENDED
     # A worker that was killed with a run says so in its run; nothing else may make one fail.
-    for key, _, _, status, error in rows:
-        assert status == "SUCCESS" or "SIGKILL" in str(error), (key, status, error)
-    assert [key for key, *_ in twice_ended(installation)] == []
+    assert [row for row in rows if row[3] != "SUCCESS" and "SIGKILL" not in str(row[4])] == []
+    assert twice_ended(installation) == []
 
 
 def loaded(installation: Installation, hook: str) -> dict[str, str]:
     """Send calls, each until it is accepted, while processes are killed; the run of each delivery id."""
     over = threading.Event()
-    numbers = iter(range(1_000_000))
+    numbers = iter(range(int(RATE * SECONDS)))
     answers: dict[str, str] = {}
     with ThreadPoolExecutor(SENDERS) as pool:
         senders = [pool.submit(send_until, over, hook, numbers, answers) for _ in range(SENDERS)]
@@ -92,9 +95,14 @@ def loaded(installation: Installation, hook: str) -> dict[str, str]:
 
 
 def send_until(over: threading.Event, hook: str, numbers: Iterator[int], answers: dict[str, str]) -> None:
+    began = time.monotonic()
     with httpx.Client(timeout=30, verify=False) as client:
-        while not over.is_set():
-            key, body = str(uuid.uuid4()), json.dumps({"number": next(numbers)}).encode()
+        for number in numbers:
+            due = began + number / RATE
+            wait_until(lambda: time.monotonic() > due, "the next is due")  # noqa: B023
+            if over.is_set():
+                return
+            key, body = str(uuid.uuid4()), json.dumps({"number": number}).encode()
             run_id = wait_until(lambda: deliver(client, hook, key, body), f"delivery {key} is accepted", 120)  # noqa: B023
             # Now and then a sender sends again what was accepted.
             if int(key[0], 16) < 4:
@@ -137,6 +145,12 @@ def kill(installation: Installation, victim: str, dice: random.Random) -> None:
     workers = psutil.Process(pids["workers"]).children()
     if workers:
         dice.choice(workers).kill()
+
+
+def wait_for_all(installation: Installation) -> None:
+    """Wait until every run has ended; fails when none does for a long time."""
+    while left := len(waiting(installation)):
+        wait_until(lambda: len(waiting(installation)) != left, "another run ends", PATIENCE)
 
 
 def query(installation: Installation, text: str) -> list[tuple[Any, ...]]:
