@@ -55,6 +55,7 @@ def test_a_launched_run_is_stored_queued_and_announced(ada: httpx.Client, engine
         "graph": "mill",
         "version": 1,
         "owner": "ada",
+        "parent_run_id": None,
         "status": "QUEUED",
         "trigger": {"kind": "manual", "id": None},
         "params": {"water": 7, "wheel": "oak"},
