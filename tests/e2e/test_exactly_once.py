@@ -103,12 +103,18 @@ def send_until(over: threading.Event, hook: str, numbers: Iterator[int], answers
             if over.is_set():
                 return
             key, body = str(uuid.uuid4()), json.dumps({"number": number}).encode()
-            run_id = wait_until(lambda: deliver(client, hook, key, body), f"delivery {key} is accepted", 120)  # noqa: B023
+            run_id = accepted(client, hook, key, body)
             # Now and then a sender sends again what was accepted.
             if int(key[0], 16) < 4:
-                again = wait_until(lambda: deliver(client, hook, key, body), f"delivery {key} again", 120)  # noqa: B023
-                assert again == run_id
+                assert accepted(client, hook, key, body) == run_id
             answers[key] = run_id
+
+
+def accepted(client: httpx.Client, hook: str, key: str, body: bytes) -> str:
+    """Send a delivery until it is accepted; its run's id."""
+    run_id = wait_until(lambda: deliver(client, hook, key, body), f"delivery {key} is accepted", PATIENCE)
+    assert run_id is not None
+    return run_id
 
 
 def deliver(client: httpx.Client, hook: str, key: str, body: bytes) -> str | None:

@@ -45,6 +45,7 @@ OUTPUTS: dict[str, Any] = {
         "kind": "manual",
     },
     "webhook": {"action": "opened"},
+    "webhooks": {"got": 3},
     "yaml_core_schema": {
         "all": [
             {
@@ -63,7 +64,7 @@ OUTPUTS: dict[str, Any] = {
     },
 }
 OUTPUTS |= NODE_OUTPUTS
-GIVEN = {"webhook": {"action": "opened"}}
+GIVEN = {"webhook": {"action": "opened"}, "webhooks": {"got": 3}}
 
 
 def syntax_of(path: Path) -> Syntax:

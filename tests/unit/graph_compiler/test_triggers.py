@@ -8,7 +8,8 @@ from graph_compiler.webhook_trigger import WebhookTrigger
 DELIVERY = {
     "headers": {"x-github-event": "push"},
     "query": {},
-    "path": "/hooks/1",
+    "path": "",
+    "method": "POST",
     "body": {"repository": {"full_name": "octo/mill"}, "commits": [{"id": "c1"}]},
     "trigger": {"kind": "webhook", "id": "on-push"},
 }
