@@ -21,6 +21,7 @@ from benchmarks import (
     startup,
     streams,
     throughput,
+    webhooks,
 )
 from benchmarks.figure import Figure
 
@@ -31,6 +32,7 @@ ON_STACK = {
     "code_nodes": code_nodes.measure,
     "control_flow": control_flow.measure,
     "throughput": throughput.measure,
+    "webhooks": webhooks.measure,
 }
 ALONE = {
     "compile_time": compile_time.measure,

@@ -12,6 +12,7 @@ from dagster import JobDefinition, RepositoryData, ScheduleDefinition, SensorDef
 from definitions.context import process_context
 from definitions.jobs import pinned_job
 from definitions.names import REPOSITORY
+from definitions.sensors import inbox
 from graph_compiler.naming import job_name
 from platform_core.database import Engine, reading
 from platform_core.graph_store import all_graphs
@@ -59,7 +60,7 @@ class StoredGraphs(RepositoryData):
         return []
 
     def get_all_sensors(self) -> Sequence[SensorDefinition]:
-        return []
+        return [inbox]
 
     def get_top_level_resources(self) -> Mapping[str, Any]:
         return {}

@@ -6,6 +6,7 @@ The daemon alone does this; the APIs only write to our tables (docs/adr/0007).
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.errors import DagsterRunAlreadyExists
@@ -19,6 +20,7 @@ from platform_core.database import DatabaseError, Engine, reading, transaction
 from platform_core.errors import Unavailable
 from platform_core.execution_store import (
     Execution,
+    claim_submission,
     end_unsubmitted,
     list_to_cancel,
     list_unsubmitted,
@@ -45,13 +47,26 @@ class Submission:
         with reading(self._engine) as connection:
             executions = list_unsubmitted(connection, BATCH)
         for execution in executions:
-            try:
-                self._submit(execution)
-            except (*DatabaseError, Unavailable):
-                raise  # says nothing about the run, which is submitted once the database is back
-            except Exception as error:
-                self._fail(execution.run_id, error)
+            self.submit(execution)
         return len(executions)
+
+    def submit(self, execution: Execution, tags: Mapping[str, str] | None = None) -> bool:
+        """Submit an accepted run, unless another process did or does just now; whether this call did.
+
+        One that cannot be submitted ends as FAILURE. Raises `Unavailable` and the driver's errors of a lost database.
+        """
+        try:
+            with transaction(self._engine) as connection:
+                if not claim_submission(connection, execution.run_id):
+                    return False
+                self._submit(execution, tags or {})
+                mark_submitted(connection, execution.run_id)
+        except (*DatabaseError, Unavailable):
+            raise  # says nothing about the run, which is submitted once the database is back
+        except Exception as error:
+            self._fail(execution.run_id, error)
+            return False
+        return True
 
     def cancel_requested(self) -> None:
         """Cancel what is to be cancelled; asking Dagster again for a run that is already ending does no harm."""
@@ -71,16 +86,14 @@ class Submission:
         elif run.status != DagsterRunStatus.CANCELING:
             self._instance.run_coordinator.cancel_run(run_id)
 
-    def _submit(self, execution: Execution) -> None:
-        run = self._instance.get_run_by_id(execution.run_id) or self._create(execution)
+    def _submit(self, execution: Execution, tags: Mapping[str, str]) -> None:
+        run = self._instance.get_run_by_id(execution.run_id) or self._create(execution, tags)
         if run.status == DagsterRunStatus.NOT_STARTED:
             self._instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]  # the queue does not read it
-        with transaction(self._engine) as connection:
-            mark_submitted(connection, execution.run_id)
 
-    def _create(self, execution: Execution) -> DagsterRun:
+    def _create(self, execution: Execution, more: Mapping[str, str]) -> DagsterRun:
         job = pinned_job(execution.graph_id, execution.version)
-        tags = {**execution.tags, **job.tags, TRIGGER_KIND_TAG: execution.trigger["kind"]}
+        tags = {**execution.tags, **job.tags, **more, TRIGGER_KIND_TAG: execution.trigger["kind"]}
         if execution.trigger["id"] is not None:
             tags[TRIGGER_TAG] = execution.trigger["id"]
         if execution.priority:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from .issues import Finding
 from .node_type import AnyNodeType, NodeConfig, Ports
 from .shape import findings_of
-from .spec import EdgeSpec, GraphSpec, NodeSpec, WebhookTrigger
+from .spec import EdgeSpec, GraphSpec, NodeSpec
+from .webhook_trigger import WebhookTrigger
 
 LATER_TRIGGERS = ("schedule",)
 

@@ -64,6 +64,8 @@ def _finding(place: str, detail: ErrorDetails, model: type[BaseModel]) -> Findin
     if kind == "extra_forbidden":
         hint = did_you_mean(str(loc[-1]), _keys_at(model, loc[:-1]))
         return Finding("unknown_key", place, f"there is no key `{loc[-1]}` here", hint, at_key=True)
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _tag_finding(place, kind, detail.get("ctx", {}))
     if kind in _EXPECTED:
         return Finding("wrong_type", place, f"expected {_EXPECTED[kind]}, got {_got(detail)}")
     context = detail.get("ctx", {})
@@ -81,6 +83,16 @@ def _finding(place: str, detail: ErrorDetails, model: type[BaseModel]) -> Findin
         )
     message = detail["msg"].removeprefix("Input ").replace("Value error, ", "")
     return Finding("bad_value", place, message)
+
+
+def _tag_finding(place: str, kind: str, context: Mapping[str, Any]) -> Finding:
+    """One of several models is chosen by a key, which is missing or names none of them."""
+    key = context["discriminator"].strip("'")
+    if kind == "union_tag_not_found":
+        return Finding("missing_key", place, f"the key `{key}` is missing")
+    known = re.findall(r"'([^']*)'", context["expected_tags"])
+    hint = did_you_mean(context["tag"], known)
+    return Finding("bad_value", f"{place}/{key}", f"expected one of {', '.join(known)}", hint)
 
 
 def _pattern_finding(place: str, detail: ErrorDetails, pattern: str) -> Finding:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from headrace_cli import access, graphs, runs, services
+from headrace_cli import access, deliveries, graphs, runs, services
 from headrace_cli.errors import CommandError
 from headrace_cli.exit_codes import ExitCode
 from headrace_cli.terminal import note
@@ -25,6 +25,7 @@ app = typer.Typer(
 _PANELS: dict[str, list[Callable[..., None]]] = {
     "Graphs": [graphs.apply, graphs.validate, graphs.graphs, graphs.schema],
     "Runs": [runs.run, runs.logs, runs.runs, runs.cancel, runs.retry],
+    "Webhooks": [deliveries.deliveries, deliveries.replay],
     "Access": [access.token],
     "Server": [up],
 }

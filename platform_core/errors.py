@@ -46,6 +46,14 @@ class HookNotFound(NotFound):
     code = "hook_not_found"
 
 
+class TriggerNotFound(NotFound):
+    code = "trigger_not_found"
+
+
+class DeliveryNotFound(NotFound):
+    code = "delivery_not_found"
+
+
 class UserNotFound(NotFound):
     code = "user_not_found"
 
@@ -106,6 +114,18 @@ class TriggerDisabled(Conflict):
     code = "trigger_disabled"
 
 
+class NotAWebhook(Conflict):
+    """The trigger has no address."""
+
+    code = "not_a_webhook"
+
+
+class DeliveryIncomplete(Conflict):
+    """Only a part of the delivery's body was kept, so it cannot be replayed."""
+
+    code = "delivery_incomplete"
+
+
 class PreconditionFailed(HeadraceError):
     """If-Match names another state than the present one."""
 
@@ -142,6 +162,12 @@ class Forbidden(HeadraceError):
     title = "Forbidden"
 
 
+class CallerNotAllowed(Forbidden):
+    """The call does not come from a network that the webhook allows."""
+
+    code = "caller_not_allowed"
+
+
 class BadRequest(HeadraceError):
     """The request is malformed outside its document or params."""
 
@@ -170,12 +196,26 @@ class MissingDeliveryId(BadRequest):
     code = "missing_delivery_id"
 
 
+class IncompleteBody(BadRequest):
+    """The body ended before its announced length."""
+
+    code = "incomplete_body"
+
+
 class TooLarge(HeadraceError):
     """The body is larger than the limit."""
 
     status = 413
     code = "too_large"
     title = "Too large"
+
+
+class UnsupportedMediaType(HeadraceError):
+    """The body is of a content type that is not taken here."""
+
+    status = 415
+    code = "unsupported_media_type"
+    title = "Unsupported media type"
 
 
 class Invalid(HeadraceError):
@@ -202,6 +242,22 @@ class InvalidGraph(Invalid):
 
 class InvalidParams(Invalid):
     code = "invalid_params"
+
+
+class TooManyRequests(HeadraceError):
+    """The limit of calls in a period is reached; `retry_after` says after how many seconds one may pass."""
+
+    status = 429
+    code = "too_many_requests"
+    title = "Too many requests"
+
+
+class RunFailed(HeadraceError):
+    """The run that was to make the answer did not succeed."""
+
+    status = 502
+    code = "run_failed"
+    title = "The run failed"
 
 
 class TooManyStreams(HeadraceError):

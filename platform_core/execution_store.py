@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from platform_core import channels
 from platform_core.errors import RunNotFound, VersionNotFound
 from platform_core.run_store import QUEUED, announce
-from platform_core.tables import graph_versions, graphs, run_events, runs, users
+from platform_core.tables import deliveries, graph_versions, graphs, run_events, runs, users
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,42 @@ def list_unsubmitted(connection: Connection, limit: int) -> list[Execution]:
     return [_execution(row._mapping) for row in connection.execute(query)]
 
 
+def list_waiting_deliveries(connection: Connection, seconds: float, limit: int) -> list[tuple[str, Execution]]:
+    """Runs that deliveries started `seconds` ago or earlier and that Dagster does not know yet, each with its delivery.
+
+    The oldest first, but for those that are to be cancelled.
+    """
+    since = sa.func.clock_timestamp() - sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    query = (
+        _EXECUTION.add_columns(deliveries.c.id.label("delivery"))
+        .join(deliveries, deliveries.c.run_id == runs.c.run_id)
+        .where(runs.c.submitted_at.is_(None), runs.c.ended_at.is_(None), runs.c.cancel_requested_at.is_(None))
+        .where(runs.c.created_at <= since)
+        .order_by(runs.c.created_at)
+        .limit(limit)
+    )
+    found = []
+    for row in connection.execute(query).mappings():
+        columns = {name: value for name, value in row.items() if name != "delivery"}
+        found.append((str(row["delivery"]), _execution(columns)))
+    return found
+
+
+def claim_submission(connection: Connection, run_id: str) -> bool:
+    """Whether the run is this transaction's to submit: nobody else submits it now, and nobody has.
+
+    The claim ends with the transaction, also when its process dies.
+    """
+    lock = sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(run_id, 0)))
+    if not connection.execute(lock).scalar_one():
+        return False
+    # A statement of its own: it sees what whoever held the lock before has committed.
+    waiting = sa.select(runs.c.run_id).where(
+        runs.c.run_id == run_id, runs.c.submitted_at.is_(None), runs.c.ended_at.is_(None)
+    )
+    return connection.execute(waiting).first() is not None
+
+
 def mark_submitted(connection: Connection, run_id: str) -> None:
     """Say that Dagster knows the run from now on."""
     connection.execute(runs.update().where(runs.c.run_id == run_id).values(submitted_at=sa.func.clock_timestamp()))
@@ -167,7 +203,7 @@ def end_unsubmitted(connection: Connection, run_id: str, status: str, error: Map
     return True
 
 
-def _execution(row: sa.RowMapping) -> Execution:
+def _execution(row: Mapping[Any, Any]) -> Execution:
     fields: dict[str, Any] = {str(name): value for name, value in row.items()}
     trigger = {"kind": fields.pop("trigger_kind"), "id": fields.pop("trigger_id")} | (fields.pop("trigger_data") or {})
     return Execution(trigger=trigger, **fields)

@@ -110,6 +110,8 @@ triggers = sa.Table(
     sa.Column("trigger_id", sa.Text, nullable=False),
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("hook_id", sa.Text, nullable=True, unique=True),
+    sa.Column("previous_hook_id", sa.Text, nullable=True, unique=True),
+    _time("previous_hook_until", nullable=True),
     sa.Column("enabled", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("config", JsonText, nullable=False),
     _time("created_at", now=True),
@@ -125,13 +127,26 @@ deliveries = sa.Table(
     sa.Column("trigger", sa.ForeignKey("headrace.triggers.id", ondelete="CASCADE"), nullable=False),
     sa.Column("delivery_key", sa.Text, nullable=False),
     sa.Column("method", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False, server_default=""),
+    sa.Column("query", JsonText, nullable=False, server_default="{}"),
     sa.Column("headers", JsonText, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("body_size", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("client", sa.Text, nullable=True),
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("issues", JsonText, nullable=True),
-    sa.Column("run_id", sa.Text, nullable=True),
+    sa.Column("run_id", sa.Text, nullable=True, index=True),
+    sa.Column("replay_of", pg.UUID(as_uuid=False), nullable=True),
     _time("received_at", now=True),
     sa.UniqueConstraint("trigger", "delivery_key"),
+    sa.Index("deliveries_trigger_received_at_idx", "trigger", "received_at", "id"),
+)
+
+hook_rates = sa.Table(
+    "hook_rates",
+    metadata,
+    sa.Column("trigger", sa.ForeignKey("headrace.triggers.id", ondelete="CASCADE"), primary_key=True),
+    _time("free_at"),
 )
 
 secrets = sa.Table(

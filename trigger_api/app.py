@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
@@ -19,6 +20,7 @@ from platform_core.web.application import build_application
 from platform_core.web.services import Services
 from trigger_api.api_keys.endpoints import router as api_keys
 from trigger_api.auth.endpoints import router as auth
+from trigger_api.deliveries.endpoints import router as deliveries
 from trigger_api.graph_access import SpecCache
 from trigger_api.graphs.endpoints import router as graphs
 from trigger_api.runs.endings import RunEndings
@@ -28,6 +30,12 @@ from trigger_api.state import State
 from trigger_api.triggers.endpoints import router as triggers
 from trigger_api.users.endpoints import router as users
 from trigger_api.webhooks.endpoints import router as webhooks
+from trigger_api.webhooks.known_hooks import KnownHooks
+from trigger_api.webhooks.rotation import router as rotation
+from trigger_api.webhooks.run_progress import RunProgress
+
+RECEIVERS = 4
+"""Webhook calls that are checked and stored at once by one process."""
 
 
 def create_app(
@@ -48,12 +56,22 @@ def create_app(
         await run_in_threadpool(schema.check, engine)
         yield
 
+    services = Services(settings, engine, keys, metrics or Metrics())
     app = build_application(
         "trigger_api",
         title="Headrace trigger API",
-        services=Services(settings, engine, keys, metrics or Metrics()),
-        routers=[auth, users, api_keys, graphs, triggers, runs, secrets, webhooks],
+        services=services,
+        # The first are matched first, and nothing is called as often as webhooks.
+        routers=[webhooks, auth, users, api_keys, graphs, triggers, rotation, runs, deliveries, secrets],
         lifespan=lifespan,
     )
-    app.state.trigger = State(node_types or builtin_node_types(), SpecCache(), RunEndings(engine))
+    specs = SpecCache()
+    app.state.trigger = State(
+        node_types or builtin_node_types(),
+        specs,
+        RunEndings(engine),
+        KnownHooks(services, specs),
+        RunProgress(engine),
+        CapacityLimiter(RECEIVERS),
+    )
     return app

@@ -33,6 +33,9 @@ class Links:
             "watch": f"{self._base}/watch/{run_id}",
         }
 
+    def delivery(self, delivery_id: str) -> str:
+        return f"{self._base}/api/v1/deliveries/{delivery_id}"
+
     def hook(self, hook_id: str) -> str:
         return f"{self._base}/hooks/{hook_id}"
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from graph_compiler.node_type import NodeTypes
 from trigger_api.graph_access import SpecCache
 from trigger_api.runs.endings import RunEndings
+from trigger_api.webhooks.known_hooks import KnownHooks
+from trigger_api.webhooks.run_progress import RunProgress
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,10 @@ class State:
     node_types: NodeTypes
     specs: SpecCache
     endings: RunEndings
+    hooks: KnownHooks
+    progress: RunProgress
+    receivers: CapacityLimiter
+    """Of the threads that receive webhooks: more would only wait for one another, and hold connections meanwhile."""
 
 
 async def _state(request: Request) -> State:

@@ -67,10 +67,16 @@ def names_in_outputs(draft: Draft) -> Iterator[Finding]:
 def names_in_triggers(draft: Draft) -> Iterator[Finding]:
     """Defects and unknown names in triggers' params."""
     for trigger in draft.triggers:
-        for path, analysis in _analyses(trigger.spec.params, f"{trigger.path}/params"):
-            yield from _defects(analysis, path)
-            for reference in analysis.references:
-                yield from _common(reference, path, TRIGGER_NAMES, draft.params)
+        for path, text in templates_in(dict(trigger.spec.params), f"{trigger.path}/params"):
+            yield from names_in_text(text, path, TRIGGER_NAMES)
+
+
+def names_in_text(text: str, path: str, names: Iterable[str]) -> Iterator[Finding]:
+    """Defects of one template, and names in it that are not among `names`."""
+    analysis = analyse(text)
+    yield from _defects(analysis, path)
+    for reference in analysis.references:
+        yield from _common(reference, path, names, None)
 
 
 def _analyses(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, Analysis]]:

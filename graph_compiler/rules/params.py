@@ -9,8 +9,8 @@ from ..draft import Draft, Placed
 from ..issues import Finding, did_you_mean
 from ..params import declared_names, param_errors, required_names, schema_defects
 from ..pointers import pointer_token
-from ..spec import WebhookTrigger
 from ..templates import templates_in
+from ..webhook_trigger import WebhookTrigger
 
 
 def params_schema(draft: Draft) -> Iterator[Finding]:

@@ -64,7 +64,7 @@ class CheckedDocument:
 
     def triggers(self) -> list[NewTrigger]:
         return [
-            NewTrigger(trigger.id, trigger.type, trigger.model_dump(mode="json"), trigger.enabled)
+            NewTrigger(trigger.id, trigger.type, trigger.model_dump(mode="json", exclude_none=True), trigger.enabled)
             for trigger in self.spec.triggers
         ]
 

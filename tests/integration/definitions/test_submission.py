@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from definitions import submission
 from definitions.pinning import code_origin
+from platform_core.errors import Unavailable
 from tests.integration.definitions.documents import versioned, waiting
 from tests.integration.definitions.site import Site
 
@@ -125,7 +126,7 @@ def test_loss_of_the_database_while_submitting_fails_no_run(
         raise sa.exc.OperationalError("INSERT", {}, Exception("server closed the connection unexpectedly"))
 
     monkeypatch.setattr(site.instance, "create_run_for_job", lose)
-    with pytest.raises(sa.exc.OperationalError):
+    with pytest.raises(Unavailable):
         site.submission.submit_accepted()
     monkeypatch.undo()
     assert site.run(run_id).status == "QUEUED"
