@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from .durations import Duration
+from .model import GRAPH_NAME, ID, TRIGGER_ID, Identifier, Model
+from .schedule_trigger import ScheduleTrigger
 
-GRAPH_NAME = r"^[a-z][a-z0-9-]{0,62}$"
-ID = r"^[a-z][a-z0-9_]{0,62}$"
-TRIGGER_ID = r"^[a-z][a-z0-9_-]{0,62}$"
 MAX_NODES = 5_000
 
-Identifier = Annotated[str, StringConstraints(pattern=ID)]
 ErrorKind = Annotated[str, StringConstraints(pattern=ID)]
-
-
-class Model(BaseModel):
-    """Frozen, strict, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class PortRef(NamedTuple):
@@ -136,6 +128,9 @@ class WebhookTrigger(Model):
     respond: Literal["accepted"] = Field(default="accepted", description="Answer 202 once the run is stored.")
 
 
+TriggerSpec = Annotated[WebhookTrigger | ScheduleTrigger, Field(discriminator="type")]
+
+
 class ResourcesSpec(Model):
     """What a run's pod asks of a cluster, in Kubernetes' units."""
 
@@ -174,5 +169,5 @@ class GraphSpec(Model):
     outputs: dict[Identifier, Any] = Field(
         default_factory=dict, description="What a run answers; templates see params, nodes, trigger and run."
     )
-    triggers: list[WebhookTrigger] = Field(default_factory=list)
+    triggers: list[TriggerSpec] = Field(default_factory=list)
     settings: SettingsSpec = Field(default_factory=SettingsSpec)

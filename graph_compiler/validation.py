@@ -30,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     names.names_in_nodes,
     names.names_in_outputs,
     names.names_in_triggers,
+    names.names_in_schedules,
     params.params_schema,
     params.trigger_params,
 )

@@ -9,6 +9,7 @@ from ..draft import Draft, Placed
 from ..issues import Finding, did_you_mean
 from ..params import declared_names, param_errors, required_names, schema_defects
 from ..pointers import pointer_token
+from ..schedule_trigger import ScheduleTrigger
 from ..spec import WebhookTrigger
 from ..templates import templates_in
 
@@ -24,11 +25,13 @@ def trigger_params(draft: Draft) -> Iterator[Finding]:
     schema = draft.params
     if schema is None or any(schema_defects(schema)):
         return
-    for trigger in draft.triggers:
+    for trigger in (*draft.triggers, *draft.schedules):
         yield from _of_trigger(trigger, schema)
 
 
-def _of_trigger(trigger: Placed[WebhookTrigger], schema: dict[str, Any]) -> Iterator[Finding]:
+def _of_trigger(
+    trigger: Placed[WebhookTrigger] | Placed[ScheduleTrigger], schema: dict[str, Any]
+) -> Iterator[Finding]:
     declared = declared_names(schema)
     given = trigger.spec.params
     for name in required_names(schema) - given.keys():

@@ -43,6 +43,7 @@ OUTPUTS: dict[str, Any] = {
         "run": "test",
         "kind": "manual",
     },
+    "timers": {"day": "2026-01-01"},
     "webhook": {"action": "opened"},
     "yaml_core_schema": {
         "all": [
@@ -61,7 +62,7 @@ OUTPUTS: dict[str, Any] = {
         ]
     },
 }
-GIVEN = {"webhook": {"action": "opened"}}
+GIVEN = {"timers": {"day": "2026-01-01"}, "webhook": {"action": "opened"}}
 
 
 def syntax_of(path: Path) -> Syntax:
