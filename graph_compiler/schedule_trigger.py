@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from .clock_changes import moments_of
@@ -61,6 +61,11 @@ def _checked_time(text: str) -> str:
     return text
 
 
+def _wall_time(text: str, zone: ZoneInfo) -> datetime:
+    parsed = datetime.fromisoformat(text)
+    return parsed if parsed.tzinfo is None else parsed.astimezone(zone).replace(tzinfo=None)
+
+
 Time = Annotated[str, AfterValidator(_checked_time)]
 
 
@@ -79,16 +84,16 @@ class ScheduleTrigger(Model):
         default=None, description="An interval, counted from `anchor`.", examples=["90s", "36h"]
     )
     at: Time | None = Field(default=None, description="The one time it fires.", examples=["2026-12-31T23:59"])
-    rrule: str | None = Field(
-        default=None,
-        description="A rule of RFC 5545, counted from `anchor`.",
-        examples=["FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=17;BYMINUTE=0;BYSECOND=0"],
+    timezone: Annotated[str, AfterValidator(_checked_timezone)] = Field(
+        default="UTC", description="IANA name.", examples=["Europe/Berlin"]
     )
     anchor: Time | None = Field(
         default=None, description="Where `every` (1970-01-01T00:00Z without it) and `rrule` count from."
     )
-    timezone: Annotated[str, AfterValidator(_checked_timezone)] = Field(
-        default="UTC", description="IANA name.", examples=["Europe/Berlin"]
+    rrule: str | None = Field(
+        default=None,
+        description="A rule of RFC 5545, counted from `anchor`.",
+        examples=["FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=17;BYMINUTE=0;BYSECOND=0"],
     )
     start: Time | None = Field(default=None, description="No time before this one.")
     end: Time | None = Field(default=None, description="No time at or after this one.")
@@ -122,6 +127,17 @@ class ScheduleTrigger(Model):
             raise PydanticCustomError("bad_value", "the shortest interval is 1s")
         return seconds
 
+    @field_validator("rrule")
+    @classmethod
+    def _is_a_rule(cls, rule: str | None, info: ValidationInfo) -> str | None:
+        if rule is not None:
+            zone = timezone(info.data.get("timezone", "UTC"))
+            try:
+                parse_recurrence(rule, _wall_time(info.data.get("anchor") or "2000-01-01", zone), zone)
+            except RecurrenceError as error:
+                raise PydanticCustomError("bad_rrule", "{reason}", {"reason": str(error)}) from None
+        return rule
+
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         given = [name for name in ("cron", "every", "at", "rrule") if getattr(self, name) is not None]
@@ -133,18 +149,9 @@ class ScheduleTrigger(Model):
             raise PydanticCustomError("bad_timing", "only `every` and `rrule` count from an `anchor`")
         if self.start and self.end and self.moment(self.start) >= self.moment(self.end):
             raise PydanticCustomError("bad_timing", "`start` is not before `end`")
-        self._check_rule()
-        return self
-
-    def _check_rule(self) -> None:
-        if self.rrule is None:
-            return
-        if self.anchor is None:
+        if self.rrule is not None and self.anchor is None:
             raise PydanticCustomError("bad_timing", "an `rrule` counts from an `anchor`, and there is none")
-        try:
-            parse_recurrence(self.rrule, self.wall_time(self.anchor), self.zone)
-        except RecurrenceError as error:
-            raise PydanticCustomError("bad_rrule", "{reason}", {"reason": str(error)}) from None
+        return self
 
     @property
     def zone(self) -> ZoneInfo:
@@ -170,8 +177,7 @@ class ScheduleTrigger(Model):
 
     def wall_time(self, text: str) -> datetime:
         """A time of the document as a naive time of the trigger's zone."""
-        parsed = datetime.fromisoformat(text)
-        return parsed if parsed.tzinfo is None else parsed.astimezone(self.zone).replace(tzinfo=None)
+        return _wall_time(text, self.zone)
 
     def timing(self) -> dict[str, Any]:
         """What says when it fires."""
