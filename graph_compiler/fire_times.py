@@ -41,7 +41,7 @@ class FireTimes:
         return takewhile(lambda time: time <= until, self.after(after))
 
     def latest(self, after: datetime, until: datetime, limit: int) -> list[datetime]:
-        """The last `limit` times later than `after` up to `until`, in order; as quick after a year as after a minute."""
+        """The last `limit` times later than `after` up to `until`, in order, without counting through all others."""
         span = _SHORTEST_SPAN
         while True:
             begin = after if span >= until - after else until - span
@@ -88,4 +88,3 @@ def _each_once(times: Iterator[datetime]) -> Iterator[datetime]:
         if time != last:
             yield time
         last = time
-

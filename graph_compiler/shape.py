@@ -26,9 +26,7 @@ _GOT = {
 }  # fmt: skip
 
 
-def findings_of(
-    error: ValidationError, data: Any, path: str, model: type[BaseModel]
-) -> list[Finding]:
+def findings_of(error: ValidationError, data: Any, path: str, model: type[BaseModel]) -> list[Finding]:
     """The findings of a failed validation of `data`, which stands at `path`; one for each place."""
     by_place: dict[tuple[str, bool], list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):

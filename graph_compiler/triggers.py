@@ -9,9 +9,10 @@ from typing import Any
 from .errors import NodeError
 from .fire_times import FireTimes
 from .issues import Issue
+from .params import apply
 from .pointers import pointer
 from .schedule_trigger import ScheduleTrigger
-from .spec import WebhookTrigger
+from .spec import GraphSpec, WebhookTrigger
 from .templates import render
 
 LOOK_BACK = timedelta(days=3 * 366)
@@ -54,8 +55,10 @@ def iso(time: datetime) -> str:
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def map_params(trigger: WebhookTrigger | ScheduleTrigger, context: Mapping[str, Any]) -> tuple[dict[str, Any], list[Issue]]:
-    """The params that the trigger makes of one delivery or tick; an issue, at `/params/<name>`, for each that it cannot make.
+def map_params(
+    trigger: WebhookTrigger | ScheduleTrigger, context: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Issue]]:
+    """The params that the trigger makes of one delivery or tick; an issue, at `/params/<name>`, for each it cannot make.
 
     `context` has the names of `CONTEXT` or `SCHEDULE_CONTEXT`. The params still have to pass `params.apply`.
     """
@@ -67,3 +70,11 @@ def map_params(trigger: WebhookTrigger | ScheduleTrigger, context: Mapping[str, 
         except NodeError as error:
             issues.append(Issue("bad_param", f"/params{pointer([name])}", error.message))
     return params, issues
+
+
+def tick_params(
+    spec: GraphSpec, trigger: ScheduleTrigger, time: datetime, source: str
+) -> tuple[dict[str, Any], list[Issue]]:
+    """The params of one tick's run, complete, and what is wrong with them; with an issue there is no run."""
+    mapped, issues = map_params(trigger, schedule_context(trigger, time, source))
+    return ({}, issues) if issues else apply(spec, mapped)

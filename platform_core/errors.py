@@ -46,6 +46,10 @@ class HookNotFound(NotFound):
     code = "hook_not_found"
 
 
+class TriggerNotFound(NotFound):
+    code = "trigger_not_found"
+
+
 class UserNotFound(NotFound):
     code = "user_not_found"
 
@@ -104,6 +108,12 @@ class UserExists(Conflict):
 
 class TriggerDisabled(Conflict):
     code = "trigger_disabled"
+
+
+class NoTimes(Conflict):
+    """The trigger has no times: it is no schedule."""
+
+    code = "no_times"
 
 
 class PreconditionFailed(HeadraceError):
@@ -186,6 +196,12 @@ class InvalidRequest(Invalid):
 
 class InvalidGraph(Invalid):
     code = "invalid_graph"
+
+
+class TooManyTimes(Invalid):
+    """A period holds more times than a backfill may start."""
+
+    code = "too_many_times"
 
 
 class InvalidParams(Invalid):

@@ -25,13 +25,13 @@ def trigger_params(draft: Draft) -> Iterator[Finding]:
     schema = draft.params
     if schema is None or any(schema_defects(schema)):
         return
-    for trigger in (*draft.triggers, *draft.schedules):
-        yield from _of_trigger(trigger, schema)
+    for webhook in draft.triggers:
+        yield from _of_trigger(webhook, schema)
+    for schedule in draft.schedules:
+        yield from _of_trigger(schedule, schema)
 
 
-def _of_trigger(
-    trigger: Placed[WebhookTrigger] | Placed[ScheduleTrigger], schema: dict[str, Any]
-) -> Iterator[Finding]:
+def _of_trigger(trigger: Placed[WebhookTrigger] | Placed[ScheduleTrigger], schema: dict[str, Any]) -> Iterator[Finding]:
     declared = declared_names(schema)
     given = trigger.spec.params
     for name in required_names(schema) - given.keys():
