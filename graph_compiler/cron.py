@@ -148,7 +148,7 @@ def _nth_weekdays(field: _Field, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _days(field: _Field, text: str) -> frozenset[int] | None:
-    """The values, or None where the line leaves the field free: `*/1` does not, so that it means what it does elsewhere."""
+    """The values, or None where the line leaves the field free, which `*/1` does not."""
     return None if text in ("*", "?", "") else frozenset(_values(field, text))
 
 

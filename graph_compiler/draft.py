@@ -38,7 +38,10 @@ class DraftNode:
 
 @dataclass
 class Draft:
-    """The parts of a document that could be read, schedules with any times; `ids` are those of all nodes, readable or not, with their places."""
+    """The parts of a document that could be read, schedules with other times than their own.
+
+    `ids` are those of all nodes, readable or not, with their places.
+    """
 
     nodes: list[DraftNode] = field(default_factory=list)
     ids: list[tuple[str, str]] = field(default_factory=list)

@@ -58,7 +58,7 @@ def iso(time: datetime) -> str:
 def map_params(
     trigger: WebhookTrigger | ScheduleTrigger, context: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[Issue]]:
-    """The params that the trigger makes of one delivery or tick; an issue, at `/params/<name>`, for each it cannot make.
+    """The params that the trigger makes of a delivery or tick; an issue, at `/params/<name>`, for each it cannot make.
 
     `context` has the names of `CONTEXT` or `SCHEDULE_CONTEXT`. The params still have to pass `params.apply`.
     """

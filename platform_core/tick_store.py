@@ -230,7 +230,7 @@ def list_unshown(connection: Connection, limit: int) -> list[UnshownTick]:
         .order_by(ticks.c.decided_at)
         .limit(limit)
     )
-    return [UnshownTick(*row[:5], Tick(*row[5:])) for row in connection.execute(query)]
+    return [UnshownTick(row[0], row[1], row[2], row[3], row[4], Tick(*row[5:])) for row in connection.execute(query)]
 
 
 def mark_shown(connection: Connection, trigger: str, scheduled_at: datetime, status: str) -> None:
