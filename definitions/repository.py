@@ -12,9 +12,12 @@ from dagster import JobDefinition, RepositoryData, ScheduleDefinition, SensorDef
 from definitions.context import process_context
 from definitions.jobs import pinned_job
 from definitions.names import REPOSITORY
+from definitions.schedules import schedule_of
+from definitions.timer_sensor import timer_sensor
 from graph_compiler.naming import job_name
 from platform_core.database import Engine, reading
 from platform_core.graph_store import all_graphs
+from platform_core.timer_store import Timer, list_plain_timers
 
 _logger = logging.getLogger("headrace.repository")
 
@@ -28,6 +31,7 @@ class StoredGraphs(RepositoryData):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
+        self._timer_sensor = timer_sensor()
 
     def _versions(self) -> dict[str, tuple[str, int]]:
         with reading(self._engine) as connection:
@@ -56,10 +60,12 @@ class StoredGraphs(RepositoryData):
         return self._compile(*self._versions()[job_name])
 
     def get_all_schedules(self) -> Sequence[ScheduleDefinition]:
-        return []
+        with reading(self._engine) as connection:
+            timers = list_plain_timers(connection)
+        return [schedule for timer in timers if (schedule := _schedule(timer)) is not None]
 
     def get_all_sensors(self) -> Sequence[SensorDefinition]:
-        return []
+        return [self._timer_sensor]
 
     def get_top_level_resources(self) -> Mapping[str, Any]:
         return {}
@@ -69,6 +75,14 @@ class StoredGraphs(RepositoryData):
 
     def load_all_definitions(self) -> None:
         self.get_all_jobs()
+
+
+def _schedule(timer: Timer) -> ScheduleDefinition | None:
+    try:
+        return schedule_of(timer)
+    except Exception:
+        _logger.exception("Timer %s of %s cannot be shown; it fires all the same.", timer.trigger_id, timer.graph)
+        return None
 
 
 @repository(name=REPOSITORY)  # type: ignore[arg-type]  # a RepositoryData is documented, but not in the annotation

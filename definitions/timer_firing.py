@@ -43,6 +43,8 @@ class TimerFiring:
         self._engine = engine
         self._clock = clock
         self._last = clock()
+        self.has_waiting = False
+        """Whether, at the last look, a tick waited for a run to end."""
 
     def fire_due(self) -> int:
         """Decide every timer that is due, and start what waited and may run now; how many timers were decided."""
@@ -53,6 +55,7 @@ class TimerFiring:
             count += 1
         with reading(self._engine) as connection:
             waiting = tick_store.list_waiting(connection)
+        self.has_waiting = bool(waiting)
         for tick in waiting:
             self._start_waiting(tick)
         return count

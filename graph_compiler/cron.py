@@ -62,6 +62,12 @@ class Cron:
         """Whether it fires in each hour: then a clock change adds or skips an hour of it, as Dagster does."""
         return len(self.hours) == 24
 
+    @property
+    def is_common(self) -> bool:
+        """Whether Dagster's cron can say it: no seconds, and an nth weekday only by itself."""
+        is_nth_alone = self.weekdays is None and self.days is None and not self.last_day
+        return not self.has_seconds and (not self.nth_weekdays or is_nth_alone)
+
     def falls_on(self, day: date) -> bool:
         """Whether it fires on this day; with both a day and a weekday, either is enough, as in every cron."""
         if day.month not in self.months:

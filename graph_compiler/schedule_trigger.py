@@ -164,9 +164,9 @@ class ScheduleTrigger(Model):
 
     @property
     def is_plain_cron(self) -> bool:
-        """Whether Dagster can say the same: cron lines without seconds, bounds or jitter."""
+        """Whether Dagster can say the same: common cron lines without bounds or jitter."""
         bounded = self.start is not None or self.end is not None or self.jitter > 0
-        return bool(self.lines) and not bounded and not any(parse_cron(line).has_seconds for line in self.lines)
+        return bool(self.lines) and not bounded and all(parse_cron(line).is_common for line in self.lines)
 
     def moment(self, text: str) -> datetime:
         """A time of the document in UTC; without an offset it is the zone's, through its clock changes."""

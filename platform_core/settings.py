@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     )
     runs_per_worker: int = Field(default=50, gt=0, description="Runs one warm worker executes before it is replaced.")
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
+    tick_retention: int = Field(default=90, gt=0, description="Days the ticks of timers are kept.")
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")
     heartbeat: float = Field(default=15.0, gt=0, description="Seconds between comments on an idle event stream.")
     http_allow_private: bool = Field(
