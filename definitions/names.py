@@ -3,9 +3,6 @@
 LOCATION = "headrace"
 REPOSITORY = "headrace"
 
-TIMER_SENSOR = "timers"
-"""The sensor that stands for all timers that are no plain cron schedules."""
-
 GRAPH_TAG = "headrace/graph"
 GRAPH_ID_TAG = "headrace/graph_id"
 VERSION_TAG = "headrace/version"

@@ -20,12 +20,11 @@ from dagster._core.scheduler.instigation import (
 from dagster_postgres import PostgresScheduleStorage
 
 from definitions.context import process_context
-from definitions.names import TIMER_SENSOR
 from definitions.pinning import instigator_origin
 from definitions.schedules import schedule_name
 from platform_core import timer_store
 from platform_core.database import Engine, reading, transaction
-from platform_core.timer_store import Timer
+from platform_core.timer_store import SENSOR, Timer
 
 
 class TimerScheduleStorage(PostgresScheduleStorage):
@@ -84,7 +83,7 @@ class TimerScheduleStorage(PostgresScheduleStorage):
     def _is_ours(self, state: InstigatorState) -> bool:
         """Whether the state is a schedule's of ours; then, and for the timer sensor, its switch is turned."""
         if state.instigator_type == InstigatorType.SENSOR:
-            if state.selector_id == _origin(TIMER_SENSOR).get_selector().get_id():
+            if state.selector_id == _origin(SENSOR).get_selector().get_id():
                 _switch_sensor(is_on=state.status != InstigatorStatus.STOPPED)
             return False
         timer = _find(state.selector_id)
@@ -100,8 +99,8 @@ class TimerScheduleStorage(PostgresScheduleStorage):
 
 def _switch_sensor(*, is_on: bool) -> None:
     with transaction(process_context().engine) as connection:
-        if timer_store.is_switched_on(connection, TIMER_SENSOR) != is_on:
-            timer_store.set_switch(connection, TIMER_SENSOR, is_on)
+        if timer_store.is_switched_on(connection, SENSOR) != is_on:
+            timer_store.set_switch(connection, SENSOR, is_on)
 
 
 def _find(selector_id: str) -> Timer | None:

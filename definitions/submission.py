@@ -13,7 +13,7 @@ from dagster._core.run_coordinator import SubmitRunContext
 from dagster._core.storage.tags import SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
 
 from definitions.jobs import pinned_job
-from definitions.names import TIMER_SENSOR, TRIGGER_KIND_TAG, TRIGGER_TAG
+from definitions.names import TRIGGER_KIND_TAG, TRIGGER_TAG
 from definitions.pinning import code_origin, remote_origin
 from definitions.retries import plan_from_failure, retry_tags
 from definitions.schedules import schedule_name
@@ -27,7 +27,7 @@ from platform_core.execution_store import (
     mark_submitted,
 )
 from platform_core.settings import Settings
-from platform_core.timer_store import SCHEDULE, is_plain_cron
+from platform_core.timer_store import SCHEDULE, SENSOR, is_plain_cron
 
 BATCH = 50
 _NOT_BEGUN = "The run was canceled before it began."
@@ -122,7 +122,7 @@ class Submission:
         with reading(self._engine) as connection:
             is_plain = is_plain_cron(connection, execution.graph_id, execution.trigger["id"])
         name = schedule_name(execution.owner, execution.graph, execution.trigger["id"])
-        return {SCHEDULE_NAME_TAG: name} if is_plain else {SENSOR_NAME_TAG: TIMER_SENSOR}
+        return {SCHEDULE_NAME_TAG: name} if is_plain else {SENSOR_NAME_TAG: SENSOR}
 
     def _fail(self, run_id: str, error: Exception) -> None:
         _logger.exception("Run %s cannot be submitted.", run_id)

@@ -11,13 +11,13 @@ from dagster._core.remote_origin import RemoteInstigatorOrigin
 from dagster._core.scheduler.instigation import InstigatorType, TickData, TickStatus
 from dagster_shared.error import SerializableErrorInfo
 
-from definitions.names import TIMER_SENSOR
 from definitions.pinning import instigator_origin
 from definitions.schedules import schedule_name
 from platform_core import tick_store
 from platform_core.database import Engine, reading, transaction
 from platform_core.settings import Settings
 from platform_core.tick_store import Tick, UnshownTick
+from platform_core.timer_store import SENSOR
 
 BATCH = 200
 _STATUSES = {
@@ -88,7 +88,7 @@ class TickDisplay:
 
     def _origin(self, unshown: UnshownTick) -> RemoteInstigatorOrigin:
         if not unshown.is_plain_cron:
-            return instigator_origin(TIMER_SENSOR, self._settings)
+            return instigator_origin(SENSOR, self._settings)
         return instigator_origin(schedule_name(unshown.owner, unshown.graph, unshown.trigger_id), self._settings)
 
 

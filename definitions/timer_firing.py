@@ -11,7 +11,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from definitions.names import TIMER_SENSOR
 from graph_compiler.schedule_trigger import ScheduleTrigger
 from graph_compiler.spec import GraphSpec
 from graph_compiler.timer_policy import GRACE, Missed, Verdict, decide, overlap_verdict
@@ -22,7 +21,7 @@ from platform_core.errors import Unavailable
 from platform_core.execution_store import read_version
 from platform_core.run_store import NewRun, accept_run, cancel_open
 from platform_core.tick_store import Waiting
-from platform_core.timer_store import Timer
+from platform_core.timer_store import SENSOR, Timer
 
 Clock = Callable[[], datetime]
 PAUSE = timedelta(minutes=1)
@@ -63,7 +62,7 @@ class TimerFiring:
     def next_look(self) -> datetime | None:
         """When something will be due; None if nothing ever will."""
         with reading(self._engine) as connection:
-            is_on = timer_store.is_switched_on(connection, TIMER_SENSOR)
+            is_on = timer_store.is_switched_on(connection, SENSOR)
             return timer_store.next_look(connection, plain_only=not is_on)
 
     def look_again(self) -> int:
@@ -81,7 +80,7 @@ class TimerFiring:
 
     def _sensor_is_on(self) -> bool:
         with reading(self._engine) as connection:
-            return timer_store.is_switched_on(connection, TIMER_SENSOR)
+            return timer_store.is_switched_on(connection, SENSOR)
 
     def _fire_next(self, plain_only: bool) -> bool:
         timer: Timer | None = None

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dagster import DefaultSensorStatus, SensorDefinition, SensorEvaluationContext, SkipReason, sensor
 
 from definitions.context import process_context
-from definitions.names import TIMER_SENSOR
 from definitions.timer_firing import TimerFiring
 from graph_compiler.triggers import iso
+from platform_core.timer_store import SENSOR
 
 INTERVAL = 30
 """Seconds between two evaluations."""
@@ -21,7 +21,7 @@ def timer_sensor() -> SensorDefinition:
     """The sensor."""
 
     @sensor(
-        name=TIMER_SENSOR,
+        name=SENSOR,
         minimum_interval_seconds=INTERVAL,
         default_status=DefaultSensorStatus.RUNNING,
         description="All timers that are no plain cron schedules. Switching it off stops them.",

@@ -18,6 +18,8 @@ from platform_core import channels
 from platform_core.tables import graphs, switches, ticks, timers, triggers, users
 
 SCHEDULE = "schedule"
+SENSOR = "timers"
+"""Name of the switch, and of Dagster's sensor, of all timers that are no plain cron schedules."""
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 """A `look_at` that has always come."""
 
@@ -203,6 +205,13 @@ def is_switched_on(connection: Connection, name: str) -> bool:
     """Whether the switch is on, which it is until somebody turns it off."""
     is_on = connection.execute(sa.select(switches.c.is_on).where(switches.c.name == name)).scalar()
     return is_on is not False
+
+
+def is_held(connection: Connection, trigger: str) -> bool:
+    """Whether it is a timer that does not fire because the sensor that stands for it is switched off."""
+    is_stood_for = sa.and_(timers.c.trigger == trigger, sa.not_(timers.c.is_plain_cron))
+    off = sa.exists().where(switches.c.name == SENSOR, sa.not_(switches.c.is_on))
+    return connection.execute(sa.select(timers.c.trigger).where(is_stood_for, off)).first() is not None
 
 
 def notify(connection: Connection, payload: str) -> None:
