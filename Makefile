@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
-PACKAGES := definitions graph_compiler headrace_cli platform_core stream_api trigger_api
+PACKAGES := definitions graph_compiler headrace headrace_cli platform_core stream_api trigger_api
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench check lock clean
+.PHONY: help setup demo test lint bench check docs lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 15
@@ -42,6 +42,9 @@ check: lint test ## What CI runs
 
 bench: setup ## Measure against plain Dagster; writes a table
 	$(BIN)/python -m benchmarks
+
+docs: setup ## Write the generated reference pages anew
+	$(BIN)/python -m headrace_cli.reference
 
 lock: setup ## Renew requirements/*.txt from pyproject.toml
 	$(COMPILE) pyproject.toml -o requirements/run.txt

@@ -18,6 +18,7 @@ from benchmarks import (
     report,
     stack,
     startup,
+    streams,
     throughput,
 )
 from benchmarks.figure import Figure
@@ -30,7 +31,7 @@ ON_STACK = {
     "control_flow": control_flow.measure,
     "throughput": throughput.measure,
 }
-ALONE = {"compile_time": compile_time.measure, "startup": startup.measure}
+ALONE = {"compile_time": compile_time.measure, "startup": startup.measure, "streams": streams.measure}
 
 
 def main() -> None:

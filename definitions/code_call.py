@@ -16,7 +16,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# Types of the frames a child writes; `progress` and `emit` of a later `headrace` module become further ones.
+# Types of the frames that end a call; code_publisher has those that come before.
 RESULT = b"R"
 ERROR = b"E"
 

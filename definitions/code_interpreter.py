@@ -19,12 +19,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from definitions import process
-from definitions.code_output import Frames, Lines, OnLine
+from definitions.code_output import Frames, Lines, OnLine, OnPublish
 from graph_compiler.errors import NodeError
 
 MEMORY_BYTES = 512 * 1024 * 1024
@@ -72,6 +73,7 @@ class CodeInterpreter:
         *,
         timeout: float | None,
         on_line: OnLine,
+        on_publish: OnPublish | None = None,
         memory_bytes: int = MEMORY_BYTES,
         output_bytes: int = OUTPUT_BYTES,
     ) -> Any:
@@ -79,15 +81,15 @@ class CodeInterpreter:
 
         `timeout` is in seconds, 20 days at most. `memory_bytes` is what the code may allocate; `output_bytes`
         bounds the result's JSON and each of stdout and stderr. `on_line(stream, text)` is called in this thread
-        as lines are written; an exception of it ends the call and comes out here. Whichever way the call ends,
-        no process of it remains.
+        as lines are written, `on_publish(kind, content)` as the code publishes by `headrace`; an exception of
+        either ends the call and comes out here. Whichever way the call ends, no process of it remains.
 
         Raises `NodeError`: code_error, code_exit, code_timeout, code_memory, code_output, bad_value, canceled
         (by `cancel_all` or `close`), code_interrupted (the interpreter died; the call may be tried again).
         """
         if timeout is not None:
             timeout = min(max(timeout, 0.0), MAX_TIMEOUT)
-        call = _Call(_request(code, arguments), on_line, output_bytes)
+        call = _Call(_request(code, arguments), on_line, on_publish, output_bytes)
         try:
             self._send(call, json.dumps([timeout, memory_bytes, output_bytes]).encode("ascii"))
             reason, status = call.follow(None if timeout is None else timeout + 2 * GRACE)
@@ -170,11 +172,15 @@ class _Stuck(Exception):
 class _Call:
     """One call in flight: the worker's ends of its control socket, streams and frames."""
 
-    def __init__(self, request: int, on_line: OnLine, output_bytes: int) -> None:
+    def __init__(self, request: int, on_line: OnLine, on_publish: OnPublish | None, output_bytes: int) -> None:
         self.canceled = False
         self._ended = False
-        self.frames = Frames(output_bytes)
-        self._lines = (Lines("stdout", on_line, output_bytes), Lines("stderr", on_line, output_bytes))
+        self.frames = Frames(output_bytes, on_publish)
+        on_cut = None if on_publish is None else partial(_tell_cut, on_publish)
+        self._lines = (
+            Lines("stdout", on_line, output_bytes, on_cut),
+            Lines("stderr", on_line, output_bytes, on_cut),
+        )
         self._control, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pipes = [os.pipe() for _ in range(3)]
         feeds: list[Callable[[bytes], None]] = [*(lines.feed for lines in self._lines), self.frames.feed]
@@ -259,6 +265,11 @@ class _Call:
     def _close_theirs(self) -> None:
         while self._theirs:
             os.close(self._theirs.pop())
+
+
+def _tell_cut(on_publish: OnPublish, stream: str, limits: str) -> None:
+    message = f"The rest of {stream} was dropped: a call may write {limits}."
+    on_publish("truncated", {"message": message, "of": stream, "limit": "call"})
 
 
 def _request(code: str, arguments: Mapping[str, Any]) -> int:

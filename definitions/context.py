@@ -13,10 +13,10 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from definitions.code_interpreter import CodeInterpreter
+from definitions.extensions import installed_node_types
 from definitions.http_client import HttpClient
 from definitions.spilled_values import SpilledValues
 from graph_compiler.node_type import NodeTypes
-from graph_compiler.node_types import builtin_node_types
 from platform_core.database import Engine, build_engine
 from platform_core.keys import KeyRing
 from platform_core.settings import Settings
@@ -90,7 +90,7 @@ class ProcessContext:
 
     @cached_property
     def node_types(self) -> NodeTypes:
-        return builtin_node_types()
+        return installed_node_types()
 
 
 @lru_cache(maxsize=1)

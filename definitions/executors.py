@@ -28,6 +28,7 @@ from dagster._utils.interrupts import check_captured_interrupt
 from definitions.context import process_context
 from definitions.run_events import NO_PLACE, failed_step_error
 from definitions.run_execution import RunExecution
+from definitions.step_context import StepContexts
 from definitions.step_thread import RunningStep, StepThreads
 from graph_compiler.tags import MAX_NODES_TAG, TIMEOUT_TAG
 
@@ -56,6 +57,7 @@ class ThreadedSteps:
 
     def __init__(self, context: PlanExecutionContext, active: RunExecution, limit: int) -> None:
         self._context = context
+        self._step_contexts = StepContexts(context)
         self._active = active
         self._limit = limit
         self._running: dict[str, RunningStep] = {}
@@ -127,7 +129,7 @@ class ThreadedSteps:
         yield from self._active.concurrency_event_iterator(self._context)
         known = self._active.get_known_state()
         for step in steps:
-            running = RunningStep(self._context.for_step(step, known), self._news.put)
+            running = RunningStep(self._step_contexts.of(step, known), self._news.put)
             self._running[step.key] = running
             self._threads.run(running)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
+from json import dumps
 from typing import Any
 
 from dagster import Field, InitResourceContext, resource
@@ -13,28 +14,32 @@ from dagster._core.events.log import EventLogEntry
 from definitions.context import ProcessContext, process_context
 from definitions.event_storage import PooledEventStorage
 from definitions.masking import Masking
+from definitions.output_limits import OutputLimits
 from definitions.patience import read_patiently
 from definitions.run_events import NewEvent
+from definitions.services import Services
 from graph_compiler.errors import NodeError
 from graph_compiler.naming import dagster_name
-from graph_compiler.runtime import HttpAnswer, Level, OnLine
+from graph_compiler.runtime import Level, OnLine, OnPublish
 from platform_core.database import transaction
 from platform_core.execution_store import Execution, read_execution
 from platform_core.result_store import read_result, store_result
 from platform_core.secret_store import read_secret
 
-_SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr"})
+_SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr", "truncated"})
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
-class RunRuntime:
+class RunRuntime(Services):
     """The `NodeRuntime` of one run in this process."""
 
     def __init__(self, process: ProcessContext, storage: PooledEventStorage, execution: Execution) -> None:
+        super().__init__(process, execution.owner)
         self._process = process
         self._storage = storage
         self._execution = execution
         self._masking = Masking()
+        self._limits = OutputLimits()
         process.cancellation.subscribe(self._cancel)
 
     @property
@@ -79,25 +84,23 @@ class RunRuntime:
     def _result_key(self, key: str) -> str:
         return sha256(f"{self._execution.graph_id} {key}".encode()).hexdigest()
 
-    def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:
-        self._refuse_when_canceled()
-        return self._process.interpreter.run(code, arguments, timeout=timeout, on_line=on_line)
-
-    def http(
+    def run_code(
         self,
-        method: str,
-        url: str,
+        code: str,
+        arguments: Mapping[str, Any],
         *,
-        headers: Mapping[str, str],
-        params: Mapping[str, Any],
-        json: Any,
-        body: str | None,
-        timeout: float,
-    ) -> HttpAnswer:
+        timeout: float | None,
+        on_line: OnLine,
+        on_publish: OnPublish | None = None,
+    ) -> Any:
         self._refuse_when_canceled()
-        return self._process.http.request(
-            method, url, headers=headers, query=params, json=json, body=body, timeout=timeout
-        )
+        try:
+            return self._process.interpreter.run(
+                code, arguments, timeout=timeout, on_line=on_line, on_publish=on_publish
+            )
+        finally:
+            # Before the node is said to have ended: the newest progress, and what was dropped.
+            self._store(self._limits.flush())
 
     def wait(self, seconds: float) -> None:
         if self._process.cancellation.requested.wait(seconds):
@@ -115,8 +118,13 @@ class RunRuntime:
     ) -> None:
         shown = self._masking.value(dict(data or {}))
         event = NewEvent(time.time(), type, self._masking.text(message), node, item, level, shown)
-        entry = self._log_entry(event) if type in _SHOWN_IN_DAGSTER else None
-        self._storage.store_run_event(self._execution.run_id, event, entry)
+        size = len(event.message) + (len(dumps(shown)) if shown else 0)
+        self._store(self._limits.pass_on(event, size))
+
+    def _store(self, events: Sequence[NewEvent]) -> None:
+        for event in events:
+            entry = self._log_entry(event) if event.type in _SHOWN_IN_DAGSTER else None
+            self._storage.store_run_event(self._execution.run_id, event, entry)
 
     def _log_entry(self, event: NewEvent) -> EventLogEntry:
         return EventLogEntry(  # type: ignore[no-untyped-call]  # Dagster does not annotate it
@@ -134,6 +142,7 @@ class RunRuntime:
 
     def _cancel(self) -> None:
         self._process.interpreter.cancel_all()
+        self._cancel_services()
         self._process.http.cancel_all()
 
 

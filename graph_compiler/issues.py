@@ -59,6 +59,9 @@ CODES: dict[str, str] = {
     "bad_time": "Not a time in ISO 8601.",
     "bad_timezone": "Not a timezone of the IANA database.",
     "bad_timing": "A schedule trigger without times, with two kinds of them, or with bounds that contradict.",
+    # other nodes
+    "bad_expression": "A JMESPath expression of a node cannot be read.",
+    "unavailable": "A node type that this installation cannot run.",
     # params
     "bad_schema": "`params` is not a JSON Schema (2020-12) of an object.",
     "remote_ref": "`params` refers to a schema outside the document.",

@@ -101,6 +101,15 @@ class ConfigDefect:
     hint: str | None = None
 
 
+@dataclass(frozen=True)
+class FailureKind:
+    """A way in which nodes of a type fail: the stable kind, when it comes, whether a retry tries again."""
+
+    kind: str
+    meaning: str
+    retried: bool = False
+
+
 C = TypeVar("C", bound=NodeConfig)
 
 
@@ -126,6 +135,22 @@ class NodeCall(Generic[C]):
         level: Level = "info" if stream == "stdout" else "warning"
         self.runtime.emit(stream, text, level=level, node=self.node, item=self.item)
 
+    def publish(self, kind: str, content: Mapping[str, Any]) -> None:
+        """Publish what the node's code said by `headrace`: progress, emit, log; or that its output was cut."""
+        type, message, level = "log", content.get("message", ""), content.get("level", "info")
+        data: Mapping[str, Any] = {}
+        match kind:
+            case "progress":
+                type, data = "node.progress", {"fraction": content["fraction"]}
+            case "emit":
+                type, message = "node.output", f"{self.node} gave a part of result."
+                data = {"port": "result", "partial": True, "value": content["value"]}
+            case "log":
+                data = content["fields"]
+            case "truncated":
+                type, level, data = "truncated", "warning", {"of": content["of"], "limit": content["limit"]}
+        self.runtime.emit(type, message, level=level, node=self.node, item=self.item, data=data)
+
 
 class NodeType(ABC, Generic[C]):
     """A reusable kind of node."""
@@ -133,6 +158,10 @@ class NodeType(ABC, Generic[C]):
     name: ClassVar[str]
     summary: ClassVar[str]
     config_model: type[C]
+    notes: ClassVar[str] = ""
+    """What the reference says beyond the summary, in Markdown."""
+    failures: ClassVar[tuple[FailureKind, ...]] = ()
+    """The kinds of errors that `execute` raises."""
     secrets: ClassVar[bool] = False
     """Whether templates of the config may name `secrets.<name>`."""
     gathers: ClassVar[bool] = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +12,13 @@ from dagster import JobDefinition, ResourceDefinition, in_process_executor, mem_
 from .compilation import compile_job
 from .errors import NodeError
 from .node_type import NodeTypes
-from .runtime import HttpAnswer, Level, OnLine
+from .runtime import Level, OnLine, OnPublish
 from .spec import GraphSpec
+from .testing_services import MemoryServices
 
 
 @dataclass
-class MemoryRuntime:
+class MemoryRuntime(MemoryServices):
     """A `NodeRuntime` that reaches nothing: code runs in this process, time does not pass, HTTP answers are given."""
 
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -26,9 +27,6 @@ class MemoryRuntime:
         default_factory=lambda: {"id": "run-1", "graph": "test", "version": 1, "owner": "alice"}
     )
     secrets: Mapping[str, str] = field(default_factory=dict)
-    answer: Callable[[str, str], HttpAnswer] | None = None
-    calls: list[tuple[str, Any]] = field(default_factory=list)
-    """Each use of the runtime as (method, what it was asked), in order."""
     events: list[dict[str, Any]] = field(default_factory=list)
     remembered: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Results of nodes with `cache`; they do not expire."""
@@ -39,7 +37,15 @@ class MemoryRuntime:
             raise NodeError("secret_missing", f"there is no secret {name}", retryable=False)
         return self.secrets[name]
 
-    def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:
+    def run_code(
+        self,
+        code: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout: float | None,
+        on_line: OnLine,
+        on_publish: OnPublish | None = None,
+    ) -> Any:
         self._record("run_code", {"arguments": dict(arguments), "timeout": timeout})
         scope: dict[str, Any] = {"print": lambda *words: on_line("stdout", " ".join(map(str, words)))}
         try:
@@ -47,23 +53,6 @@ class MemoryRuntime:
             return scope["main"](**arguments)
         except Exception as error:
             raise NodeError("code_error", f"{type(error).__name__}: {error}") from error
-
-    def http(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        params: Mapping[str, Any],
-        json: Any,
-        body: str | None,
-        timeout: float,
-    ) -> HttpAnswer:
-        asked = {"headers": headers, "params": params, "json": json, "body": body, "timeout": timeout}
-        self._record("http", {"method": method, "url": url, **asked})
-        if self.answer is None:
-            raise NodeError("http_unreachable", f"{url} does not answer")
-        return self.answer(method, url)
 
     def recall(self, key: str) -> Mapping[str, Any] | None:
         return self.remembered.get(key)
@@ -76,6 +65,7 @@ class MemoryRuntime:
 
     def wait(self, seconds: float) -> None:
         self._record("wait", seconds)
+        self.time += seconds
 
     def emit(
         self,

@@ -164,6 +164,18 @@ class BadCursor(BadRequest):
     code = "bad_cursor"
 
 
+class BadFilter(BadRequest):
+    """A filter of a stream names a type or level that does not exist."""
+
+    code = "bad_filter"
+
+
+class BadMessage(BadRequest):
+    """A message of a WebSocket client is not one of the protocol."""
+
+    code = "bad_message"
+
+
 class MissingDeliveryId(BadRequest):
     code = "missing_delivery_id"
 
@@ -206,6 +218,14 @@ class TooManyTimes(Invalid):
 
 class InvalidParams(Invalid):
     code = "invalid_params"
+
+
+class TooManyStreams(HeadraceError):
+    """The principal follows as much as one may at once."""
+
+    status = 429
+    code = "too_many_streams"
+    title = "Too many requests"
 
 
 class Unavailable(HeadraceError):

@@ -279,6 +279,36 @@ def _position(cursor: str) -> tuple[datetime, str]:
         raise BadCursor("The cursor is not one of ours; take it from next_cursor of the page before.") from None
 
 
+@dataclass(frozen=True, slots=True)
+class RunOrigin:
+    """What is needed to find runs as they come."""
+
+    run_id: str
+    created_at: datetime
+
+
+def runs_since(
+    connection: Connection,
+    *,
+    since: datetime | None,
+    owner_id: str | None = None,
+    graph_id: str | None = None,
+    limit: int,
+) -> list[RunOrigin]:
+    """Runs of the owner or the graph created after `since`, the oldest first; for None those that have not ended."""
+    query = sa.select(runs.c.run_id, runs.c.created_at).order_by(runs.c.created_at, runs.c.run_id).limit(limit)
+    query = query.where(runs.c.status.not_in(ENDED) if since is None else runs.c.created_at > since)
+    query = query.where(runs.c.owner_id == owner_id if graph_id is None else runs.c.graph_id == graph_id)
+    return [RunOrigin(row.run_id, row.created_at) for row in connection.execute(query)]
+
+
+def present_time(connection: Connection) -> datetime:
+    """The database's clock, by which runs are dated."""
+    moment = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    assert isinstance(moment, datetime)
+    return moment
+
+
 def ended_among(connection: Connection, run_ids: Sequence[str]) -> list[str]:
     """Which of the runs have ended."""
     ended = sa.select(runs.c.run_id).where(runs.c.run_id.in_(run_ids), runs.c.status.in_(ENDED))

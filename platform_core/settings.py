@@ -57,8 +57,25 @@ class Settings(BaseSettings):
     tick_retention: int = Field(default=90, gt=0, description="Days the ticks of timers are kept.")
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")
     heartbeat: float = Field(default=15.0, gt=0, description="Seconds between comments on an idle event stream.")
+    streams_per_user: int = Field(
+        default=250, gt=0, description="Runs one user may follow at once in one process of the stream API."
+    )
+    right_check: float = Field(
+        default=5.0, gt=0, description="Seconds between checks that those who follow streams still may."
+    )
     http_allow_private: bool = Field(
         default=False, description="Let http.request reach private, loopback and link-local addresses."
+    )
+    files_url: str | None = Field(
+        default=None,
+        description="Where users' files are: a folder, or s3:// or gs:// with a prefix; without it HOME/files.",
+    )
+    max_file_bytes: int = Field(
+        default=1024 * 1024 * 1024, gt=0, description="Largest file that a node may write, in bytes."
+    )
+    services_allow_private: bool = Field(
+        default=True,
+        description="Let sql.query, email.send and publish reach private addresses that a secret names.",
     )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Write log lines as JSON.")

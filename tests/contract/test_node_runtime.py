@@ -16,8 +16,20 @@ from graph_compiler.validation import check
 from tests.integration.definitions.site import Site
 
 VALID = Path(__file__).parents[1] / "graphs" / "valid"
-# The shelf's only document that needs another host; test_http_client meets real servers.
-LOCAL = sorted(path for path in VALID.iterdir() if path.stem != "http_request")
+# What the fake does not claim to do; test_documents and test_http_client have these on the real one.
+BEYOND_THE_FAKE = {
+    "http_request": "reaches another host",
+    "node_timeout": "stops code",
+    "run_timeout": "stops code",
+    "finally_after_success": "what runs last is our executor's",
+    "foreach_skipped": "outputs of skipped nodes are our executor's",
+    "when_everything_skipped": "outputs of skipped nodes are our executor's",
+    "when_output_undefined": "outputs of skipped nodes are our executor's",
+    "foreach_collect": "says the line at which code raised",
+    "on_error_route": "says the line at which code raised",
+    "file_round_trip": "lists the owner's whole folder",
+}
+SHARED = sorted(path for path in VALID.iterdir() if path.stem not in BEYOND_THE_FAKE)
 GIVEN = {"webhook": {"action": "opened"}}
 
 Execute = Callable[[str, dict[str, Any]], tuple[str, Any]]
@@ -63,14 +75,14 @@ def execute(request: pytest.FixtureRequest) -> Execute:
     return on_the_real
 
 
-@pytest.mark.parametrize("path", LOCAL, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHARED, ids=lambda path: path.stem)
 def test_a_valid_document_has_the_same_outputs_on_both(path: Path, execute: Execute) -> None:
     text, given = path.read_text(), GIVEN.get(path.stem, {})
     status, outputs = execute(text, given)
     expected_status, expected = on_the_fake(text, given)
     if "run" in (expected or {}):  # the one thing that differs on purpose is the run itself
         expected, outputs = ({key: value for key, value in o.items() if key != "run"} for o in (expected, outputs))
-    assert (status, outputs) == (expected_status, expected) == ("SUCCESS", expected)
+    assert (status, outputs) == (expected_status, expected)
 
 
 @pytest.mark.parametrize("document", [MISSING, RAISES], ids=lambda document: str(document["name"]))

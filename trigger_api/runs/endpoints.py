@@ -110,6 +110,7 @@ def _launched(run: Run, launched: Launched, links: Links) -> LaunchAnswer:
     }
     if launched.ticket is not None:
         answer["ticket"] = launched.ticket
+        answer["links"]["watch"] += f"?ticket={launched.watch_ticket}"
     if run.has_ended:
         answer |= {"outputs": run.outputs, "error": run.error}
     return LaunchAnswer.model_validate(answer)

@@ -20,11 +20,12 @@ from trigger_api.runs.schemas import Launch
 
 @dataclass(frozen=True)
 class Launched:
-    """An accepted run, whether it is new, and the ticket if one was asked for."""
+    """An accepted run, whether it is new, and tickets for a stream and for the watch page if they were asked for."""
 
     run: Run
     is_new: bool
-    ticket: str | None
+    ticket: str | None = None
+    watch_ticket: str | None = None
 
 
 def launch(
@@ -37,10 +38,12 @@ def launch(
     with transaction(services.engine) as connection:
         graph = find_graph(connection, principal, reference)
         run, is_new = _accept(connection, specs, graph, wanted, key)
-        ticket = issue_ticket(connection, principal.user_id, run.run_id) if wanted.live_monitoring else None
+        tickets: tuple[str, ...] = ()
+        if wanted.live_monitoring:
+            tickets = tuple(issue_ticket(connection, principal.user_id, run.run_id) for _ in range(2))
     if is_new:
         services.metrics.accepted_runs.labels("manual").inc()
-    return Launched(run, is_new, ticket)
+    return Launched(run, is_new, *tickets)
 
 
 def retry(services: Services, principal: Principal, run_id: str, start: str, key: str | None) -> Launched:

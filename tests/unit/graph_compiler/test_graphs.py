@@ -13,6 +13,7 @@ from graph_compiler.loading import Syntax
 from graph_compiler.runtime import HttpAnswer
 from graph_compiler.testing import MemoryRuntime, memory_job
 from graph_compiler.validation import check
+from tests.unit.graph_compiler.node_outputs import NODE_OUTPUTS
 
 GRAPHS = Path(__file__).parents[2] / "graphs"
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -62,6 +63,7 @@ OUTPUTS: dict[str, Any] = {
         ]
     },
 }
+OUTPUTS |= NODE_OUTPUTS
 GIVEN = {"timers": {"day": "2026-01-01"}, "webhook": {"action": "opened"}}
 
 

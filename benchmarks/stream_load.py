@@ -1,0 +1,89 @@
+"""Many followers of event streams, in a process of their own: `python -m benchmarks.stream_load`.
+
+It reads one JSON line from its standard input (the address, the token, how many clients, which runs), connects them
+all, says `connected`, reads each stream to its end, and prints a line of JSON: what each client saw and how late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import uvloop
+
+_FRAME = re.compile(rb"id: (\d+)\nevent: ([a-z.]+)\n")
+_TIME = re.compile(rb'"t":([0-9.]+)')
+
+
+class Client(asyncio.Protocol):
+    """One follower; it parses only what it needs, so that the load does not measure itself."""
+
+    def __init__(self, request: bytes, done: asyncio.Future[None]) -> None:
+        self._request = request
+        self._done = done
+        self._rest = b""
+        self.seqs: list[int] = []
+        self.delays: list[float] = []
+        self.connected = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        now = time.time()
+        if not self.connected.done() and b"retry:" in self._rest + data:
+            self.connected.set_result(None)
+        data = self._rest + data
+        end = data.rfind(b"\n\n") + 2
+        self._rest = data[end:] if end > 1 else data
+        if end <= 1:
+            return
+        complete = data[:end]
+        frames = _FRAME.findall(complete)
+        self.seqs += [int(seq) for seq, _ in frames]
+        self.delays += [now - float(stamp) for stamp in _TIME.findall(complete)]
+        if frames and frames[-1][1].startswith((b"run.succeeded", b"run.failed", b"run.canceled")):
+            self._transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._done.done():
+            self._done.set_result(None)
+
+
+async def follow_all(order: dict[str, Any]) -> dict[str, Any]:
+    """Connect every client, say so, and wait for the end of every stream."""
+    loop = asyncio.get_running_loop()
+    place = urlsplit(order["url"])
+    clients, ends = [], []
+    for number in range(order["clients"]):
+        run_id = order["runs"][number % len(order["runs"])]
+        request = (
+            f"GET /api/v1/runs/{run_id}/events HTTP/1.1\r\nHost: {place.netloc}\r\n"
+            f"Authorization: Bearer {order['token']}\r\n\r\n"
+        ).encode()
+        end = loop.create_future()
+        client = Client(request, end)
+        await loop.create_connection(lambda client=client: client, place.hostname, place.port)  # type: ignore[misc]  # bound now
+        clients.append(client)
+        ends.append(end)
+    async with asyncio.timeout(120):
+        await asyncio.gather(*(client.connected for client in clients))
+    print("connected", flush=True)
+    async with asyncio.timeout(300):
+        await asyncio.gather(*ends)
+    whole = sum(client.seqs == list(range(1, len(client.seqs) + 1)) for client in clients)
+    return {
+        "whole": whole,
+        "events": sorted({len(client.seqs) for client in clients}),
+        "delays": [delay for client in clients for delay in client.delays],
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(uvloop.run(follow_all(json.loads(sys.stdin.readline())))))
