@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from definitions.timer_firing import TimerFiring
 from platform_core.graph_store import delete_graph
+from platform_core.tick_store import start_backfill
 from platform_core.timer_store import set_switch, switch_trigger
 from tests.integration.definitions.site import Site
 from tests.integration.definitions.timers import NOON, TestClock, Timed, fire_until
@@ -263,3 +264,52 @@ def test_timer_that_cannot_be_decided_does_not_stop_the_others(
     whole.fire()
     assert whole.fired() == ["12:01:00"]
     assert "cannot be decided" in caplog.text
+
+
+class TestBackfill:
+    PERIOD = (NOON - timedelta(hours=5), NOON)
+    TIMES = tuple(NOON - timedelta(hours=hours) for hours in (5, 4, 3, 2, 1))
+
+    def start(self, timer: Timed, max_parallel: int) -> list[str]:
+        with timer.site.engine.begin() as connection:
+            _, started = start_backfill(
+                connection,
+                timer.trigger,
+                self.TIMES,
+                period=self.PERIOD,
+                max_parallel=max_parallel,
+                created_by=timer.site.owner_id,
+            )
+        return [f"{time:%H:%M}" for time in started]
+
+    def test_keeps_its_limit_and_ends(self, timed: NewTimed, clock: TestClock) -> None:
+        timer = timed(cron="0 * * * *", overlap="skip", enabled=False)
+        assert self.start(timer, 2) == ["07:00", "08:00", "09:00", "10:00", "11:00"]
+        for expected in (2, 4, 5, 5):
+            timer.fire()
+            timer.fire()
+            assert len(timer.fired()) == timer.run_count() == expected
+            timer.end_runs()
+        assert not [status for _, status in timer.story() if status != "fired"]
+
+    def test_again_doubles_nothing(self, timed: NewTimed, clock: TestClock) -> None:
+        timer = timed(cron="0 * * * *")
+        assert len(self.start(timer, 2)) == 5
+        assert self.start(timer, 2) == []
+        timer.fire()
+        assert self.start(timer, 100) == []
+        for _ in range(4):
+            timer.end_runs()
+            timer.fire()
+        assert (len(timer.fired()), timer.run_count()) == (5, 5)
+
+    def test_runs_what_was_missed_and_does_not_stop_the_timer(self, timed: NewTimed, clock: TestClock) -> None:
+        timer = timed(cron="0 * * * *", overlap="skip", catch_up="none")
+        timer.begin(NOON - timedelta(hours=6))
+        timer.fire()
+        assert timer.story() == [("07:00:00", "missed"), ("12:00:00", "fired")]
+        timer.end_runs()
+        assert len(self.start(timer, 5)) == 5
+        clock.forward(hours=1)
+        timer.fire()
+        assert timer.fired() == ["07:00:00", "08:00:00", "09:00:00", "10:00:00", "11:00:00", "12:00:00", "13:00:00"]
