@@ -20,6 +20,7 @@ from benchmarks import (
     startup,
     streams,
     throughput,
+    timers,
 )
 from benchmarks.figure import Figure
 
@@ -31,7 +32,12 @@ ON_STACK = {
     "control_flow": control_flow.measure,
     "throughput": throughput.measure,
 }
-ALONE = {"compile_time": compile_time.measure, "startup": startup.measure, "streams": streams.measure}
+ALONE = {
+    "compile_time": compile_time.measure,
+    "startup": startup.measure,
+    "streams": streams.measure,
+    "timers": timers.measure,
+}
 
 
 def main() -> None:

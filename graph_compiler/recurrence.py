@@ -48,8 +48,9 @@ class Recurrence:
         return self._parts["FREQ"] == "HOURLY" and "BYHOUR" not in self._parts
 
     def wall_times(self, first: datetime) -> Iterator[datetime]:
-        """The naive times from `first` on, in order, up to `HORIZON` later."""
-        last = first + min(HORIZON, datetime.max - first)
+        """The naive times from `first` on, in order, up to `HORIZON` after it or the anchor."""
+        begin = max(first, self._anchor)
+        last = begin + min(HORIZON, datetime.max - begin)
         if self._until is not None:
             last = min(last, self._until)
         # A rule may not have both COUNT and UNTIL; one with COUNT ends by itself.
