@@ -19,6 +19,7 @@ from dagster._daemon.daemon import DagsterDaemon
 
 from definitions import addresses, instance_files
 from definitions.context import process_context
+from definitions.job_snapshots import remember_jobs
 from definitions.location_refresh import LocationRefresh
 from definitions.notifications import Notifications
 from definitions.run_queue import WokenRunQueue
@@ -44,6 +45,7 @@ def main(settings: Settings) -> int:
     with psycopg.connect(plain_url(settings.database_url), autocommit=True) as leadership:
         if _lead(leadership, stop):
             # The queue needs no code location, so a code server that is away holds it up only shortly.
+            remember_jobs()
             addresses.wait_for_code_server(settings, patience=5.0)
             with DagsterInstance.get() as instance:
                 return _run(settings, instance, leadership, stop)

@@ -7,16 +7,23 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dagster import JobDefinition, RepositoryData, ScheduleDefinition, SensorDefinition, repository
+from dagster import (
+    DagsterInvariantViolationError,
+    JobDefinition,
+    RepositoryData,
+    ScheduleDefinition,
+    SensorDefinition,
+    repository,
+)
 
 from definitions.context import process_context
 from definitions.jobs import pinned_job
 from definitions.names import REPOSITORY
 from definitions.schedules import schedule_of
 from definitions.timer_sensor import timer_sensor
-from graph_compiler.naming import job_name
+from graph_compiler.naming import job_name, owner_and_graph
 from platform_core.database import Engine, reading
-from platform_core.graph_store import all_graphs
+from platform_core.graph_store import Graph, all_graphs, resolve_graph
 from platform_core.timer_store import Timer, list_plain_timers
 
 _logger = logging.getLogger("headrace.repository")
@@ -54,10 +61,18 @@ class StoredGraphs(RepositoryData):
         return sorted(self._versions())
 
     def has_job(self, job_name: str) -> bool:
-        return job_name in self._versions()
+        return self._find(job_name) is not None
 
     def get_job(self, job_name: str) -> JobDefinition:
-        return self._compile(*self._versions()[job_name])
+        graph = self._find(job_name)
+        if graph is None:
+            raise DagsterInvariantViolationError(f"There is no graph of job {job_name}.")
+        return self._compile(graph.id, graph.version)
+
+    def _find(self, job_name: str) -> Graph | None:
+        owner, graph = owner_and_graph(job_name)
+        with reading(self._engine) as connection:
+            return resolve_graph(connection, "", f"{owner}~{graph}", True)
 
     def get_all_schedules(self) -> Sequence[ScheduleDefinition]:
         with reading(self._engine) as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -12,9 +13,7 @@ from dagster._core.remote_origin import RemoteInstigatorOrigin
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType, TickStatus
 from sqlalchemy import text
 
-from definitions.context import process_context
 from definitions.pinning import instigator_origin
-from definitions.repository import StoredGraphs
 from definitions.schedules import schedule_name
 from platform_core.timer_store import SENSOR, switch_trigger
 from tests.integration.definitions.conftest import NewSite
@@ -154,6 +153,9 @@ def test_daemon_that_was_down_for_an_hour_catches_up_by_policy(site: Site, timed
 
 def test_saved_timer_is_listed_by_the_code_location(site: Site, timed: NewTimed) -> None:
     timer = timed(cron="0 3 * * *", timezone="Europe/Berlin")
-    schedules = {schedule.name: schedule for schedule in StoredGraphs(process_context().engine).get_all_schedules()}
+    schedules = {
+        schedule.name: schedule
+        for schedule in runpy.run_module("definitions.repository")["StoredGraphs"](site.engine).get_all_schedules()
+    }
     found = schedules[origin_of(timer).instigator_name]
     assert (found.cron_schedule, found.execution_timezone) == ("0 3 * * *", "Europe/Berlin")
