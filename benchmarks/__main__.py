@@ -21,6 +21,7 @@ from benchmarks import (
     startup,
     streams,
     throughput,
+    timers,
     webhooks,
 )
 from benchmarks.figure import Figure
@@ -39,6 +40,7 @@ ALONE = {
     "file_value": file_value.measure,
     "startup": startup.measure,
     "streams": streams.measure,
+    "timers": timers.measure,
 }
 
 

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.errors import DagsterRunAlreadyExists
 from dagster._core.run_coordinator import SubmitRunContext
+from dagster._core.storage.tags import SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
 
 from definitions.jobs import pinned_job
 from definitions.names import TRIGGER_KIND_TAG, TRIGGER_TAG
 from definitions.pinning import code_origin, remote_origin
 from definitions.retries import plan_from_failure, retry_tags
+from definitions.schedules import schedule_name
 from platform_core.database import DatabaseError, Engine, reading, transaction
 from platform_core.errors import Unavailable
 from platform_core.execution_store import (
@@ -27,6 +29,7 @@ from platform_core.execution_store import (
     mark_submitted,
 )
 from platform_core.settings import Settings
+from platform_core.timer_store import SCHEDULE, SENSOR, is_plain_cron
 
 BATCH = 50
 _NOT_BEGUN = "The run was canceled before it began."
@@ -96,6 +99,7 @@ class Submission:
         tags = {**execution.tags, **job.tags, **more, TRIGGER_KIND_TAG: execution.trigger["kind"]}
         if execution.trigger["id"] is not None:
             tags[TRIGGER_TAG] = execution.trigger["id"]
+            tags |= self._schedule_tag(execution)
         if execution.priority:
             tags[_PRIORITY_TAG] = str(execution.priority)
         parent = self._parent(execution)
@@ -123,6 +127,15 @@ class Submission:
             return None
         parent = self._instance.get_run_by_id(execution.parent_run_id)
         return parent if parent is not None and parent.execution_plan_snapshot_id else None
+
+    def _schedule_tag(self, execution: Execution) -> dict[str, str]:
+        """By which Dagster's UI lists the run under its schedule, or under the timer sensor."""
+        if execution.trigger["kind"] != SCHEDULE:
+            return {}
+        with reading(self._engine) as connection:
+            is_plain = is_plain_cron(connection, execution.graph_id, execution.trigger["id"])
+        name = schedule_name(execution.owner, execution.graph, execution.trigger["id"])
+        return {SCHEDULE_NAME_TAG: name} if is_plain else {SENSOR_NAME_TAG: SENSOR}
 
     def _fail(self, run_id: str, error: Exception) -> None:
         _logger.exception("Run %s cannot be submitted.", run_id)

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from .durations import Duration
 from .model import GRAPH_NAME, ID, Identifier, Model
+from .schedule_trigger import ScheduleTrigger
 from .webhook_trigger import WebhookTrigger
 
 MAX_NODES = 5_000
@@ -106,6 +107,9 @@ class NodeSpec(Model):
     timeout: Duration | None = Field(default=None, description="Of one attempt; a longer one fails.")
 
 
+TriggerSpec = Annotated[WebhookTrigger | ScheduleTrigger, Field(discriminator="type")]
+
+
 class ResourcesSpec(Model):
     """What a run's pod asks of a cluster, in Kubernetes' units."""
 
@@ -144,5 +148,5 @@ class GraphSpec(Model):
     outputs: dict[Identifier, Any] = Field(
         default_factory=dict, description="What a run answers; templates see params, nodes, trigger and run."
     )
-    triggers: list[WebhookTrigger] = Field(default_factory=list)
+    triggers: list[TriggerSpec] = Field(default_factory=list)
     settings: SettingsSpec = Field(default_factory=SettingsSpec)

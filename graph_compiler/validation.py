@@ -34,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     names.names_in_triggers,
     webhooks.webhook_templates,
     webhooks.webhook_pairs,
+    names.names_in_schedules,
     params.params_schema,
     params.trigger_params,
     calls.unknown_graphs,

@@ -126,6 +126,12 @@ class DeliveryIncomplete(Conflict):
     code = "delivery_incomplete"
 
 
+class NoTimes(Conflict):
+    """The trigger has no times: it is no schedule."""
+
+    code = "no_times"
+
+
 class PreconditionFailed(HeadraceError):
     """If-Match names another state than the present one."""
 
@@ -238,6 +244,12 @@ class InvalidRequest(Invalid):
 
 class InvalidGraph(Invalid):
     code = "invalid_graph"
+
+
+class TooManyTimes(Invalid):
+    """A period holds more times than a backfill may start."""
+
+    code = "too_many_times"
 
 
 class InvalidParams(Invalid):

@@ -280,6 +280,14 @@ def request_cancel(connection: Connection, run_id: str) -> Run:
     return run
 
 
+def cancel_open(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Ask the daemon to cancel those of the runs that have not ended."""
+    wanted = sa.and_(runs.c.run_id.in_(run_ids), runs.c.ended_at.is_(None), runs.c.cancel_requested_at.is_(None))
+    connection.execute(runs.update().where(wanted).values(cancel_requested_at=sa.func.clock_timestamp()))
+    for run_id in run_ids:
+        connection.execute(sa.select(sa.func.pg_notify(channels.QUEUE, run_id)))
+
+
 def _position(cursor: str) -> tuple[datetime, str]:
     moment, run_id = decode_cursor(cursor, str, str)
     try:

@@ -64,6 +64,7 @@ class Settings(BaseSettings):
         default=10, ge=0, le=19, description="How far run workers step back for the APIs where processors are short."
     )
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
+    tick_retention: int = Field(default=90, gt=0, description="Days the ticks of timers are kept.")
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")
     heartbeat: float = Field(default=15.0, gt=0, description="Seconds between comments on an idle event stream.")
     streams_per_user: int = Field(

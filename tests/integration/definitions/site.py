@@ -19,6 +19,7 @@ from definitions.context import process_context
 from definitions.event_storage import PooledEventStorage
 from definitions.jobs import pinned_job
 from definitions.submission import Submission
+from graph_compiler.schedule_trigger import ScheduleTrigger
 from graph_compiler.validation import check
 from platform_core.database import build_engine
 from platform_core.graph_library import OwnedGraphs
@@ -26,6 +27,8 @@ from platform_core.graph_store import Graph, save_graph
 from platform_core.run_event_store import RunEvent, read_events
 from platform_core.run_store import NewRun, Run, accept_run, get_run, request_cancel
 from platform_core.settings import Settings
+from platform_core.timer_store import NewTimer, sync_timers
+from platform_core.trigger_store import NewTrigger, sync_triggers
 from platform_core.user_store import create_user
 from tests.called_graphs import shelf
 from tests.waiting import wait_until
@@ -70,6 +73,12 @@ class Site:
                 sha256=checked.sha256,
                 created_by=self.owner_id,
             )
+            declared = checked.spec.triggers if checked.spec is not None else []
+            sync_triggers(
+                connection, graph.id, [NewTrigger(t.id, t.type, t.model_dump(mode="json"), t.enabled) for t in declared]
+            )
+            timers = [t for t in declared if isinstance(t, ScheduleTrigger)]
+            sync_timers(connection, graph.id, [NewTimer(t.id, t.timing(), t.is_plain_cron) for t in timers])
         return graph
 
     def save_called(self) -> None:
