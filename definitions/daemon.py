@@ -21,7 +21,7 @@ from definitions import addresses, instance_files
 from definitions.context import process_context
 from definitions.location_refresh import LocationRefresh
 from definitions.notifications import Notifications
-from definitions.run_queue import WokenRunQueue
+from definitions.run_queue import Turns, WokenRunQueue
 from definitions.submission import Submission
 from platform_core import channels
 from platform_core.database import plain_url
@@ -69,7 +69,8 @@ def _run(
     stop: threading.Event,
 ) -> int:
     assert settings.database_url is not None
-    queue = WokenRunQueue(QUEUE_INTERVAL, Submission(settings, process_context().engine, instance))
+    engine = process_context().engine
+    queue = WokenRunQueue(QUEUE_INTERVAL, Turns(settings, engine), Submission(settings, engine, instance))
 
     def daemons(instance: DagsterInstance) -> Iterator[DagsterDaemon[Any]]:
         for kind in instance.get_required_daemon_types():

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     max_concurrent_runs: int = Field(
         default_factory=_default_concurrency, gt=0, description="Runs executed at once by this installation."
     )
+    max_concurrent_runs_per_user: int | None = Field(
+        default=None, gt=0, description="Runs of one user executed at once; an administrator may set a user's own."
+    )
     runs_per_worker: int = Field(default=50, gt=0, description="Runs one warm worker executes before it is replaced.")
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")
