@@ -128,14 +128,3 @@ def positions(connection: Connection, run_ids: Collection[str]) -> dict[str, int
     places = sa.select(rounds.c.run_id, sa.func.row_number().over(order_by=order).label("place")).subquery()
     query = sa.select(places.c.run_id, places.c.place).where(places.c.run_id.in_(list(run_ids)))
     return {row.run_id: row.place for row in connection.execute(query)}
-
-
-def queue_depths(connection: Connection) -> dict[str, int]:
-    """How many runs of each owner wait, by the owner's name; only owners who have some."""
-    query = (
-        sa.select(users.c.name, sa.func.count().label("number"))
-        .join(runs, runs.c.owner_id == users.c.id)
-        .where(_UNENDED, runs.c.status == "QUEUED")
-        .group_by(users.c.name)
-    )
-    return {row.name: row.number for row in connection.execute(query)}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
+from platform_core import channels
 from platform_core.auth import hash_password
 from platform_core.errors import UserExists, UserNotFound
 from platform_core.pagination import Page, decode_cursor, encode_cursor
@@ -28,9 +31,18 @@ class User:
     role: str
     created_at: datetime
     disabled_at: datetime | None
+    max_concurrent_runs: int | None = None
+    """The user's own limit; None: that of all users."""
 
 
-_COLUMNS = (users.c.id, users.c.name, users.c.role, users.c.created_at, users.c.disabled_at)
+_COLUMNS = (
+    users.c.id,
+    users.c.name,
+    users.c.role,
+    users.c.created_at,
+    users.c.disabled_at,
+    users.c.max_concurrent_runs,
+)
 
 
 def create_user(connection: Connection, name: str, password: str, role: str) -> User:
@@ -78,13 +90,23 @@ def change_user(
     disabled: bool | None = None,
 ) -> User:
     """Change what is given. A disabled user's tokens and keys stop working at once. Raises `UserNotFound`."""
-    changes: dict[sa.Column[object], object] = {users.c.name: users.c.name}
+    changes: dict[sa.Column[Any], object] = {users.c.name: users.c.name}
     if role is not None:
         changes[users.c.role] = role
     if password is not None:
         changes[users.c.password_hash] = hash_password(password)
     if disabled is not None:
         changes[users.c.disabled_at] = sa.func.clock_timestamp() if disabled else None
+    return _change(connection, name, changes)
+
+
+def limit_user(connection: Connection, name: str, max_concurrent_runs: int | None) -> User:
+    """Give the user a limit of concurrent runs of their own, or with None that of all users. Raises `UserNotFound`."""
+    connection.execute(sa.select(sa.func.pg_notify(channels.QUEUE, name)))
+    return _change(connection, name, {users.c.max_concurrent_runs: max_concurrent_runs})
+
+
+def _change(connection: Connection, name: str, changes: Mapping[sa.Column[Any], object]) -> User:
     row = connection.execute(users.update().where(users.c.name == name).values(changes).returning(*_COLUMNS)).first()
     if row is None:
         raise UserNotFound(f"There is no user {name}.")

@@ -42,7 +42,9 @@ def change_user(
     name: Annotated[str, Path(pattern=NAME_PATTERN, max_length=NAME_LENGTH)],
     change: UserChange,
 ) -> UserAnswer:
-    """Change a user's role or password, or disable them."""
+    """Change a user's role, password or limit of concurrent runs, or disable them."""
+    if "max_concurrent_runs" in change.model_fields_set:
+        user_store.limit_user(connection, name, change.max_concurrent_runs)
     return UserAnswer.of(
         user_store.change_user(connection, name, role=change.role, password=change.password, disabled=change.disabled)
     )

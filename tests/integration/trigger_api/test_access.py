@@ -117,10 +117,15 @@ def test_administrators_make_change_and_disable_users(anonymous: httpx.Client, a
         "role": "viewer",
         "created_at": "...",
         "disabled": False,
+        "max_concurrent_runs": None,
     }
     assert_problem(admin.post(f"{API}/users", json=new), 409, "user_exists")
     changed = admin.patch(f"{API}/users/eve", json={"disabled": True, "role": "editor"}).json()
     assert changed == {**made.json(), "disabled": True, "role": "editor"}
+    for limit in (3, None):
+        limited = admin.patch(f"{API}/users/eve", json={"max_concurrent_runs": limit}).json()
+        assert limited == {**changed, "max_concurrent_runs": limit}
+        assert admin.patch(f"{API}/users/eve", json={}).json() == limited
     assert [user["name"] for user in admin.get(f"{API}/users").json()["items"]] == ["eve", "root"]
     refused = anonymous.post(f"{API}/auth/token", data={"username": "eve", "password": PASSWORD})
     assert_problem(refused, 401, "bad_credentials")
