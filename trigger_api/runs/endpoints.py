@@ -167,7 +167,7 @@ def get_outputs(principal: RunReader, connection: ConnectionDep, run_id: _RunId)
     responses=problems(*_ERRORS, RunNotFound, RunEnded),
 )
 def cancel_run(principal: RunWriter, connection: ConnectionDep, run_id: _RunId, links: LinksDep) -> RunAnswer:
-    """Cancel a run. One that waits has ended with this answer; one that is executed will end, and may be asked again."""
+    """Cancel a run. One that waits has ended with this answer; one that is executed will, and may be asked again."""
     _visible(connection, principal, run_id)
     return RunAnswer.of(run_store.request_cancel(connection, run_id), links)
 
