@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from platform_core import channels
 from platform_core.auth import hash_password
-from platform_core.errors import UserExists, UserNotFound
+from platform_core.errors import LastAdmin, UserExists, UserNotFound
 from platform_core.pagination import Page, decode_cursor, encode_cursor
 from platform_core.tables import users
 
@@ -89,7 +89,12 @@ def change_user(
     password: str | None = None,
     disabled: bool | None = None,
 ) -> User:
-    """Change what is given. A disabled user's tokens and keys stop working at once. Raises `UserNotFound`."""
+    """Change what is given. A disabled user's tokens and keys stop working at once.
+
+    Raises `UserNotFound`, and `LastAdmin` if no administrator who is not disabled would be left.
+    """
+    if disabled or role not in (None, "admin"):
+        _demand_another_admin(connection, name)
     changes: dict[sa.Column[Any], object] = {users.c.name: users.c.name}
     if role is not None:
         changes[users.c.role] = role
@@ -111,3 +116,11 @@ def _change(connection: Connection, name: str, changes: Mapping[sa.Column[Any], 
     if row is None:
         raise UserNotFound(f"There is no user {name}.")
     return User(**row._mapping)
+
+
+def _demand_another_admin(connection: Connection, name: str) -> None:
+    # All of them are locked, in one order: of two administrators who disable each other at once one is refused.
+    active = sa.select(users.c.name).where(users.c.role == "admin", users.c.disabled_at.is_(None))
+    found = connection.execute(active.order_by(users.c.id).with_for_update()).scalars().all()
+    if found == [name]:
+        raise LastAdmin(f"{name} is the last administrator; make another one first.")

@@ -130,6 +130,8 @@ def test_administrators_make_change_and_disable_users(anonymous: httpx.Client, a
     refused = anonymous.post(f"{API}/auth/token", data={"username": "eve", "password": PASSWORD})
     assert_problem(refused, 401, "bad_credentials")
     assert_problem(admin.patch(f"{API}/users/nobody", json={}), 404, "user_not_found")
+    for change in ({"disabled": True}, {"role": "viewer"}):
+        assert_problem(admin.patch(f"{API}/users/root", json=change), 409, "last_admin")
 
 
 def test_bad_users_are_refused_with_the_place(admin: httpx.Client) -> None:
