@@ -22,7 +22,7 @@ from definitions.context import process_context
 from definitions.job_snapshots import remember_jobs
 from definitions.location_refresh import LocationRefresh
 from definitions.notifications import Notifications
-from definitions.run_queue import WokenRunQueue
+from definitions.run_queue import Turns, WokenRunQueue
 from definitions.submission import Submission
 from definitions.timer_scheduler import TimerScheduler
 from platform_core import channels
@@ -73,7 +73,7 @@ def _run(
 ) -> int:
     assert settings.database_url is not None
     engine = process_context().engine
-    queue = WokenRunQueue(QUEUE_INTERVAL, Submission(settings, engine, instance))
+    queue = WokenRunQueue(QUEUE_INTERVAL, Turns(settings, engine), Submission(settings, engine, instance))
     timers = TimerScheduler(settings, engine, instance)
     own: dict[str, DagsterDaemon[Any]] = {queue.daemon_type(): queue, timers.daemon_type(): timers}
 

@@ -1,46 +1,52 @@
-"""Sensors in Dagster's UI. `inbox` sweeps deliveries that were accepted and, after a while, are still not launched.
+"""Sensors in Dagster's UI. `inbox` launches deliveries whose turn has come and that nobody launches.
 
-The daemon submits runs within milliseconds (docs/adr/0007); this is the second look that people can see. It submits
-by the same way with the same run id, and a lock per run keeps the two from doing it at once.
+The daemon launches a run within milliseconds of its turn (docs/adr/0007, 0022); this is the second look that people
+can see. It goes by the same queue and launches by the same way, so a run is launched once whoever comes first.
 """
 
 from __future__ import annotations
+
+import json
 
 from dagster import DefaultSensorStatus, SensorEvaluationContext, SkipReason, sensor
 from dagster._core.storage.tags import RUN_KEY_TAG, SENSOR_NAME_TAG
 
 from definitions.context import process_context
-from definitions.submission import BATCH, Submission
+from definitions.run_queue import Turns
+from definitions.submission import Submission
 from platform_core.database import reading
-from platform_core.execution_store import list_waiting_deliveries
+from platform_core.delivery_store import deliveries_of
 
 INBOX = "inbox"
-INTERVAL = 30
-"""Seconds between two looks."""
-PATIENCE = 15.0
-"""Seconds the daemon has to submit a delivery's run before it is swept."""
+INTERVAL = 15
+"""Seconds between two looks, and thus the least time the daemon has to launch a run whose turn has come."""
 
 
 @sensor(
     name=INBOX,
     minimum_interval_seconds=INTERVAL,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Launches what webhooks delivered and nobody has launched yet. A delivery's id is its run key.",
+    description="Launches what webhooks delivered and nobody launches. A delivery's id is its run key.",
 )
 def inbox(context: SensorEvaluationContext) -> SkipReason:
-    """Submit the runs of waiting deliveries; the tick's text says which.
+    """Launch the deliveries whose turn it is, as it was at the look before; the tick's text says which.
 
     It asks Dagster for no run itself: one of Dagster's making would have another id than the delivery was answered.
     """
     process = process_context()
-    submission = Submission(process.settings, process.engine, context.instance)
+    run_ids, _ = Turns(process.settings, process.engine).next()
     with reading(process.engine) as connection:
-        waiting = list_waiting_deliveries(connection, PATIENCE, BATCH)
+        due = deliveries_of(connection, run_ids)
+    seen = set(json.loads(context.cursor)) if context.cursor else set()
+    submission = Submission(process.settings, process.engine, context.instance)
     swept = [
-        f"{delivery} (run {execution.run_id})"
-        for delivery, execution in waiting
-        if submission.submit(execution, {SENSOR_NAME_TAG: INBOX, RUN_KEY_TAG: delivery})
+        f"{due[run_id]} (run {run_id})"
+        for run_id in run_ids
+        if run_id in due
+        and run_id in seen
+        and submission.start([run_id], {SENSOR_NAME_TAG: INBOX, RUN_KEY_TAG: due[run_id]})
     ]
+    context.update_cursor(json.dumps(sorted(due)))
     if not swept:
-        return SkipReason(f"No delivery waits longer than {PATIENCE:g} s.")
+        return SkipReason(f"No delivery whose turn has come waits longer than {INTERVAL} s.")
     return SkipReason(f"Launched {len(swept)}: {', '.join(swept)}")

@@ -18,7 +18,7 @@ from dagster._core.storage.schedules.base import ScheduleStorage
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 
-from definitions.event_storage import PooledEventStorage
+from definitions.event_storage import PooledEventStorage, event_storage_of
 from definitions.run_storage import PooledRunStorage
 from definitions.schedule_storage import TimerScheduleStorage
 from platform_core.database import build_engine, plain_url
@@ -87,6 +87,4 @@ def migrate(settings: Settings) -> None:
 
 def dispose_connections(instance: DagsterInstance) -> None:
     """Close the instance's pooled connections; before a fork, which must not copy one."""
-    storage = instance.event_log_storage
-    assert isinstance(storage, PooledEventStorage)
-    storage.dispose_connections()
+    event_storage_of(instance).dispose_connections()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -176,6 +176,13 @@ def find_accepted(connection: Connection, trigger: str, delivery_key: str) -> Ke
     )
     row = connection.execute(query).first()
     return None if row is None else Kept(row.id, row.run_id, False)
+
+
+def deliveries_of(connection: Connection, run_ids: Collection[str]) -> dict[str, str]:
+    """The ids of the deliveries that started these runs, by run; others are left out."""
+    columns = deliveries.c
+    query = sa.select(columns.run_id, columns.id).where(columns.run_id.in_(run_ids), columns.verdict == ACCEPTED)
+    return {row.run_id: str(row.id) for row in connection.execute(query)}
 
 
 def get_delivery(connection: Connection, delivery_id: str) -> tuple[Delivery, bytes]:

@@ -110,6 +110,12 @@ class UserExists(Conflict):
     code = "user_exists"
 
 
+class LastAdmin(Conflict):
+    """Nobody would be left who may administer."""
+
+    code = "last_admin"
+
+
 class TriggerDisabled(Conflict):
     code = "trigger_disabled"
 

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from platform_core import channels
 from platform_core.errors import BadCursor, IdempotencyKeyReused, RunEnded, RunNotFinished, RunNotFound, RunSucceeded
 from platform_core.pagination import Page, decode_cursor, encode_cursor
+from platform_core.run_ending import cancel_unsubmitted
 from platform_core.run_event_store import RUN_QUEUED
 from platform_core.tables import JsonText, graphs, run_events, runs, users
 
@@ -72,29 +73,36 @@ class Run:
         return self.status in ENDED
 
 
-_SELECT = (
-    sa.select(
-        runs.c.run_id,
-        runs.c.graph_id,
-        graphs.c.name.label("graph"),
-        runs.c.version,
-        runs.c.owner_id,
-        users.c.name.label("owner"),
-        runs.c.status,
-        runs.c.trigger_kind,
-        runs.c.trigger_id,
-        runs.c.params,
-        runs.c.tags,
-        runs.c.created_at,
-        runs.c.started_at,
-        runs.c.ended_at,
-        runs.c.error,
-        runs.c.outputs,
-        runs.c.last_seq,
-        runs.c.parent_run_id,
+def select_runs(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """A query of what everybody wants to know of runs, with the names of graph and owner, and `more` columns."""
+    return (
+        sa.select(
+            runs.c.run_id,
+            runs.c.graph_id,
+            graphs.c.name.label("graph"),
+            runs.c.version,
+            runs.c.owner_id,
+            users.c.name.label("owner"),
+            runs.c.trigger_kind,
+            runs.c.trigger_id,
+            runs.c.params,
+            runs.c.tags,
+            runs.c.parent_run_id,
+            *more,
+        )
+        .join(graphs, graphs.c.id == runs.c.graph_id)
+        .join(users, users.c.id == runs.c.owner_id)
     )
-    .join(graphs, graphs.c.id == runs.c.graph_id)
-    .join(users, users.c.id == runs.c.owner_id)
+
+
+_SELECT = select_runs(
+    runs.c.status,
+    runs.c.created_at,
+    runs.c.started_at,
+    runs.c.ended_at,
+    runs.c.error,
+    runs.c.outputs,
+    runs.c.last_seq,
 )
 RUN_JSON = ("trigger_data", "params", "tags", "outputs", "event_data")
 """The parameters of `accepting` that are JSON."""
@@ -267,10 +275,15 @@ def retry_of(connection: Connection, parent: Run, start: str) -> NewRun:
 
 
 def request_cancel(connection: Connection, run_id: str) -> Run:
-    """Ask the daemon to cancel the run; asking again changes nothing. Raises `RunNotFound`, `RunEnded`."""
+    """End a run that waits; ask the daemon to cancel one that does not, where asking again changes nothing.
+
+    Raises `RunNotFound`, `RunEnded`.
+    """
     run = get_run(connection, run_id)
     if run.has_ended:
         raise RunEnded(f"Run {run_id} has ended with {run.status}; there is nothing to cancel.")
+    if cancel_unsubmitted(connection, run_id):
+        return get_run(connection, run_id)
     connection.execute(
         runs.update()
         .where(runs.c.run_id == run_id, runs.c.cancel_requested_at.is_(None))

@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     max_concurrent_runs: int = Field(
         default_factory=_default_concurrency, gt=0, description="Runs executed at once by this installation."
     )
+    max_concurrent_runs_per_user: int | None = Field(
+        default=None, gt=0, description="Runs of one user executed at once; an administrator may set a user's own."
+    )
     runs_per_worker: int = Field(default=50, gt=0, description="Runs one warm worker executes before it is replaced.")
     niceness: int = Field(
         default=10, ge=0, le=19, description="How far run workers step back for the APIs where processors are short."

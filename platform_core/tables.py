@@ -57,6 +57,7 @@ users = sa.Table(
     sa.Column("role", sa.Text, nullable=False),
     _time("created_at", now=True),
     _time("disabled_at", nullable=True),
+    sa.Column("max_concurrent_runs", sa.Integer, nullable=True),
 )
 
 api_keys = sa.Table(
@@ -202,7 +203,11 @@ runs = sa.Table(
         "trigger_id",
         postgresql_where=sa.text("ended_at IS NULL AND trigger_kind = 'schedule'"),
     ),
-    sa.Index("runs_unsubmitted_idx", "created_at", postgresql_where=sa.text("submitted_at IS NULL")),
+    sa.Index(
+        "runs_unended_idx",
+        *("owner_id", "graph_id", "version", "priority", "created_at", "run_id"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
     sa.Index("runs_owner_id_created_at_idx", "owner_id", "created_at", "run_id"),
     sa.Index("runs_graph_id_created_at_idx", "graph_id", "created_at", "run_id"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Response
@@ -23,6 +24,7 @@ from platform_core.errors import (
     Unavailable,
     VersionNotFound,
 )
+from platform_core.queue_store import positions
 from platform_core.run_store import Run
 from platform_core.web.dependencies import (
     AUTH_ERRORS,
@@ -135,13 +137,16 @@ def list_runs(
         limit=limit,
         cursor=cursor,
     )
-    return PageOf(items=[RunAnswer.of(run, links) for run in page.items], next_cursor=page.next_cursor)
+    places = _positions(connection, page.items)
+    items = [RunAnswer.of(run, links, places.get(run.run_id)) for run in page.items]
+    return PageOf(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/runs/{run_id}", operation_id="get_run", responses=problems(*_ERRORS, RunNotFound))
 def get_run(principal: RunReader, connection: ConnectionDep, run_id: _RunId, links: LinksDep) -> RunAnswer:
     """Get a run."""
-    return RunAnswer.of(_visible(connection, principal, run_id), links)
+    run = _visible(connection, principal, run_id)
+    return RunAnswer.of(run, links, _positions(connection, [run]).get(run_id))
 
 
 @router.get(
@@ -162,7 +167,7 @@ def get_outputs(principal: RunReader, connection: ConnectionDep, run_id: _RunId)
     responses=problems(*_ERRORS, RunNotFound, RunEnded),
 )
 def cancel_run(principal: RunWriter, connection: ConnectionDep, run_id: _RunId, links: LinksDep) -> RunAnswer:
-    """Ask for a run to be cancelled; asking again is harmless."""
+    """Cancel a run. One that waits has ended with this answer; one that is executed will, and may be asked again."""
     _visible(connection, principal, run_id)
     return RunAnswer.of(run_store.request_cancel(connection, run_id), links)
 
@@ -191,6 +196,10 @@ def retry_run(
     if not launched.is_new:
         response.status_code = 200
     return _launched(launched.run, launched, links)
+
+
+def _positions(connection: Connection, runs: Iterable[Run]) -> dict[str, int]:
+    return positions(connection, [run.run_id for run in runs if run.status == run_store.QUEUED])
 
 
 def _visible(connection: Connection, principal: Principal, run_id: str) -> Run:

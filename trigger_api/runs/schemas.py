@@ -60,14 +60,20 @@ class RunAnswer(Answer):
     ended_at: datetime | None
     error: dict[str, Any] | None
     parent_run_id: str | None
+    position: int | None = Field(description="Place in the queue, from 1; null for a run that does not wait.")
     links: dict[str, str]
 
     @classmethod
-    def of(cls, run: Run, links: Links) -> RunAnswer:
+    def of(cls, run: Run, links: Links, position: int | None = None) -> RunAnswer:
         return cls.model_validate(
             {
-                **{name: getattr(run, name) for name in cls.model_fields if name not in {"trigger", "links"}},
+                **{
+                    name: getattr(run, name)
+                    for name in cls.model_fields
+                    if name not in {"trigger", "position", "links"}
+                },
                 "trigger": {"kind": run.trigger_kind, "id": run.trigger_id},
+                "position": position,
                 "links": links.run(run.run_id),
             }
         )

@@ -16,7 +16,7 @@ from dagster._cli.api import _execute_run_command_body
 
 from definitions import instance_files
 from definitions.context import process_context
-from definitions.event_storage import PooledEventStorage
+from definitions.event_storage import PooledEventStorage, event_storage_of
 from definitions.jobs import pinned_job
 from definitions.submission import Submission
 from graph_compiler.schedule_trigger import ScheduleTrigger
@@ -52,9 +52,7 @@ class Site:
 
     @property
     def storage(self) -> PooledEventStorage:
-        storage = self.instance.event_log_storage
-        assert isinstance(storage, PooledEventStorage)
-        return storage
+        return event_storage_of(self.instance)
 
     @property
     def submission(self) -> Submission:
@@ -95,13 +93,12 @@ class Site:
     def launch(self, document: Document, params: Document | None = None, **options: Any) -> str:
         """Save the graph, accept a run of it and hand it to the run launcher as the queue does; its id."""
         run_id = self.accept(self.save_graph(document), params, **options)
-        self.submission.submit_accepted()
-        self.dequeue(run_id)
+        self.start(run_id)
         return run_id
 
-    def dequeue(self, run_id: str) -> None:
-        """What Dagster's queue does with a run whose turn it is."""
-        self.instance.launch_run(run_id, None)  # type: ignore[arg-type]  # our launcher needs no workspace
+    def start(self, *run_ids: str) -> int:
+        """What the queue does with runs whose turn it is; how many began."""
+        return self.submission.start(run_ids)
 
     def execute(self, document: Document, params: Document | None = None) -> str:
         """Execute a run of the graph in this process and return its id."""
