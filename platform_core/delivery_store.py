@@ -64,6 +64,17 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """A delivery to be stored by a webhook as it is known; without a run, `verdict` and `issues` say why."""
+
+    hook: Hook
+    new: NewDelivery
+    run: NewRun | None
+    verdict: str = ACCEPTED
+    issues: list[dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
 class Kept:
     """What storing did: with `is_new` false the first delivery with this key, and its run, are named."""
 
@@ -114,12 +125,12 @@ _DELIVERED = f"""
     )
 """  # noqa: S608 - only constants of ours are put in
 _JSON = tuple(sa.bindparam(name, type_=JsonText()) for name in ("query", "headers", "issues"))
-_KEEP = sa.text(
+KEEP = sa.text(
     f"WITH {_DELIVERED} SELECT (SELECT count(*) FROM hook) AS live, (SELECT id FROM delivered) AS id"  # noqa: S608
 ).bindparams(*_JSON)
 # One statement is one transaction and one round trip: the webhook is as we know it, the delivery, its run, the run's
 # first event, and who is to hear of it.
-_ACCEPT = sa.text(
+ACCEPT = sa.text(
     f"""
     WITH {_DELIVERED}, {accepting("FROM delivered", "':delivery:' || delivered.id".replace(":", chr(92) + ":"))}
     SELECT (SELECT count(*) FROM hook) AS live, (SELECT id FROM delivered) AS id,
@@ -130,40 +141,36 @@ _ACCEPT = sa.text(
 ).bindparams(*_JSON, *(sa.bindparam(name, type_=JsonText()) for name in RUN_JSON))
 
 
-def accept_delivery(connection: Connection, hook: Hook, new: NewDelivery, run: NewRun) -> Kept | None:
-    """Store the delivery and its run, both or none; None if the webhook is no longer what `hook` says of it.
+def store_delivery(connection: Connection, entry: Entry) -> Kept | None:
+    """Store a delivery and its run, both or none; None if the webhook is no longer what the entry's hook says of it.
 
     Unless the trigger accepted this key before: then the first delivery is returned. Concurrent calls with one key
     wait for the first to end. The run's `idempotency_key` is made of the delivery, so it has to be None.
     """
+    statement, values = statement_of(entry)
+    live, identity, *_ = connection.execute(statement, values).one()
+    return kept_of(connection, entry, live, identity, values["delivery_run_id"])
+
+
+def statement_of(entry: Entry) -> tuple[sa.TextClause, dict[str, Any]]:
+    """What stores the entry: a statement that gives whether the hook is live and the id, if new; and its parameters."""
+    run = entry.run
+    values = {**entry.hook.guard(), **vars(entry.new), "delivery_run_id": None, "verdict": entry.verdict}
+    if run is None:
+        return KEEP, values | {"issues": entry.issues}
     run_id = str(uuid.uuid4())
-    values = {**_values(hook, new, ACCEPTED), "delivery_run_id": run_id, **run_values(run, run_id)}
+    values |= {"delivery_run_id": run_id, "issues": None, "verdict": ACCEPTED, **run_values(run, run_id)}
     del values["idempotency_key"]
-    row = connection.execute(_ACCEPT, values).one()
-    return _kept(connection, hook, new, row, run_id)
+    return ACCEPT, values
 
 
-def keep_delivery(
-    connection: Connection, hook: Hook, new: NewDelivery, verdict: str, issues: list[dict[str, Any]] | None
-) -> Kept | None:
-    """Store a delivery that starts no run, with the reason; None if the webhook is no longer what `hook` says of it.
-
-    One that the trigger accepted before stays as it is and is returned.
-    """
-    values = {**_values(hook, new, verdict), "issues": issues, "delivery_run_id": None}
-    return _kept(connection, hook, new, connection.execute(_KEEP, values).one(), None)
-
-
-def _values(hook: Hook, new: NewDelivery, verdict: str) -> dict[str, Any]:
-    return {**hook.guard(), **vars(new), "verdict": verdict, "issues": None}
-
-
-def _kept(connection: Connection, hook: Hook, new: NewDelivery, row: sa.Row[Any], run_id: str | None) -> Kept | None:
-    if not row.live:
+def kept_of(connection: Connection, entry: Entry, live: int, identity: str | None, run_id: str | None) -> Kept | None:
+    """What the first columns of the entry's statement say was done."""
+    if not live:
         return None
-    if row.id is not None:
-        return Kept(str(row.id), run_id, True)
-    first = find_accepted(connection, hook.trigger, new.delivery_key)
+    if identity is not None:
+        return Kept(str(identity), run_id, True)
+    first = find_accepted(connection, entry.hook.trigger, entry.new.delivery_key)
     assert first is not None
     return first
 

@@ -13,6 +13,7 @@ from graph_compiler.node_type import NodeTypes
 from graph_compiler.node_types import builtin_node_types
 from platform_core import schema
 from platform_core.database import Engine
+from platform_core.delivery_writer import DeliveryWriter
 from platform_core.keys import KeyRing
 from platform_core.metrics import Metrics
 from platform_core.settings import Settings
@@ -72,6 +73,7 @@ def create_app(
         RunEndings(engine),
         KnownHooks(services, specs),
         RunProgress(engine),
+        DeliveryWriter(engine),
         CapacityLimiter(RECEIVERS),
     )
     return app

@@ -9,6 +9,7 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from graph_compiler.node_type import NodeTypes
+from platform_core.delivery_writer import DeliveryWriter
 from trigger_api.graph_access import SpecCache
 from trigger_api.runs.endings import RunEndings
 from trigger_api.webhooks.known_hooks import KnownHooks
@@ -24,14 +25,20 @@ class State:
     endings: RunEndings
     hooks: KnownHooks
     progress: RunProgress
+    writer: DeliveryWriter
     receivers: CapacityLimiter
     """Of the threads that receive webhooks: more would only wait for one another, and hold connections meanwhile."""
 
 
-async def _state(request: Request) -> State:
+def state_of(request: Request) -> State:
+    """The state of the application that answers this request."""
     state = request.app.state.trigger
     assert isinstance(state, State)
     return state
+
+
+async def _state(request: Request) -> State:
+    return state_of(request)
 
 
 StateDep = Annotated[State, Depends(_state)]

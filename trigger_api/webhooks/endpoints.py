@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from typing import Annotated
+import re
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Path, Request, Response
+from fastapi.routing import APIRoute
 
 from graph_compiler.webhook_trigger import WebhookTrigger
 from platform_core.errors import (
@@ -29,9 +32,9 @@ from platform_core.errors import (
 )
 from platform_core.web.dependencies import ServicesDep
 from platform_core.web.problems import problem, problems
-from platform_core.web.services import Services
-from trigger_api.links import Links, LinksDep
-from trigger_api.state import State, StateDep
+from platform_core.web.services import Services, services_of
+from trigger_api.links import Links, LinksDep, links_of
+from trigger_api.state import State, StateDep, state_of
 from trigger_api.webhooks.answers import Answers
 from trigger_api.webhooks.call import Incoming
 from trigger_api.webhooks.cors import allowed, cors_headers, preflight_headers
@@ -39,12 +42,31 @@ from trigger_api.webhooks.known_hooks import KnownHook
 from trigger_api.webhooks.receiving import Challenge, Received, receive
 from trigger_api.webhooks.schemas import DeliveryAnswer, OutcomeAnswer
 
-router = APIRouter(prefix="/hooks", tags=["webhooks"])
+
+class _HookRoute(APIRoute):
+    """A route that hands the call over as it is: finding out what endpoints declare costs as much as the whole call."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        declared = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            hook_id = request.path_params["hook_id"]
+            if not _HOOK_ID.fullmatch(hook_id):
+                return await declared(request)  # which says what is wrong
+            services, state = services_of(request), state_of(request)
+            path = request.path_params.get("path", "")
+            return await _deliver(request, hook_id, path, services, state, links_of(request))
+
+        return answer
+
+
+router = APIRouter(prefix="/hooks", tags=["webhooks"], route_class=_HookRoute)
 
 MOST_CHANGES = 10
 """How often a webhook may change while one call of it is received."""
 _LONGEST_CHALLENGE = 1000
 _HookId = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
+_HOOK_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _BODY = {
     "requestBody": {
         "required": False,
@@ -172,7 +194,7 @@ async def _attempted(
     _demand_network(trigger, incoming.client)
     limit = services.settings.max_body_bytes
     call = await incoming.read(limit if trigger.max_body is None else min(limit, trigger.max_body))
-    received = await to_thread.run_sync(receive, services, known, call, limiter=state.receivers)
+    received = await receive(services, state, known, call)
     if isinstance(received, Challenge):
         services.metrics.deliveries.labels("challenge").inc()
         return _echo(received.answer)

@@ -11,7 +11,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+from graph_compiler.canonical import canonical_json
 from graph_compiler.spec import GraphSpec
 from graph_compiler.webhook_trigger import WebhookTrigger
 from platform_core.database import Connection, reading
@@ -31,6 +33,13 @@ class KnownHook:
     spec: GraphSpec
     trigger: WebhookTrigger
     secrets: Mapping[str, str]
+
+    @cached_property
+    def is_light(self) -> bool:
+        """Whether a call is checked without waiting and without loops."""
+        trigger = self.trigger
+        templates = canonical_json([trigger.delivery_id, trigger.filter, trigger.params])
+        return trigger.rate_limit is None and not any(mark in templates for mark in ("{%", "|", "("))
 
     def verify_secrets(self) -> list[str]:
         """The secrets that hold for signatures, the present one first."""

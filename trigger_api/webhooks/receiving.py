@@ -8,12 +8,14 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from anyio import to_thread
 
 from graph_compiler import triggers
 from graph_compiler.webhook_verify import SlackVerify
 from platform_core.database import reading
-from platform_core.delivery_store import REFUSED, Kept, NewDelivery, accept_delivery, keep_delivery
+from platform_core.delivery_store import ACCEPTED, REFUSED, Entry, Kept, NewDelivery, store_delivery
 from platform_core.errors import BadSignature, TooManyRequests, TriggerDisabled
 from platform_core.hook_store import take_call
 from platform_core.web.services import Services
@@ -24,6 +26,12 @@ from trigger_api.webhooks.known_hooks import KnownHook
 from trigger_api.webhooks.mapping import Mapped, body_of, context_of, map_call
 from trigger_api.webhooks.masking import masked
 from trigger_api.webhooks.signatures import defect
+
+if TYPE_CHECKING:
+    from trigger_api.state import State
+
+LIGHT_BODY = 64 * 1024
+"""Bytes of a body that is read as a value between two other calls; larger ones are on threads."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +51,48 @@ class Challenge:
     answer: str
 
 
-def receive(services: Services, known: KnownHook, call: Call) -> Received | Challenge | None:
+async def receive(services: Services, state: State, known: KnownHook, call: Call) -> Received | Challenge | None:
     """Store the delivery and accept its run, once per delivery key; None if the webhook has changed meanwhile.
 
     Raises `BadSignature`, `TriggerDisabled`, `TooManyRequests`, `UnsupportedMediaType`, `MissingDeliveryId` and
     `Unavailable`; then nothing is stored but the count.
     """
+    if known.is_light and len(call.body) <= LIGHT_BODY:
+        entry = _checked(services, known, call)
+    else:
+        entry = await to_thread.run_sync(_checked, services, known, call, limiter=state.receivers)
+    if isinstance(entry, Challenge):
+        return entry
+    return _received(services, entry, await state.writer.write(entry))
+
+
+def store(services: Services, known: KnownHook, delivery: NewDelivery, mapped: Mapped) -> Received | None:
+    """Store what came and, if it makes a run, accept that; None if the webhook has changed meanwhile.
+
+    Raises `Unavailable`.
+    """
+    entry = _entry(known, delivery, mapped)
+    with reading(services.engine) as connection:
+        return _received(services, entry, store_delivery(connection, entry))
+
+
+def _entry(known: KnownHook, delivery: NewDelivery, mapped: Mapped) -> Entry:
+    verdict = ACCEPTED if mapped.run is not None else mapped.verdict
+    return Entry(known.hook, delivery, mapped.run, verdict, mapped.issues)
+
+
+def _received(services: Services, entry: Entry, kept: Kept | None) -> Received | None:
+    if kept is None:
+        return None
+    key = entry.new.delivery_key
+    if not kept.is_new:
+        return Received(kept, key, "duplicate")
+    if entry.run is not None:
+        services.metrics.accepted_runs.labels("webhook").inc()
+    return Received(kept, key, entry.verdict, entry.issues or ())
+
+
+def _checked(services: Services, known: KnownHook, call: Call) -> Entry | Challenge:
     reason = defect(known.trigger.verify, known.verify_secrets(), call, time.time())
     if reason is not None:
         raise BadSignature(reason)
@@ -57,29 +101,7 @@ def receive(services: Services, known: KnownHook, call: Call) -> Received | Chal
     if not known.hook.enabled:
         raise TriggerDisabled(f"The trigger {known.trigger.id} is disabled.")
     _demand_rate(services, known)
-    delivery, mapped = _prepare(services, known, call)
-    return store(services, known, delivery, mapped)
-
-
-def store(services: Services, known: KnownHook, delivery: NewDelivery, mapped: Mapped) -> Received | None:
-    """Store what came and, if it makes a run, accept that; None if the webhook has changed meanwhile.
-
-    Raises `Unavailable`.
-    """
-    # Each of the two is one statement, so it is a transaction without the round trips of one.
-    with reading(services.engine) as connection:
-        if mapped.run is not None:
-            kept = accept_delivery(connection, known.hook, delivery, mapped.run)
-        else:
-            kept = keep_delivery(connection, known.hook, delivery, mapped.verdict, mapped.issues)
-    if kept is None:
-        return None
-    if not kept.is_new:
-        return Received(kept, delivery.delivery_key, "duplicate")
-    if mapped.run is None:
-        return Received(kept, delivery.delivery_key, mapped.verdict, mapped.issues or ())
-    services.metrics.accepted_runs.labels("webhook").inc()
-    return Received(kept, delivery.delivery_key, "accepted")
+    return _entry(known, *_prepare(services, known, call))
 
 
 def _prepare(services: Services, known: KnownHook, call: Call) -> tuple[NewDelivery, Mapped]:

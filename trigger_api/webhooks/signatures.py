@@ -46,7 +46,7 @@ def defect(verify: Any, secrets: Sequence[str], call: Call, now: float) -> str |
 
 def _github(_: GithubVerify, keys: Sequence[Key], call: Call, __: float) -> str | None:
     given = call.headers.get("x-hub-signature-256", "")
-    holds = [_same(given, "sha256=" + hmac.new(key, call.body, hashlib.sha256).hexdigest()) for key in keys]
+    holds = [_same(given, "sha256=" + hmac.digest(key, call.body, "sha256").hex()) for key in keys]
     return _unless(holds, "X-Hub-Signature-256")
 
 

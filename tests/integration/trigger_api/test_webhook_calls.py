@@ -493,7 +493,7 @@ def test_database_lost_after_the_webhook_is_known_acknowledges_nothing(
     hook = save_hook(ada)
     assert anonymous.post(hook, content=b"1", headers=JSON).status_code == 202
     nowhere = build_engine("postgresql://nobody@/none?host=/nowhere")
-    monkeypatch.setattr("trigger_api.webhooks.receiving.reading", lambda _: _reading(nowhere))
+    monkeypatch.setattr("platform_core.delivery_writer.reading", lambda _: _reading(nowhere))
     answer = anonymous.post(hook, content=b"1", headers=JSON)
     assert_problem(answer, 503, "unavailable")
     assert len(stored(engine)) == 1
