@@ -21,6 +21,7 @@ from trigger_api.api_keys.endpoints import router as api_keys
 from trigger_api.auth.endpoints import router as auth
 from trigger_api.graph_access import SpecCache
 from trigger_api.graphs.endpoints import router as graphs
+from trigger_api.runs.batches import router as batches
 from trigger_api.runs.endings import RunEndings
 from trigger_api.runs.endpoints import router as runs
 from trigger_api.secrets.endpoints import router as secrets
@@ -52,7 +53,7 @@ def create_app(
         "trigger_api",
         title="Headrace trigger API",
         services=Services(settings, engine, keys, metrics or Metrics()),
-        routers=[auth, users, api_keys, graphs, triggers, runs, secrets, webhooks],
+        routers=[auth, users, api_keys, graphs, triggers, batches, runs, secrets, webhooks],
         lifespan=lifespan,
     )
     app.state.trigger = State(node_types or builtin_node_types(), SpecCache(), RunEndings(engine))
