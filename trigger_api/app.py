@@ -24,6 +24,7 @@ from trigger_api.graphs.endpoints import router as graphs
 from trigger_api.runs.batches import router as batches
 from trigger_api.runs.endings import RunEndings
 from trigger_api.runs.endpoints import router as runs
+from trigger_api.runs.queue_metrics import QueueMetrics
 from trigger_api.secrets.endpoints import router as secrets
 from trigger_api.state import State
 from trigger_api.triggers.endpoints import router as triggers
@@ -49,10 +50,12 @@ def create_app(
         await run_in_threadpool(schema.check, engine)
         yield
 
+    metrics = metrics or Metrics()
+    metrics.registry.register(QueueMetrics(engine))
     app = build_application(
         "trigger_api",
         title="Headrace trigger API",
-        services=Services(settings, engine, keys, metrics or Metrics()),
+        services=Services(settings, engine, keys, metrics),
         routers=[auth, users, api_keys, graphs, triggers, batches, runs, secrets, webhooks],
         lifespan=lifespan,
     )
