@@ -24,7 +24,7 @@ app = typer.Typer(
 
 _PANELS: dict[str, list[Callable[..., None]]] = {
     "Graphs": [graphs.apply, graphs.validate, graphs.graphs, graphs.schema],
-    "Runs": [runs.run, runs.logs, runs.runs, runs.cancel, runs.retry],
+    "Runs": [runs.run, runs.logs, runs.runs, runs.show, runs.cancel, runs.retry],
     "Webhooks": [deliveries.deliveries, deliveries.replay],
     "Triggers": [
         triggers.triggers,

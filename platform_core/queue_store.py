@@ -128,3 +128,24 @@ def positions(connection: Connection, run_ids: Collection[str]) -> dict[str, int
     places = sa.select(rounds.c.run_id, sa.func.row_number().over(order_by=order).label("place")).subquery()
     query = sa.select(places.c.run_id, places.c.place).where(places.c.run_id.in_(list(run_ids)))
     return {row.run_id: row.place for row in connection.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How full the queue is: runs that wait, seconds that the oldest of them has waited, and runs with Dagster."""
+
+    waiting: int
+    oldest_seconds: float
+    executed: int
+
+
+def read_depth(connection: Connection) -> Depth:
+    """The queue now."""
+    age = sa.func.extract("epoch", sa.func.clock_timestamp() - sa.func.min(runs.c.created_at).filter(_WAITS))
+    query = sa.select(
+        sa.func.count().filter(_WAITS),
+        sa.func.greatest(0, sa.func.coalesce(age, 0)),
+        sa.func.count().filter(runs.c.submitted_at.is_not(None)),
+    ).where(_UNENDED)
+    waiting, oldest, executed = connection.execute(query).one()
+    return Depth(waiting, float(oldest), executed)

@@ -24,8 +24,10 @@ from trigger_api.auth.endpoints import router as auth
 from trigger_api.deliveries.endpoints import router as deliveries
 from trigger_api.graph_access import SpecCache
 from trigger_api.graphs.endpoints import router as graphs
+from trigger_api.runs.batches import router as batches
 from trigger_api.runs.endings import RunEndings
 from trigger_api.runs.endpoints import router as runs
+from trigger_api.runs.queue_metrics import QueueMetrics
 from trigger_api.secrets.endpoints import router as secrets
 from trigger_api.state import State
 from trigger_api.triggers.endpoints import router as triggers
@@ -57,13 +59,15 @@ def create_app(
         await run_in_threadpool(schema.check, engine)
         yield
 
-    services = Services(settings, engine, keys, metrics or Metrics())
+    metrics = metrics or Metrics()
+    metrics.registry.register(QueueMetrics(engine))
+    services = Services(settings, engine, keys, metrics)
     app = build_application(
         "trigger_api",
         title="Headrace trigger API",
         services=services,
         # The first are matched first, and nothing is called as often as webhooks.
-        routers=[webhooks, auth, users, api_keys, graphs, triggers, rotation, runs, deliveries, secrets],
+        routers=[webhooks, auth, users, api_keys, graphs, triggers, rotation, batches, runs, deliveries, secrets],
         lifespan=lifespan,
     )
     specs = SpecCache()

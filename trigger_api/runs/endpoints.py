@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from platform_core import run_store
@@ -40,6 +40,7 @@ from platform_core.web.services import Services
 from platform_core.web.strict_json import StrictJsonRoute
 from trigger_api.graph_access import find_graph
 from trigger_api.links import Links, LinksDep
+from trigger_api.runs.keys import KeyHeader
 from trigger_api.runs.launching import Launched, launch, retry
 from trigger_api.runs.schemas import Launch, LaunchAnswer, OutputsAnswer, Retry, RunAnswer, Status
 from trigger_api.schemas import PageOf
@@ -49,15 +50,6 @@ router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=StrictJsonRoute)
 
 _ERRORS = (*AUTH_ERRORS, InvalidRequest, Unavailable)
 _RunId = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9-]+$")]
-_Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        # Keys with a colon in front are ours, for webhooks and timers.
-        pattern=r"^[!-9;-~][!-~]{0,199}$",
-        description="The same key with the same body is answered with the first run.",
-    ),
-]
 _Wait = Annotated[
     float | None,
     Query(ge=0, allow_inf_nan=False, description="Seconds to wait for the run's end, at most the server's limit."),
@@ -82,7 +74,7 @@ async def launch_run(
     links: LinksDep,
     response: Response,
     wanted: Launch | None = None,
-    key: _Key = None,
+    key: KeyHeader = None,
     wait: _Wait = None,
 ) -> LaunchAnswer:
     """Launch a run. It is durable once this answers."""
@@ -189,7 +181,7 @@ def retry_run(
     links: LinksDep,
     response: Response,
     wanted: Retry | None = None,
-    key: _Key = None,
+    key: KeyHeader = None,
 ) -> LaunchAnswer:
     """Run an ended run's graph version again, with its params; the new run names the old one as its parent."""
     launched = retry(services, principal, run_id, (wanted or Retry()).from_, key)

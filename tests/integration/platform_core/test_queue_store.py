@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from definitions.queue_policy import Limits, choose
 from platform_core.errors import RunEnded
 from platform_core.graph_store import save_graph
-from platform_core.queue_store import claim, list_waiting, positions, read_load
+from platform_core.queue_store import Depth, claim, list_waiting, positions, read_depth, read_load
 from platform_core.run_store import NewRun, accept_run, get_run, request_cancel
 from platform_core.tables import runs
 from platform_core.user_store import create_user, limit_user
@@ -103,3 +103,18 @@ def test_run_that_dagster_has_is_only_asked_to_end(queue: Queue) -> None:
     assert request_cancel(queue.connection, run_id).status == "STARTING"
     asked = sa.select(runs.c.cancel_requested_at).where(runs.c.run_id == run_id)
     assert queue.connection.execute(asked).scalar_one() is not None
+
+
+def test_depth_counts_what_waits_and_what_is_executed(queue: Queue, connection: Connection) -> None:
+    assert read_depth(connection) == Depth(0, 0.0, 0)
+    first, second, third, fourth = (queue.accept("ada") for _ in range(4))
+    queue.set(first, created_at=sa.func.clock_timestamp() - sa.text("interval '1 hour'"))
+    queue.set(third, cancel_requested_at=sa.func.clock_timestamp())
+    depth = read_depth(connection)
+    assert (depth.waiting, depth.executed, 3600 <= depth.oldest_seconds < 7200) == (3, 0, True)
+    queue.submit(first)
+    depth = read_depth(connection)
+    assert (depth.waiting, depth.executed, depth.oldest_seconds < 3600) == (2, 1, True)
+    for run_id in (first, second, third, fourth):
+        queue.set(run_id, ended_at=sa.func.clock_timestamp())
+    assert read_depth(connection) == Depth(0, 0.0, 0)

@@ -73,7 +73,7 @@ def test_wrong_setting_is_an_error_that_names_the_variable(tmp_path: Path) -> No
 
 def test_follow_and_wait_exclude_each_other(tmp_path: Path) -> None:
     result = headrace(tmp_path, "run", "g", "--follow", "--wait", "3")
-    assert (result.returncode, result.stderr) == (2, "error: --follow and --wait exclude each other.\n")
+    assert (result.returncode, result.stderr) == (2, "error: --follow, --wait and --batch exclude each other.\n")
 
 
 @pytest.mark.parametrize("service", ["api", "daemon", "workers", "code-server", "ui", "migrate"])
