@@ -20,7 +20,7 @@ from platform_core.errors import (
     TriggerNotFound,
     Unavailable,
 )
-from platform_core.trigger_store import Trigger
+from platform_core.trigger_store import Trigger, get_trigger
 from platform_core.trigger_store import list_triggers as stored_triggers
 from platform_core.web.dependencies import (
     AUTH_ERRORS,
@@ -78,7 +78,7 @@ def enable_trigger(
     principal: RunWriter, connection: ConnectionDep, graph: str, trigger: _TriggerId, links: LinksDep
 ) -> TriggerAnswer:
     """Switch a trigger on; a timer begins now, with nothing of the time it was off."""
-    found = timers.find_trigger(connection, find_graph(connection, principal, graph), trigger)
+    found = get_trigger(connection, find_graph(connection, principal, graph).id, trigger)
     return _switch(connection, found, links, is_on=True)
 
 
@@ -87,14 +87,13 @@ def disable_trigger(
     principal: RunWriter, connection: ConnectionDep, graph: str, trigger: _TriggerId, links: LinksDep
 ) -> TriggerAnswer:
     """Switch a trigger off until it is switched on again, through all versions of its graph."""
-    found = timers.find_trigger(connection, find_graph(connection, principal, graph), trigger)
+    found = get_trigger(connection, find_graph(connection, principal, graph).id, trigger)
     return _switch(connection, found, links, is_on=False)
 
 
 def _switch(connection: Connection, trigger: Trigger, links: Links, *, is_on: bool) -> TriggerAnswer:
     timer_store.switch_trigger(connection, trigger.id, is_on)
-    found = next(row for row in stored_triggers(connection, trigger.graph_id) if row.id == trigger.id)
-    return _answer(connection, found, links)
+    return _answer(connection, get_trigger(connection, trigger.graph_id, trigger.trigger_id), links)
 
 
 def _answer(connection: Connection, trigger: Trigger, links: Links) -> TriggerAnswer:

@@ -13,10 +13,10 @@ from graph_compiler.triggers import iso, schedule_data, tick_params
 from platform_core import tick_store, timer_store
 from platform_core.auth import Principal
 from platform_core.database import Connection
-from platform_core.errors import InvalidParams, NoTimes, TooManyTimes, TriggerNotFound
+from platform_core.errors import InvalidParams, NoTimes, TooManyTimes
 from platform_core.graph_store import Graph
 from platform_core.run_store import NewRun, Run, accept_run
-from platform_core.trigger_store import Trigger, list_triggers
+from platform_core.trigger_store import Trigger, get_trigger
 from trigger_api.graph_access import SpecCache
 from trigger_api.triggers.schemas import Backfill
 
@@ -39,17 +39,9 @@ class Plan:
         return [time for time in self.times if self.statuses.get(time) not in done]
 
 
-def find_trigger(connection: Connection, graph: Graph, trigger_id: str) -> Trigger:
-    """The trigger of the graph's current version. Raises `TriggerNotFound`."""
-    for trigger in list_triggers(connection, graph.id):
-        if trigger.trigger_id == trigger_id:
-            return trigger
-    raise TriggerNotFound(f"The graph {graph.name} has no trigger {trigger_id}.")
-
-
 def find_timer(connection: Connection, graph: Graph, trigger_id: str) -> tuple[Trigger, ScheduleTrigger]:
     """The schedule trigger, stored and understood. Raises `TriggerNotFound`, `NoTimes`."""
-    trigger = find_trigger(connection, graph, trigger_id)
+    trigger = get_trigger(connection, graph.id, trigger_id)
     if trigger.type != timer_store.SCHEDULE:
         raise NoTimes(f"The trigger {trigger_id} is a {trigger.type}, it has no times.")
     return trigger, ScheduleTrigger.model_validate(trigger.config)
