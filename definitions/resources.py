@@ -12,7 +12,7 @@ from dagster import Field, InitResourceContext, resource
 from dagster._core.events.log import EventLogEntry
 
 from definitions.context import ProcessContext, process_context
-from definitions.event_storage import PooledEventStorage
+from definitions.event_storage import PooledEventStorage, event_storage_of
 from definitions.masking import Masking
 from definitions.output_limits import OutputLimits
 from definitions.patience import read_patiently
@@ -155,9 +155,7 @@ def run_runtime(context: InitResourceContext) -> Iterator[RunRuntime]:
     """The runtime of the run that is being executed."""
     assert context.instance is not None
     assert context.run is not None
-    storage = context.instance.event_log_storage
-    if not isinstance(storage, PooledEventStorage):
-        raise TypeError("Headrace's jobs need Headrace's storage; point DAGSTER_HOME at a Headrace home.")
+    storage = event_storage_of(context.instance)
     process, run_id = process_context(), context.run.run_id
     execution = read_patiently(process.engine, lambda connection: read_execution(connection, run_id))
     yield RunRuntime(process, storage, execution)

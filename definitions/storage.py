@@ -18,8 +18,9 @@ from dagster._core.storage.schedules.base import ScheduleStorage
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 
-from definitions.event_storage import PooledEventStorage
+from definitions.event_storage import PooledEventStorage, event_storage_of
 from definitions.run_storage import PooledRunStorage
+from definitions.schedule_storage import TimerScheduleStorage
 from platform_core.database import build_engine, plain_url
 from platform_core.settings import Settings
 
@@ -34,9 +35,7 @@ class PooledStorage(DagsterStorage, ConfigurableClass):
         url = plain_url(postgres_url)
         self._run_storage = PooledRunStorage(url, self.engine)
         self._event_log_storage = PooledEventStorage(url, self.engine, self._run_storage)
-        self._schedule_storage = PostgresScheduleStorage(url, should_autocreate_tables=False)
-        self._schedule_storage._engine.dispose()
-        self._schedule_storage._engine = self.engine
+        self._schedule_storage = TimerScheduleStorage(url, self.engine)
         super().__init__()  # type: ignore[no-untyped-call]  # Dagster does not annotate it
 
     @property
@@ -88,6 +87,4 @@ def migrate(settings: Settings) -> None:
 
 def dispose_connections(instance: DagsterInstance) -> None:
     """Close the instance's pooled connections; before a fork, which must not copy one."""
-    storage = instance.event_log_storage
-    assert isinstance(storage, PooledEventStorage)
-    storage.dispose_connections()
+    event_storage_of(instance).dispose_connections()

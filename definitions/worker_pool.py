@@ -210,6 +210,7 @@ def _reason(status: int) -> str:
 
 def main(settings: Settings) -> int:
     """Serve the pool of the settings' home until SIGTERM or SIGINT; the exit code."""
+    os.nice(settings.niceness)  # whoever calls is answered first; workers inherit it
     folder = addresses.run_folder(settings.home)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     run_lock.remove_stale(folder)

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from .durations import Duration
+from .model import GRAPH_NAME, ID, Identifier, Model
+from .schedule_trigger import ScheduleTrigger
+from .webhook_trigger import WebhookTrigger
 
-GRAPH_NAME = r"^[a-z][a-z0-9-]{0,62}$"
-ID = r"^[a-z][a-z0-9_]{0,62}$"
-TRIGGER_ID = r"^[a-z][a-z0-9_-]{0,62}$"
 MAX_NODES = 5_000
 
-Identifier = Annotated[str, StringConstraints(pattern=ID)]
 ErrorKind = Annotated[str, StringConstraints(pattern=ID)]
-
-
-class Model(BaseModel):
-    """Frozen, strict, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class PortRef(NamedTuple):
@@ -114,26 +107,7 @@ class NodeSpec(Model):
     timeout: Duration | None = Field(default=None, description="Of one attempt; a longer one fails.")
 
 
-class VerifySpec(Model):
-    """How a webhook call proves who sent it."""
-
-    scheme: Literal["github"] = Field(description="`github`: HMAC-SHA-256 of the raw body, X-Hub-Signature-256.")
-    secret: Identifier = Field(description="Name of the owner's secret that signs.")
-
-
-class WebhookTrigger(Model):
-    """A URL that starts a run for each verified call."""
-
-    id: Annotated[str, StringConstraints(pattern=TRIGGER_ID)]
-    type: Literal["webhook"]
-    enabled: bool = Field(default=True, description="Whether calls start runs from the first save on.")
-    verify: VerifySpec
-    params: dict[str, Any] = Field(
-        default_factory=dict,
-        description="The run's params; templates see headers, query, path, body and trigger.",
-        examples=[{"repository": "{{ body.repository.full_name }}"}],
-    )
-    respond: Literal["accepted"] = Field(default="accepted", description="Answer 202 once the run is stored.")
+TriggerSpec = Annotated[WebhookTrigger | ScheduleTrigger, Field(discriminator="type")]
 
 
 class ResourcesSpec(Model):
@@ -174,5 +148,5 @@ class GraphSpec(Model):
     outputs: dict[Identifier, Any] = Field(
         default_factory=dict, description="What a run answers; templates see params, nodes, trigger and run."
     )
-    triggers: list[WebhookTrigger] = Field(default_factory=list)
+    triggers: list[TriggerSpec] = Field(default_factory=list)
     settings: SettingsSpec = Field(default_factory=SettingsSpec)

@@ -13,7 +13,7 @@ from .loading import MAX_BYTES, Loaded, Syntax, load, locate
 from .node_type import NodeTypes
 from .node_types import builtin_node_types
 from .nodes.graph import with_calls
-from .rules import calls, control, edges, identity, names, nodes, order, params
+from .rules import calls, control, edges, identity, names, nodes, order, params, webhooks
 from .spec import GraphSpec
 
 Rule = Callable[[Draft], Iterable[Finding]]
@@ -32,6 +32,9 @@ RULES: tuple[Rule, ...] = (
     names.names_in_nodes,
     names.names_in_outputs,
     names.names_in_triggers,
+    webhooks.webhook_templates,
+    webhooks.webhook_pairs,
+    names.names_in_schedules,
     params.params_schema,
     params.trigger_params,
     calls.unknown_graphs,

@@ -60,7 +60,13 @@ def serve(settings: Settings, listen_fd: int | None) -> int:
         trigger_app = create_trigger_app(
             settings, engine=engine, keys=keys, metrics=metrics, node_types=installed_node_types()
         )
-        config = server_config(combine(trigger_app, stream_app), host=settings.host, port=settings.port)
+        config = server_config(
+            combine(trigger_app, stream_app),
+            host=settings.host,
+            port=settings.port,
+            proxy_headers=settings.trusted_proxies is not None,
+            forwarded_allow_ips=settings.trusted_proxies or "",
+        )
         server = Server(config, drain=stream_app.state.streams.drain)
         # uvicorn repeats the signal after its graceful end, for the handler that was there before.
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from enum import StrEnum
@@ -44,6 +45,10 @@ def run(
     params: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON or YAML object of params; - is stdin.")
     ] = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A run for each object of params: JSON lines or an array; - is stdin."),
+    ] = None,
     version: Annotated[int | None, typer.Option(min=1, help="Version of the graph instead of the current one.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the run live until it ends.")] = False,
     wait: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Wait so long for its end.")] = None,
@@ -56,17 +61,25 @@ def run(
     0 success, 1 failure, 6 cancelled, 7 not ended within --wait. A param's VALUE is read as JSON if it is JSON of
     a type that the graph's schema allows for it, and is a string otherwise: `-p limit=5` is a number, and
     `-p name=5` the string "5" where the schema wants a string.
+
+    With --batch it prints an id per run; params of the file win over -p. Exit code 4 if some runs did not fit.
     """
-    if follow and wait is not None:
-        raise CommandError("--follow and --wait exclude each other.", hint="Both end with the run; choose one.")
+    if follow + (wait is not None) + (batch is not None) > 1:
+        raise CommandError("--follow, --wait and --batch exclude each other.", hint="Choose one of them.")
     from headrace_cli.client import Client
     from headrace_cli.connection import find_server
 
     with Client(find_server(home)) as client:
-        body: dict[str, Any] = {"params": _params(client, graph, version, param or [], params)}
+        given = _params(client, graph, version, param or [], params)
+        key = idempotency_key or str(uuid.uuid4())
+        if batch is not None:
+            from headrace_cli.batch import launch_rows, read_rows
+
+            raise typer.Exit(launch_rows(client, graph, read_rows(batch), given, version, key, as_json))
+        body: dict[str, Any] = {"params": given}
         if version is not None:
             body["version"] = version
-        started = _launch(client, graph, body, idempotency_key or str(uuid.uuid4()))
+        started = _launch(client, graph, body, key)
         if not as_json:
             note(f"run {started['run_id']} of {started['graph']} version {started['version']}")
         if follow:
@@ -114,7 +127,7 @@ def runs(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """List runs, the newest first."""
+    """List runs, the newest first; PLACE is a waiting run's place in the queue."""
     from headrace_cli.client import Client
     from headrace_cli.connection import find_server
 
@@ -129,12 +142,45 @@ def runs(
             item["graph"],
             str(item["version"]),
             item["status"],
+            "" if item.get("position") is None else str(item["position"]),
             item["trigger"]["kind"],
             item["created_at"],
         ]
         for item in found
     ]
-    say_table(["RUN", "GRAPH", "VERSION", "STATUS", "TRIGGER", "CREATED"], rows)
+    say_table(["RUN", "GRAPH", "VERSION", "STATUS", "PLACE", "TRIGGER", "CREATED"], rows)
+
+
+def show(run_id: RunId, home: Home = None, as_json: AsJson = False) -> None:
+    """Show a run: its status, its place in the queue while it waits, its times and its error."""
+    from headrace_cli.client import Client
+    from headrace_cli.connection import find_server
+
+    with Client(find_server(home)) as client:
+        found = _get(client, run_id)
+    if as_json:
+        say_json(found)
+        return
+    error = found["error"]
+    place = found["position"]
+    trigger = found["trigger"]
+    lines = {
+        "run": found["run_id"],
+        "graph": f"{found['graph']} version {found['version']}",
+        "owner": found["owner"],
+        "status": found["status"] + ("" if place is None else f", number {place} in the queue"),
+        "trigger": trigger["kind"] + ("" if trigger["id"] is None else f" {trigger['id']}"),
+        "params": json.dumps(found["params"], ensure_ascii=False),
+        "tags": json.dumps(found["tags"], ensure_ascii=False) if found["tags"] else None,
+        "retry of": found["parent_run_id"],
+        "created": found["created_at"],
+        "started": found["started_at"],
+        "ended": found["ended_at"],
+        "error": None if error is None else printable(error["message"]),
+    }
+    for name, text in lines.items():
+        if text is not None:
+            say(f"{name:<9}{text}")
 
 
 def cancel(run_id: RunId, home: Home = None, as_json: AsJson = False) -> None:

@@ -50,11 +50,25 @@ class Settings(BaseSettings):
     token_ttl: int = Field(default=8 * 3600, gt=0, description="Seconds a bearer token lives.")
     max_document_bytes: int = Field(default=1024 * 1024, gt=0, description="Largest graph document, in bytes.")
     max_body_bytes: int = Field(default=8 * 1024 * 1024, gt=0, description="Largest request body, in bytes.")
+    delivery_body_bytes: int = Field(
+        default=1024 * 1024, ge=0, description="Bytes of a webhook's body that the delivery log keeps."
+    )
+    trusted_proxies: str | None = Field(
+        default=None,
+        description="Addresses or networks (comma separated) whose X-Forwarded-For and -Proto are believed.",
+    )
     max_concurrent_runs: int = Field(
         default_factory=_default_concurrency, gt=0, description="Runs executed at once by this installation."
     )
+    max_concurrent_runs_per_user: int | None = Field(
+        default=None, gt=0, description="Runs of one user executed at once; an administrator may set a user's own."
+    )
     runs_per_worker: int = Field(default=50, gt=0, description="Runs one warm worker executes before it is replaced.")
+    niceness: int = Field(
+        default=10, ge=0, le=19, description="How far run workers step back for the APIs where processors are short."
+    )
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
+    tick_retention: int = Field(default=90, gt=0, description="Days the ticks of timers are kept.")
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")
     heartbeat: float = Field(default=15.0, gt=0, description="Seconds between comments on an idle event stream.")
     streams_per_user: int = Field(

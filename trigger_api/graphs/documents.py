@@ -9,9 +9,11 @@ from fastapi import Depends, Request
 
 from graph_compiler.library import GraphLibrary
 from graph_compiler.node_type import NodeTypes
+from graph_compiler.schedule_trigger import ScheduleTrigger
 from graph_compiler.spec import GraphSpec
 from graph_compiler.validation import Checked, check
 from platform_core.errors import InvalidGraph, TooLarge
+from platform_core.timer_store import NewTimer
 from platform_core.trigger_store import NewTrigger
 from platform_core.web.services import services_of
 
@@ -64,8 +66,15 @@ class CheckedDocument:
 
     def triggers(self) -> list[NewTrigger]:
         return [
-            NewTrigger(trigger.id, trigger.type, trigger.model_dump(mode="json"), trigger.enabled)
+            NewTrigger(trigger.id, trigger.type, trigger.model_dump(mode="json", exclude_none=True), trigger.enabled)
             for trigger in self.spec.triggers
+        ]
+
+    def timers(self) -> list[NewTimer]:
+        return [
+            NewTimer(trigger.id, trigger.timing(), trigger.is_plain_cron)
+            for trigger in self.spec.triggers
+            if isinstance(trigger, ScheduleTrigger)
         ]
 
 

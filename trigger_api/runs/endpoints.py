@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from platform_core import run_store
@@ -23,6 +24,7 @@ from platform_core.errors import (
     Unavailable,
     VersionNotFound,
 )
+from platform_core.queue_store import positions
 from platform_core.run_store import Run
 from platform_core.web.dependencies import (
     AUTH_ERRORS,
@@ -38,6 +40,7 @@ from platform_core.web.services import Services
 from platform_core.web.strict_json import StrictJsonRoute
 from trigger_api.graph_access import find_graph
 from trigger_api.links import Links, LinksDep
+from trigger_api.runs.keys import KeyHeader
 from trigger_api.runs.launching import Launched, launch, retry
 from trigger_api.runs.schemas import Launch, LaunchAnswer, OutputsAnswer, Retry, RunAnswer, Status
 from trigger_api.schemas import PageOf
@@ -47,15 +50,6 @@ router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=StrictJsonRoute)
 
 _ERRORS = (*AUTH_ERRORS, InvalidRequest, Unavailable)
 _RunId = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9-]+$")]
-_Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        # Keys with a colon in front are ours, for webhooks and timers.
-        pattern=r"^[!-9;-~][!-~]{0,199}$",
-        description="The same key with the same body is answered with the first run.",
-    ),
-]
 _Wait = Annotated[
     float | None,
     Query(ge=0, allow_inf_nan=False, description="Seconds to wait for the run's end, at most the server's limit."),
@@ -80,7 +74,7 @@ async def launch_run(
     links: LinksDep,
     response: Response,
     wanted: Launch | None = None,
-    key: _Key = None,
+    key: KeyHeader = None,
     wait: _Wait = None,
 ) -> LaunchAnswer:
     """Launch a run. It is durable once this answers."""
@@ -135,13 +129,16 @@ def list_runs(
         limit=limit,
         cursor=cursor,
     )
-    return PageOf(items=[RunAnswer.of(run, links) for run in page.items], next_cursor=page.next_cursor)
+    places = _positions(connection, page.items)
+    items = [RunAnswer.of(run, links, places.get(run.run_id)) for run in page.items]
+    return PageOf(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/runs/{run_id}", operation_id="get_run", responses=problems(*_ERRORS, RunNotFound))
 def get_run(principal: RunReader, connection: ConnectionDep, run_id: _RunId, links: LinksDep) -> RunAnswer:
     """Get a run."""
-    return RunAnswer.of(_visible(connection, principal, run_id), links)
+    run = _visible(connection, principal, run_id)
+    return RunAnswer.of(run, links, _positions(connection, [run]).get(run_id))
 
 
 @router.get(
@@ -162,7 +159,7 @@ def get_outputs(principal: RunReader, connection: ConnectionDep, run_id: _RunId)
     responses=problems(*_ERRORS, RunNotFound, RunEnded),
 )
 def cancel_run(principal: RunWriter, connection: ConnectionDep, run_id: _RunId, links: LinksDep) -> RunAnswer:
-    """Ask for a run to be cancelled; asking again is harmless."""
+    """Cancel a run. One that waits has ended with this answer; one that is executed will, and may be asked again."""
     _visible(connection, principal, run_id)
     return RunAnswer.of(run_store.request_cancel(connection, run_id), links)
 
@@ -184,13 +181,17 @@ def retry_run(
     links: LinksDep,
     response: Response,
     wanted: Retry | None = None,
-    key: _Key = None,
+    key: KeyHeader = None,
 ) -> LaunchAnswer:
     """Run an ended run's graph version again, with its params; the new run names the old one as its parent."""
     launched = retry(services, principal, run_id, (wanted or Retry()).from_, key)
     if not launched.is_new:
         response.status_code = 200
     return _launched(launched.run, launched, links)
+
+
+def _positions(connection: Connection, runs: Iterable[Run]) -> dict[str, int]:
+    return positions(connection, [run.run_id for run in runs if run.status == run_store.QUEUED])
 
 
 def _visible(connection: Connection, principal: Principal, run_id: str) -> Run:
