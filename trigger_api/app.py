@@ -25,6 +25,7 @@ from trigger_api.runs.batches import router as batches
 from trigger_api.runs.endings import RunEndings
 from trigger_api.runs.endpoints import router as runs
 from trigger_api.runs.queue_metrics import QueueMetrics
+from trigger_api.runs.uploads import router as uploads
 from trigger_api.secrets.endpoints import router as secrets
 from trigger_api.state import State
 from trigger_api.triggers.endpoints import router as triggers
@@ -56,7 +57,7 @@ def create_app(
         "trigger_api",
         title="Headrace trigger API",
         services=Services(settings, engine, keys, metrics),
-        routers=[auth, users, api_keys, graphs, triggers, batches, runs, secrets, webhooks],
+        routers=[auth, users, api_keys, graphs, triggers, batches, uploads, runs, secrets, webhooks],
         lifespan=lifespan,
     )
     app.state.trigger = State(node_types or builtin_node_types(), SpecCache(), RunEndings(engine))
