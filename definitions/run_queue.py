@@ -10,7 +10,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Any
 
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
@@ -27,6 +27,8 @@ from platform_core.execution_store import read_documents
 from platform_core.queue_store import WaitingRun, list_waiting, read_load
 from platform_core.settings import Settings
 
+REST = 0.02
+"""Seconds between looks that begin nothing: each of many runs that are accepted at once wakes the queue."""
 LOST_AFTER = 4.0
 """Seconds after which a run that is STARTING and that no worker holds is sent to the pool again."""
 
@@ -86,18 +88,22 @@ class WokenRunQueue(QueuedRunCoordinatorDaemon):
         while not shutdown_event.is_set():
             self._wake.clear()
             yield SpanMarker.START_SPAN
+            begun = 0
             try:
-                yield from self._look(workspace_process_context)
+                begun = yield from self._look(workspace_process_context)
             except Exception:
                 error = serializable_error_info_from_exc_info(sys.exc_info())
                 self._logger.error("The run queue failed: %s", error)
                 yield error
                 self._wake.wait(1.0)
             yield SpanMarker.END_SPAN
+            if not begun:
+                shutdown_event.wait(REST)
             self._wake.wait(self.interval_seconds)
             yield None
 
-    def _look(self, context: IWorkspaceProcessContext[Any]) -> DaemonIterator:
+    def _look(self, context: IWorkspaceProcessContext[Any]) -> Generator[Any, None, int]:
+        """Begin what can begin; how many runs."""
         self._submission.cancel_requested()
         is_due = time.monotonic() >= self._next_check
         run_ids, is_dagsters_turn = self._turns.next()
@@ -108,6 +114,7 @@ class WokenRunQueue(QueuedRunCoordinatorDaemon):
         if is_due:
             self._next_check = time.monotonic() + LOST_AFTER
             repeat_lost_launches(context.instance)
+        return len(run_ids)
 
 
 def repeat_lost_launches(instance: DagsterInstance) -> None:

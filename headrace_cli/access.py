@@ -138,7 +138,9 @@ def _limit(text: str) -> int | None:
     if text == "none":
         return None
     if not text.isdecimal():
-        raise CommandError(f"--max-runs {text} is not a number.", hint="Give a number, or `none` to take the limit away.")
+        raise CommandError(
+            f"--max-runs {text} is not a number.", hint="Give a number, or `none` to take the limit away."
+        )
     return int(text)
 
 

@@ -16,6 +16,7 @@ from headrace_cli.terminal import note, say, say_json
 if TYPE_CHECKING:
     from headrace_cli.client import Client
 
+_FORM = "Write a JSON array of objects, or one object per line: the params of one run by name."
 MOST = 1000
 """Runs in one request."""
 
@@ -33,7 +34,7 @@ def read_rows(path: Path) -> list[Row]:
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} cannot be read: {error}.") from error
+        raise CommandError(f"{path} cannot be read: {error}.", hint="Give a readable file, or - for stdin.") from error
     if text.lstrip().startswith("["):
         values = _parsed(text, str(path))
         rows = [Row(f"{path}[{index}]", value) for index, value in enumerate(values)]
@@ -42,9 +43,9 @@ def read_rows(path: Path) -> list[Row]:
         rows = [Row(place, _parsed(line, place)) for place, line in lines]
     for row in rows:
         if not isinstance(row.params, dict):
-            raise CommandError(f"{row.place} is not an object: the params of one run by name.")
+            raise CommandError(f"{row.place} is not an object.", hint=_FORM)
     if not rows:
-        raise CommandError(f"{path} holds no runs.")
+        raise CommandError(f"{path} holds no runs.", hint=_FORM)
     return rows
 
 
@@ -107,4 +108,4 @@ def _parsed(text: str, place: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise CommandError(f"{place} is not JSON: {error}.") from error
+        raise CommandError(f"{place} is not JSON: {error}.", hint=_FORM) from error

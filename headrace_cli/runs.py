@@ -76,7 +76,7 @@ def run(
             from headrace_cli.batch import launch_rows, read_rows
 
             if files:
-                raise CommandError("--batch takes no files.")
+                raise CommandError("--batch takes no files.", hint="Launch runs with files one at a time.")
             raise typer.Exit(launch_rows(client, graph, read_rows(batch), given, version, key, as_json))
         body: dict[str, Any] = {"params": given}
         if version is not None:
@@ -263,7 +263,7 @@ def _parts(body: dict[str, Any], files: dict[str, Path]) -> dict[str, tuple[str 
         try:
             parts[name] = (path.name, path.read_bytes())
         except OSError as error:
-            raise CommandError(f"{path} cannot be read: {error}.") from error
+            raise CommandError(f"{path} cannot be read: {error}.", hint="Give a file that you may read.") from error
     return parts
 
 

@@ -68,7 +68,20 @@ def create_app(
         title="Headrace trigger API",
         services=services,
         # The first are matched first, and nothing is called as often as webhooks.
-        routers=[webhooks, auth, users, api_keys, graphs, triggers, rotation, batches, uploads, runs, deliveries, secrets],
+        routers=[
+            webhooks,
+            auth,
+            users,
+            api_keys,
+            graphs,
+            triggers,
+            rotation,
+            batches,
+            uploads,
+            runs,
+            deliveries,
+            secrets,
+        ],
         lifespan=lifespan,
     )
     specs = SpecCache()

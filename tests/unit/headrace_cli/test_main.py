@@ -84,7 +84,10 @@ def test_a_database_of_another_kind_is_an_error_without_its_password(tmp_path: P
 
 def test_follow_and_wait_exclude_each_other(tmp_path: Path) -> None:
     result = headrace(tmp_path, "run", "g", "--follow", "--wait", "3")
-    assert (result.returncode, result.stderr) == (2, "error: --follow, --wait and --batch exclude each other.\nhint: Choose one of them.\n")
+    assert (result.returncode, result.stderr) == (
+        2,
+        "error: --follow, --wait and --batch exclude each other.\nhint: Choose one of them.\n",
+    )
 
 
 @pytest.mark.parametrize("service", ["api", "daemon", "workers", "code-server", "ui", "migrate"])
