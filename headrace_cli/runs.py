@@ -39,7 +39,7 @@ def run(
     param: Annotated[
         list[str] | None,
         typer.Option(
-            "-p", "--param", metavar="NAME=VALUE", help="A param; @FILE for a file's content, @@ for a literal @."
+            "-p", "--param", metavar="NAME=VALUE", help="A param; @FILE for a file or its content, @@ for a literal @."
         ),
     ] = None,
     params: Annotated[
@@ -70,16 +70,18 @@ def run(
     from headrace_cli.connection import find_server
 
     with Client(find_server(home)) as client:
-        given = _params(client, graph, version, param or [], params)
+        given, files = _params(client, graph, version, param or [], params)
         key = idempotency_key or str(uuid.uuid4())
         if batch is not None:
             from headrace_cli.batch import launch_rows, read_rows
 
+            if files:
+                raise CommandError("--batch takes no files.")
             raise typer.Exit(launch_rows(client, graph, read_rows(batch), given, version, key, as_json))
         body: dict[str, Any] = {"params": given}
         if version is not None:
             body["version"] = version
-        started = _launch(client, graph, body, key)
+        started = _launch(client, graph, body, files, key)
         if not as_json:
             note(f"run {started['run_id']} of {started['graph']} version {started['version']}")
         if follow:
@@ -227,27 +229,42 @@ def retry(
 
 def _params(
     client: Client, graph: str, version: int | None, assignments: list[str], file: Path | None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, Path]]:
+    """The params that are values, and files to send for others."""
     from headrace_cli.client import segment
-    from headrace_cli.params import collect
+    from headrace_cli.params import collect, take_files
 
     if not assignments:
-        return collect([], file, {})
+        return collect([], file, {}), {}
     path = f"graphs/{segment(graph)}" + ("" if version is None else f"/versions/{version}")
-    return collect(assignments, file, client.get(path)["document"].get("params") or {})
+    schema = client.get(path)["document"].get("params") or {}
+    values, files = take_files(assignments, schema)
+    return collect(values, file, schema), files
 
 
-def _launch(client: Client, graph: str, body: dict[str, Any], key: str) -> dict[str, Any]:
+def _launch(client: Client, graph: str, body: dict[str, Any], files: dict[str, Path], key: str) -> dict[str, Any]:
     """The accepted run. Issues in the params become one error that names them all."""
     from headrace_cli.client import Refused, segment
 
     try:
         path = f"graphs/{segment(graph)}/runs"
-        answer: dict[str, Any] = client.send("POST", path, json=body, headers={"Idempotency-Key": key}).json()
+        sent = {"files": _parts(body, files)} if files else {"json": body}
+        answer: dict[str, Any] = client.send("POST", path, headers={"Idempotency-Key": key}, **sent).json()
     except Refused as refusal:
         issues = "".join(f"\n  {issue['path'] or '/'}: {issue['code']}: {issue['message']}" for issue in refusal.issues)
         raise CommandError(refusal.message + issues, hint=refusal.hint, exit_code=ExitCode.REFUSED) from refusal
     return answer
+
+
+def _parts(body: dict[str, Any], files: dict[str, Path]) -> dict[str, tuple[str | None, bytes]]:
+    """A multipart body: the launch itself, and a part for each file. What is no regular file can be read once only."""
+    parts: dict[str, tuple[str | None, bytes]] = {"$launch": (None, json.dumps(body).encode())}
+    for name, path in files.items():
+        try:
+            parts[name] = (path.name, path.read_bytes())
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error}.") from error
+    return parts
 
 
 def _show_to_end(client: Client, run_id: str, *, as_json: bool) -> None:

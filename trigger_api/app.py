@@ -28,6 +28,7 @@ from trigger_api.runs.batches import router as batches
 from trigger_api.runs.endings import RunEndings
 from trigger_api.runs.endpoints import router as runs
 from trigger_api.runs.queue_metrics import QueueMetrics
+from trigger_api.runs.uploads import router as uploads
 from trigger_api.secrets.endpoints import router as secrets
 from trigger_api.state import State
 from trigger_api.triggers.endpoints import router as triggers
@@ -67,7 +68,20 @@ def create_app(
         title="Headrace trigger API",
         services=services,
         # The first are matched first, and nothing is called as often as webhooks.
-        routers=[webhooks, auth, users, api_keys, graphs, triggers, rotation, batches, runs, deliveries, secrets],
+        routers=[
+            webhooks,
+            auth,
+            users,
+            api_keys,
+            graphs,
+            triggers,
+            rotation,
+            batches,
+            uploads,
+            runs,
+            deliveries,
+            secrets,
+        ],
         lifespan=lifespan,
     )
     specs = SpecCache()

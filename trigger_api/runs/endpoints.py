@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from platform_core import run_store
 from platform_core.auth import Principal
-from platform_core.database import Connection, reading
+from platform_core.database import Connection
 from platform_core.errors import (
     BadCursor,
+    BadRequest,
     GraphNotFound,
     IdempotencyKeyReused,
     InvalidParams,
@@ -36,12 +37,13 @@ from platform_core.web.dependencies import (
     ServicesDep,
 )
 from platform_core.web.problems import problems
-from platform_core.web.services import Services
 from platform_core.web.strict_json import StrictJsonRoute
 from trigger_api.graph_access import find_graph
-from trigger_api.links import Links, LinksDep
+from trigger_api.links import LinksDep
+from trigger_api.runs import uploads
+from trigger_api.runs.answering import WaitQuery, answer_launch, launch_answer
 from trigger_api.runs.keys import KeyHeader
-from trigger_api.runs.launching import Launched, launch, retry
+from trigger_api.runs.launching import launch, retry
 from trigger_api.runs.schemas import Launch, LaunchAnswer, OutputsAnswer, Retry, RunAnswer, Status
 from trigger_api.schemas import PageOf
 from trigger_api.state import StateDep
@@ -50,10 +52,6 @@ router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=StrictJsonRoute)
 
 _ERRORS = (*AUTH_ERRORS, InvalidRequest, Unavailable)
 _RunId = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9-]+$")]
-_Wait = Annotated[
-    float | None,
-    Query(ge=0, allow_inf_nan=False, description="Seconds to wait for the run's end, at most the server's limit."),
-]
 
 
 @router.post(
@@ -63,8 +61,9 @@ _Wait = Annotated[
     response_model_exclude_unset=True,
     responses={
         200: {"model": LaunchAnswer, "description": "Ended in time, or the run of an earlier request with this key"},
-        **problems(*_ERRORS, GraphNotFound, VersionNotFound, InvalidParams, IdempotencyKeyReused),
+        **problems(*_ERRORS, BadRequest, GraphNotFound, VersionNotFound, InvalidParams, IdempotencyKeyReused),
     },
+    openapi_extra={"requestBody": {"content": uploads.BODY}},
 )
 async def launch_run(
     principal: RunWriter,
@@ -75,39 +74,11 @@ async def launch_run(
     response: Response,
     wanted: Launch | None = None,
     key: KeyHeader = None,
-    wait: _Wait = None,
+    wait: WaitQuery = None,
 ) -> LaunchAnswer:
     """Launch a run. It is durable once this answers."""
     launched = await run_in_threadpool(launch, services, state.specs, principal, graph, wanted or Launch(), key)
-    run = launched.run
-    if wait and not run.has_ended:
-        seconds = min(wait, services.settings.max_wait)
-        if await state.endings.wait(run.run_id, seconds):
-            run = await run_in_threadpool(_read, services, run.run_id)
-    if run.has_ended or (not launched.is_new and wait is None):
-        response.status_code = 200
-    return _launched(run, launched, links)
-
-
-def _read(services: Services, run_id: str) -> Run:
-    with reading(services.engine) as connection:
-        return run_store.get_run(connection, run_id)
-
-
-def _launched(run: Run, launched: Launched, links: Links) -> LaunchAnswer:
-    answer: dict[str, Any] = {
-        "run_id": run.run_id,
-        "status": run.status,
-        "graph": run.graph,
-        "version": run.version,
-        "links": links.run(run.run_id),
-    }
-    if launched.ticket is not None:
-        answer["ticket"] = launched.ticket
-        answer["links"]["watch"] += f"?ticket={launched.watch_ticket}"
-    if run.has_ended:
-        answer |= {"outputs": run.outputs, "error": run.error}
-    return LaunchAnswer.model_validate(answer)
+    return await answer_launch(launched, services, state, links, response, wait)
 
 
 @router.get("/runs", operation_id="list_runs", responses=problems(*_ERRORS, GraphNotFound, BadCursor))
@@ -187,7 +158,7 @@ def retry_run(
     launched = retry(services, principal, run_id, (wanted or Retry()).from_, key)
     if not launched.is_new:
         response.status_code = 200
-    return _launched(launched.run, launched, links)
+    return launch_answer(launched.run, launched, links)
 
 
 def _positions(connection: Connection, runs: Iterable[Run]) -> dict[str, int]:

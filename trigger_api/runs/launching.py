@@ -30,15 +30,21 @@ class Launched:
 
 
 def launch(
-    services: Services, specs: SpecCache, principal: Principal, reference: str, wanted: Launch, key: str | None
+    services: Services,
+    specs: SpecCache,
+    principal: Principal,
+    reference: str,
+    wanted: Launch,
+    key: str | None,
+    fingerprint: str | None = None,
 ) -> Launched:
-    """Accept a run, once per idempotency key.
+    """Accept a run, once per idempotency key; `fingerprint` is the request's if `wanted` is not all of it.
 
     Raises `GraphNotFound`, `VersionNotFound`, `InvalidParams`, `IdempotencyKeyReused` and `Unavailable`.
     """
     with transaction(services.engine) as connection:
         graph = find_graph(connection, principal, reference)
-        run, is_new = _accept(connection, specs, graph, wanted, key)
+        run, is_new = _accept(connection, specs, graph, wanted, key, fingerprint or _fingerprint(wanted))
         tickets: tuple[str, ...] = ()
         if wanted.live_monitoring:
             tickets = tuple(issue_ticket(connection, principal.user_id, run.run_id) for _ in range(2))
@@ -68,16 +74,15 @@ def retry(services: Services, principal: Principal, run_id: str, start: str, key
 
 
 def _accept(
-    connection: Connection, specs: SpecCache, graph: Graph, wanted: Launch, key: str | None
+    connection: Connection, specs: SpecCache, graph: Graph, wanted: Launch, key: str | None, fingerprint: str
 ) -> tuple[Run, bool]:
-    fingerprint = None if key is None else _fingerprint(wanted)
     if key is not None:
         # Before the params are checked: since the first request the graph may have changed, the answer may not.
         first = find_run(connection, graph.id, key, fingerprint)
         if first is not None:
             return first, False
     new = new_run(connection, specs, graph, wanted, wanted.version or graph.version)
-    return accept_run(connection, replace(new, idempotency_key=key, request_sha256=fingerprint))
+    return accept_run(connection, replace(new, idempotency_key=key, request_sha256=key and fingerprint))
 
 
 def new_run(connection: Connection, specs: SpecCache, graph: Graph, wanted: LaunchItem, version: int) -> NewRun:
