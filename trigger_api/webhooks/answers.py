@@ -104,4 +104,4 @@ class Answers:
 
 
 def _json(content: dict[str, Any], status: int, headers: dict[str, str]) -> Response:
-    return Response(json.dumps(content), status, headers, _JSON)
+    return Response(json.dumps(content, separators=(",", ":")), status, headers, _JSON)
