@@ -38,7 +38,7 @@ class RunRuntime(Services):
         self._process = process
         self._storage = storage
         self._execution = execution
-        self._masking = Masking()
+        self._masking = process.masking = Masking()
         self._limits = OutputLimits()
         process.cancellation.subscribe(self._cancel)
 

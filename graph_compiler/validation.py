@@ -11,7 +11,8 @@ from .issues import Finding, Issue
 from .loading import MAX_BYTES, Loaded, Syntax, load, locate
 from .node_type import NodeTypes
 from .node_types import builtin_node_types
-from .rules import control, edges, identity, names, nodes, order, params
+from .placement import ClusterPolicy
+from .rules import control, edges, identity, names, nodes, order, params, placement
 from .spec import GraphSpec
 
 Rule = Callable[[Draft], Iterable[Finding]]
@@ -51,10 +52,11 @@ def check(
     syntax: Syntax | None = None,
     max_bytes: int = MAX_BYTES,
     node_types: NodeTypes | None = None,
+    cluster: ClusterPolicy | None = None,
 ) -> Checked:
     """Everything about a document at once; never raises for what the text is.
 
-    `node_types` are the built-in ones unless given. The spec is there exactly if there is no issue.
+    `node_types` are the built-in ones unless given; `cluster` is what the operator allows the pods of runs. The spec is there exactly if there is no issue.
     """
     loaded = load(source, syntax=syntax, max_bytes=max_bytes)
     if loaded.data is None and loaded.issues:
@@ -63,6 +65,8 @@ def check(
     spec, draft, findings = read_draft(loaded.data)
     findings += nodes.resolve_nodes(draft, types)
     findings += [finding for rule in RULES for finding in rule(draft)]
+    if cluster is not None:
+        findings += placement.wishes(loaded.data, draft, cluster)
     issues = _issues(findings, loaded)
     if spec is None or issues:
         return Checked(None, None, None, issues)
