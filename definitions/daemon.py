@@ -9,7 +9,7 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from dagster import DagsterInstance
@@ -26,6 +26,9 @@ from definitions.submission import Submission
 from platform_core import channels
 from platform_core.database import plain_url
 from platform_core.settings import Settings
+
+if TYPE_CHECKING:
+    from definitions.kubernetes_supervision import KubernetesSupervision
 
 QUEUE_INTERVAL = 2.0
 _LEADER_KEY = 0x48656164
@@ -75,6 +78,7 @@ def _run(
         for kind in instance.get_required_daemon_types():
             yield queue if kind == WokenRunQueue.daemon_type() else create_daemon_of_type(kind, instance)
 
+    supervision = _supervision(settings, instance)
     workspace = WorkspaceFileTarget([str(instance_files.workspace_file(settings))])
     with daemon_controller_from_instance(instance, workspace, gen_daemons=daemons, log_format="colored") as controller:
         refresh = LocationRefresh(controller, settings.ui_url)
@@ -84,15 +88,35 @@ def _run(
             lambda channel: queue.wake() if channel == channels.QUEUE else refresh.request(),
         )
         notifications.start()
+        if supervision is not None:
+            supervision.start()
+        process_context().measures.leads.set(1)
         try:
             while not stop.wait(_CHECK):
                 controller.check_daemon_threads()
                 leadership.execute("SELECT 1")
+                if supervision is not None and not supervision.is_alive:
+                    _logger.error("Supervision of the cluster has ended; starting again.")
+                    return 1
         except psycopg.OperationalError:
             _logger.warning("Lost the database, and with it the lead; starting again.")
             return 1
         finally:
+            process_context().measures.leads.set(0)
             queue.wake()
             notifications.close()
             refresh.close()
+            if supervision is not None:
+                supervision.close()
     return 0
+
+
+def _supervision(settings: Settings, instance: DagsterInstance) -> KubernetesSupervision | None:
+    if settings.launcher != "kubernetes":
+        return None
+    from definitions.kubernetes_launcher import KubernetesRunLauncher
+    from definitions.kubernetes_supervision import KubernetesSupervision
+
+    launcher, process = instance.run_launcher, process_context()
+    assert isinstance(launcher, KubernetesRunLauncher)
+    return KubernetesSupervision(settings, process.engine, instance, launcher, process.measures)

@@ -75,7 +75,7 @@ def labels(place: RunPlace, role: str = RUN_ROLE) -> dict[str, str]:
     }
 
 
-def annotations(place: RunPlace) -> dict[str, str]:
+def run_annotations(place: RunPlace) -> dict[str, str]:
     """The same without a label's limits."""
     return {
         "headrace/run": place.run_id,
@@ -104,12 +104,12 @@ def user_config(place: RunPlace, wanted: SettingsSpec, settings: Settings) -> di
         "pod_spec_config": _pod(wanted, settings, place),
         "pod_template_spec_metadata": {
             "labels": labels(place) | {NETWORK_LABEL: wanted.kubernetes.network},
-            "annotations": annotations(place),
+            "annotations": run_annotations(place),
         },
         "job_metadata": {
             "namespace": settings.kubernetes_namespace,
             "labels": labels(place),
-            "annotations": annotations(place),
+            "annotations": run_annotations(place),
         },
         "job_spec_config": {
             "backoff_limit": 0,

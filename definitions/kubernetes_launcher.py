@@ -47,7 +47,7 @@ class KubernetesRunLauncher(K8sRunLauncher):
     """Configured as its parent; the daemon alone has it (see instance_files)."""
 
     def __init__(self, inst_data: Any = None, **config: Any) -> None:
-        super().__init__(inst_data=inst_data, **config)  # type: ignore[no-untyped-call]  # dagster-k8s does not annotate it
+        super().__init__(inst_data=inst_data, **config)
         self.api = KubernetesApi(self.job_namespace, count=process_context().measures.count_request)
 
     def launch_run(self, context: LaunchRunContext) -> None:
@@ -84,7 +84,8 @@ class KubernetesRunLauncher(K8sRunLauncher):
             uses_containers=any(node.type == "container" for node in spec.nodes),
         )
         settings = process_context().settings
-        wanted = UserDefinedDagsterK8sConfig.from_dict(jobs.user_config(place, spec.settings, settings))
+        config = jobs.user_config(place, spec.settings, settings)
+        wanted = UserDefinedDagsterK8sConfig.from_dict(config)  # type: ignore[no-untyped-call]  # not annotated there
         context = K8sContainerContext.create_for_run(run, self, include_run_tags=False).merge(
             K8sContainerContext(run_k8s_config=wanted)
         )
@@ -140,4 +141,3 @@ class KubernetesRunLauncher(K8sRunLauncher):
 
     def _fail(self, run: DagsterRun, kind: str, message: str) -> None:
         self._instance.report_run_failed(run, message, failure_data(kind, message))
-

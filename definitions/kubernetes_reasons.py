@@ -32,7 +32,9 @@ KILLED = "pod_killed"
 EXITED = "pod_failed"
 LOST = "pod_lost"
 
-RETRYABLE = frozenset({UNSCHEDULABLE, IMAGE, VOLUME, REFUSED, EVICTED, PREEMPTED, NODE, DELETED, SLOW_START, KILLED, LOST})
+RETRYABLE = frozenset(
+    {UNSCHEDULABLE, IMAGE, VOLUME, REFUSED, EVICTED, PREEMPTED, NODE, DELETED, SLOW_START, KILLED, LOST}
+)
 """What another run may be spared: the cluster's failures. Too little memory and wrong configuration are the graph's."""
 
 _WAITING = {
@@ -50,7 +52,9 @@ _WAITING = {
     "PostStartHookError": START,
 }
 _HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
-_NOT_FOUND = re.compile(r"(secret|configmap)s? \"?[^\"]*\"? ?not found|references non-existent (secret|config) key", re.I)
+_NOT_FOUND = re.compile(
+    r"(secret|configmap)s? \"?[^\"]*\"? ?not found|references non-existent (secret|config) key", re.I
+)
 _LONGEST = 1000
 
 
@@ -242,7 +246,9 @@ def _termination(pod: Object, status: Object, ended: Object, events: Sequence[Ob
         number = int(ended.get("signal", 0)) or code - 128
         return Reason(KILLED, f"The process of pod {name} was killed by signal {number}.")
     said = str(ended.get("message") or "").strip()
-    return Reason(EXITED, _short(f"The process of pod {name} ended with exit status {code}{': ' + said if said else '.'}"))
+    return Reason(
+        EXITED, _short(f"The process of pod {name} ended with exit status {code}{': ' + said if said else '.'}")
+    )
 
 
 def _memory_limit(pod: Object, container: object) -> str | None:

@@ -99,7 +99,9 @@ def judge(facts: Facts, now: float, patience: float) -> Verdict:
     waited = now - facts.since
     if waited >= facts.start_deadline:
         said = found.message if found is not None else "it did not say why"
-        return Verdict(Act.FAIL, Reason(reasons.SLOW_START, f"The pod did not start in {facts.start_deadline:g} s: {said}"))
+        return Verdict(
+            Act.FAIL, Reason(reasons.SLOW_START, f"The pod did not start in {facts.start_deadline:g} s: {said}")
+        )
     if not facts.had_job and facts.job is None and not facts.pods and waited >= LAUNCH_GRACE:
         return Verdict(Act.LAUNCH)
     return WAIT

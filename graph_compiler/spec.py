@@ -162,8 +162,8 @@ class KubernetesSpec(Model):
     image: Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=512)] | None = Field(
         default=None, description="Another image of Headrace for the run's pod, with what its nodes import."
     )
-    service_account: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")] | None = Field(
-        default=None, description="The pod's ServiceAccount, in the namespace of runs."
+    service_account: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")] | None = (
+        Field(default=None, description="The pod's ServiceAccount, in the namespace of runs.")
     )
     node_selector: dict[str, str] = Field(default_factory=dict, description="Labels that the pod's node must have.")
     tolerations: list[TolerationSpec] = Field(default_factory=list, max_length=20)

@@ -131,6 +131,8 @@ class Settings(BaseSettings):
         default=86_400, gt=0, description="Seconds after which the pod of a graph without `timeout` is ended."
     )
     kubernetes_run_ttl: int = Field(default=300, ge=0, description="Seconds that the Job of an ended run is kept.")
+    pod_name: str | None = Field(default=None, description="Name of the pod this process is in; set by its Job.")
+    pod_uid: str | None = Field(default=None, description="Uid of that pod; it owns the pods of `container` nodes.")
 
     @property
     def has_containers(self) -> bool:

@@ -52,7 +52,8 @@ def replace_lost(connection: Connection, run_id: str, most: int) -> Run | None:
     None if `most` were accepted already, or the run did not fail or was to be cancelled.
     """
     lost = get_run(connection, run_id)
-    attempt = int(lost.tags.get(ATTEMPT_TAG, "0")) + 1
+    before = lost.tags.get(ATTEMPT_TAG, "0")
+    attempt = (int(before) if before.isdecimal() else 0) + 1
     if attempt > most or lost.status != "FAILURE" or is_cancel_requested(connection, run_id):
         return None
     new = replace(

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from graph_compiler.node_type import NodeTypes
 from graph_compiler.node_types import builtin_node_types
+from graph_compiler.placement import ClusterPolicy
 from platform_core import schema
 from platform_core.database import Engine
 from platform_core.keys import KeyRing
@@ -37,6 +38,7 @@ def create_app(
     keys: KeyRing,
     metrics: Metrics | None = None,
     node_types: NodeTypes | None = None,
+    cluster: ClusterPolicy | None = None,
 ) -> FastAPI:
     """The application. The engine stays the caller's; `metrics` may be shared with another application of the process.
 
@@ -55,5 +57,5 @@ def create_app(
         routers=[auth, users, api_keys, graphs, triggers, runs, secrets, webhooks],
         lifespan=lifespan,
     )
-    app.state.trigger = State(node_types or builtin_node_types(), SpecCache(), RunEndings(engine))
+    app.state.trigger = State(node_types or builtin_node_types(), SpecCache(), RunEndings(engine), cluster)
     return app

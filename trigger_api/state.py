@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from graph_compiler.node_type import NodeTypes
+from graph_compiler.placement import ClusterPolicy
 from trigger_api.graph_access import SpecCache
 from trigger_api.runs.endings import RunEndings
 
@@ -19,6 +20,8 @@ class State:
     node_types: NodeTypes
     specs: SpecCache
     endings: RunEndings
+    cluster: ClusterPolicy | None = None
+    """What the operator allows the pods of runs; None without a cluster."""
 
 
 async def _state(request: Request) -> State:

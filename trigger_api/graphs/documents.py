@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Request
 
 from graph_compiler.node_type import NodeTypes
+from graph_compiler.placement import ClusterPolicy
 from graph_compiler.spec import GraphSpec
 from graph_compiler.validation import Checked, check
 from platform_core.errors import InvalidGraph, TooLarge
@@ -68,14 +69,15 @@ class CheckedDocument:
         ]
 
 
-def check_document(document: Document, node_types: NodeTypes) -> Checked:
+def check_document(document: Document, node_types: NodeTypes, cluster: ClusterPolicy | None = None) -> Checked:
     """All issues of a document, and its spec when there are none."""
-    return check(document.text, syntax=document.syntax, max_bytes=len(document.text) + 1, node_types=node_types)
+    most = len(document.text) + 1
+    return check(document.text, syntax=document.syntax, max_bytes=most, node_types=node_types, cluster=cluster)
 
 
-def checked(document: Document, node_types: NodeTypes) -> CheckedDocument:
+def checked(document: Document, node_types: NodeTypes, cluster: ClusterPolicy | None = None) -> CheckedDocument:
     """The document, valid. Raises `InvalidGraph` with all its issues."""
-    result = check_document(document, node_types)
+    result = check_document(document, node_types, cluster)
     if result.issues or result.spec is None or result.document is None or result.sha256 is None:
         count = len(result.issues)
         raise InvalidGraph(

@@ -70,7 +70,7 @@ def create_graph(
     response: Response,
 ) -> GraphAnswer:
     """Save a new graph; 200 if it exists with the same content."""
-    valid = checked(document, state.node_types)
+    valid = checked(document, state.node_types, state.cluster)
     with transaction(services.engine) as connection:
         return _saved(connection, *saving.create(connection, principal, valid), links, response)
 
@@ -92,7 +92,7 @@ def put_graph(
     if_match: _IfMatch = None,
 ) -> GraphAnswer:
     """Save a new version of a graph, or create the graph. Content of an older version makes that one current again."""
-    valid = checked(document, state.node_types)
+    valid = checked(document, state.node_types, state.cluster)
     with transaction(services.engine) as connection:
         return _saved(connection, *saving.put(connection, principal, graph, valid, if_match), links, response)
 
@@ -132,7 +132,7 @@ def list_graphs(
 )
 def validate_graph(_: GraphReader, document: DocumentDep, state: StateDep) -> ValidationAnswer:
     """Check a document and answer all its issues at once; nothing is saved."""
-    issues = check_document(document, state.node_types).issues
+    issues = check_document(document, state.node_types, state.cluster).issues
     return ValidationAnswer(valid=not issues, issues=[IssueAnswer(**issue.as_dict()) for issue in issues])
 
 
