@@ -16,7 +16,10 @@ class ExtensionBroken(Exception):
 
 
 def installed_node_types(*, containers: bool = False) -> NodeTypes:
-    """All node types by name; `containers` says whether `container` nodes can run. Raises `ExtensionBroken` naming the package that offers what cannot be used."""
+    """All node types by name; `containers` says whether `container` nodes can run.
+
+    Raises `ExtensionBroken` naming the package that offers what cannot be used.
+    """
     try:
         return with_node_types(
             [_made(point) for point in entry_points(group=GROUP)], builtin_node_types(containers=containers)

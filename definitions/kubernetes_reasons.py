@@ -181,10 +181,10 @@ def _waiting_problem(status: Object) -> Reason | None:
 
 def _unschedulable(pod: Object) -> Reason | None:
     for condition in pod.get("status", {}).get("conditions", ()):
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            if condition.get("reason") in ("Unschedulable", "SchedulerError"):
-                said = condition.get("message") or condition.get("reason")
-                return Reason(UNSCHEDULABLE, _short(f"No node takes the run's pod: {said}"), may_pass=True)
+        is_refused = condition.get("type") == "PodScheduled" and condition.get("status") == "False"
+        if is_refused and condition.get("reason") in ("Unschedulable", "SchedulerError"):
+            said = condition.get("message") or condition.get("reason")
+            return Reason(UNSCHEDULABLE, _short(f"No node takes the run's pod: {said}"), may_pass=True)
     return None
 
 

@@ -1,4 +1,4 @@
-"""A run that ends for what befell its worker, not for what its nodes did: the typed reason, and how Dagster carries it."""
+"""A run that ends for what befell its worker, not for what its nodes did: the reason, and how Dagster carries it."""
 
 from __future__ import annotations
 

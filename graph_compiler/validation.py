@@ -56,7 +56,9 @@ def check(
 ) -> Checked:
     """Everything about a document at once; never raises for what the text is.
 
-    `node_types` are the built-in ones unless given; `cluster` is what the operator allows the pods of runs. The spec is there exactly if there is no issue.
+    `node_types` are the built-in ones unless given; `cluster` is what the operator allows the pods of runs.
+
+    The spec is there exactly if there is no issue.
     """
     loaded = load(source, syntax=syntax, max_bytes=max_bytes)
     if loaded.data is None and loaded.issues:

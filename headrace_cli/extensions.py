@@ -8,7 +8,10 @@ from headrace_cli.errors import CommandError
 
 
 def installed_node_types(*, containers: bool = False) -> NodeTypes:
-    """All node types by name; `containers` says whether `container` nodes can run. Raises `CommandError` if an installed one cannot be used."""
+    """All node types by name; `containers` says whether `container` nodes can run.
+
+    Raises `CommandError` if an installed one cannot be used.
+    """
     try:
         return extensions.installed_node_types(containers=containers)
     except extensions.ExtensionBroken as error:

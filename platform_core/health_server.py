@@ -1,4 +1,4 @@
-"""Health and metrics of a process that serves no HTTP otherwise: /healthz, /readyz and /metrics on a port of its own."""
+"""Health and metrics of a process that serves no HTTP otherwise: /healthz, /readyz, /metrics on a port of its own."""
 
 from __future__ import annotations
 

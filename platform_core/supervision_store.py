@@ -1,4 +1,4 @@
-"""What supervision in a cluster asks of the runs: which go on, which have ended, and a new one for one that was lost."""
+"""What supervision in a cluster asks of the runs: which go on, which have ended, a new one for one that was lost."""
 
 from __future__ import annotations
 
