@@ -1,4 +1,4 @@
-"""The run launcher of processes that may not speak to the cluster: wishes to cancel go to the daemon, as the APIs' do."""
+"""The run launcher of processes that may not speak to the cluster: what is to be canceled, the daemon is told."""
 
 from __future__ import annotations
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from definitions import storage
 from headrace_cli import admin
 from platform_core import schema
 from platform_core.database import build_engine
+from platform_core.errors import SchemaTooOld, Unavailable
 from platform_core.keys import KeyRing
 from platform_core.settings import Settings
+
+_PAUSE = 1.0
 
 
 def migrate(settings: Settings) -> str:
@@ -26,7 +31,22 @@ def prepare(settings: Settings, *, migrating: bool) -> None:
         migrate(settings)
     else:
         _check(settings.database_url)
-    admin.create_first_admin(settings.home, settings.database_url)
+    password = settings.admin_password
+    admin.create_first_admin(settings.home, settings.database_url, password and password.get_secret_value())
+
+
+def await_schema(settings: Settings, patience: float) -> None:
+    """Return once the database is at this code's revision. Raises what is wrong with it after `patience` seconds."""
+    assert settings.database_url is not None
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            _check(settings.database_url)
+            return
+        except (SchemaTooOld, Unavailable):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
 
 
 def _check(database_url: str) -> None:

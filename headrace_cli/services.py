@@ -133,6 +133,26 @@ def prepare(
     preparation.prepare(settings, migrating=not check_only)
 
 
+def await_schema(
+    patience: Annotated[float, typer.Option("--patience", help="Seconds to wait.")] = 600.0,
+) -> None:
+    """Wait until the database was migrated to this version: what pods do before their service begins."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    settings = load_settings()
+    from headrace_cli import preparation
+
+    preparation.await_schema(settings, patience)
+
+
+def cluster_secrets() -> None:
+    """Make the secrets of a trial installation in the cluster that this pod is in, unless they exist."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    from headrace_cli import cluster_secrets as task
+    from headrace_cli.configuration import read_settings
+
+    task.make(read_settings())
+
+
 def serve_template() -> None:
     """Load the code of all services and fork them for `headrace up`."""
     from headrace_cli.preload import preload
@@ -162,4 +182,6 @@ def add_to(app: typer.Typer) -> None:
         app.command(name, rich_help_panel="Services (started by `up`, or by Kubernetes)")(function)
     app.command("migrate", rich_help_panel="Server")(migrate)
     app.command("prepare", hidden=True)(prepare)
+    app.command("await-schema", hidden=True)(await_schema)
+    app.command("cluster-secrets", hidden=True)(cluster_secrets)
     app.command("template", hidden=True)(serve_template)

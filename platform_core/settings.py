@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Write log lines as JSON.")
+    admin_password: SecretStr | None = Field(
+        default=None,
+        description="Password of the first administrator; without it a random one is written to HOME/admin.json.",
+    )
     metrics_port: int | None = Field(
         default=None,
         ge=0,
