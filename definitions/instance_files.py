@@ -95,6 +95,8 @@ def _launcher(settings: Settings, launches: bool) -> dict[str, Any]:
         "env_config_maps": [settings.kubernetes_config_map],
         "env_secrets": [settings.kubernetes_secret],
     }
+    if settings.kubernetes_config_file is not None:
+        config |= {"load_incluster_config": False, "kubeconfig_file": settings.kubernetes_config_file}
     if settings.kubernetes_pod:
         config["run_k8s_config"] = settings.kubernetes_pod
     return {"module": "definitions.kubernetes_launcher", "class": "KubernetesRunLauncher", "config": config}

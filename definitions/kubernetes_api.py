@@ -6,7 +6,9 @@ The client's models are left out of it: they refuse objects of servers older or 
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 from kubernetes import client
@@ -48,6 +50,15 @@ class Response(Protocol):
 
     def close(self) -> None:
         """End the connection."""
+
+
+def cut(response: Response) -> None:
+    """End a stream that another thread reads, which then sees its end; `close` would wait for that thread."""
+    connection = getattr(response, "connection", None)
+    connected: socket.socket | None = getattr(connection, "sock", None)
+    if connected is not None:
+        with suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
 
 
 class KubernetesApi:

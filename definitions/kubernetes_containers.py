@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from definitions import kubernetes_job as jobs
 from definitions import kubernetes_reasons as reasons
-from definitions.kubernetes_api import ClusterAway, ClusterError, Json, KubernetesApi
+from definitions.kubernetes_api import ClusterAway, ClusterError, Json, KubernetesApi, cut
 from definitions.kubernetes_job import RunPlace
 from definitions.kubernetes_watch import lines_of
 from graph_compiler.errors import NodeError
@@ -163,7 +163,7 @@ class ContainerPods:
                     version = str(change["object"]["metadata"]["resourceVersion"])
                     yield current
             finally:
-                watch.close()
+                cut(watch)
             current = self._patient(lambda: self._api.read_pod(running.name))
             version = str((current or made)["metadata"]["resourceVersion"])
 

@@ -10,12 +10,11 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 from urllib3.exceptions import HTTPError
 
-from definitions.kubernetes_api import ClusterAway, ClusterError, Json, KubernetesApi, Response
+from definitions.kubernetes_api import ClusterAway, ClusterError, Json, KubernetesApi, Response, cut
 
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 _GONE = 410
@@ -67,8 +66,7 @@ class Watch:
         self._closing.set()
         response = self._response
         if response is not None:
-            with suppress(Exception):  # the thread that reads it may have closed it by now
-                response.close()
+            cut(response)
 
     def _follow(self) -> None:
         failures = 0
@@ -86,6 +84,10 @@ class Watch:
                 self._lost(error, failures)
                 self._closing.wait(_PAUSES[min(failures, len(_PAUSES) - 1)])
                 failures += 1
+            except Exception:
+                if self._closing.is_set():
+                    return  # a stream that is cut in another thread ends in many ways
+                raise
 
     def _lost(self, error: Exception, failures: int) -> None:
         if failures == 0:

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     launcher: Literal["warm", "kubernetes"] = Field(
         default="warm", description="Where runs execute: `warm` workers of this machine, or `kubernetes` Jobs."
     )
+    kubernetes_config_file: str | None = Field(
+        default=None, description="kubeconfig by which the daemon reaches the cluster; without it, as the pod that it is."
+    )
     kubernetes_namespace: str = Field(default="headrace-runs", description="Namespace of the pods of runs.")
     kubernetes_image: str = Field(default="headrace-run:latest", description="Image of run pods.")
     kubernetes_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
