@@ -8,6 +8,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from kubernetes_validate.utils import all_versions
 
 from headrace_cli.applications import STREAM_PATH
 from headrace_cli.main import app
@@ -20,10 +21,9 @@ OLDEST = (1, 29)
 
 
 def versions() -> list[str]:
-    known = {tuple(int(part) for part in version.split(".")[:2]) for version in kubernetes_validate.SUPPORTED_VERSIONS} \
-        if hasattr(kubernetes_validate, "SUPPORTED_VERSIONS") else set()
-    newest = max(known, default=(1, 33))
-    return [f"{major}.{minor}" for major, minor in [(1, minor) for minor in range(OLDEST[1], newest[1] + 1)]]
+    """From the oldest that we promise to the newest that has a schema."""
+    known = {tuple(int(part) for part in version.split(".")[:2]) for version in all_versions()}
+    return [f"{major}.{minor}" for major, minor in sorted(known) if (major, minor) >= OLDEST]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
