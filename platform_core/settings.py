@@ -93,7 +93,7 @@ class Settings(BaseSettings):
         default="warm", description="Where runs execute: `warm` workers of this machine, or `kubernetes` Jobs."
     )
     kubernetes_config_file: str | None = Field(
-        default=None, description="kubeconfig by which the daemon reaches the cluster; without it, as the pod that it is."
+        default=None, description="kubeconfig by which the daemon reaches the cluster; without it, as its pod may."
     )
     kubernetes_namespace: str = Field(default="headrace-runs", description="Namespace of the pods of runs.")
     kubernetes_image: str = Field(default="headrace-run:latest", description="Image of run pods.")

@@ -42,7 +42,10 @@ def test_what_keeps_a_pod_from_starting_has_a_kind(pod: Json, kind: str, said: s
 @pytest.mark.parametrize(
     ("event", "kind"),
     [
-        (pods.event("FailedMount", 'MountVolume.SetUp failed for volume "c" : configmap "c" not found'), "config_missing"),
+        (
+            pods.event("FailedMount", 'MountVolume.SetUp failed for volume "c" : configmap "c" not found'),
+            "config_missing",
+        ),
         (pods.event("FailedMount", 'MountVolume.SetUp failed for volume "s" : secret "s" not found'), "config_missing"),
         (pods.event("FailedMount", "Unable to attach or mount volumes: timed out"), "volume_failed"),
         (pods.event("FailedAttachVolume", "Multi-Attach error for volume"), "volume_failed"),
@@ -71,9 +74,17 @@ def test_a_pod_that_runs_has_no_start_problem_whatever_its_events_say() -> None:
         (pods.terminated(137, "OOMKilled"), reasons.MEMORY, "limit of 64Mi"),
         (pods.terminated(137), reasons.KILLED, "signal 9"),
         (pods.terminated(139), reasons.KILLED, "signal 11"),
-        (pods.terminated(1, message="ModuleNotFoundError: no x\n"), reasons.EXITED, "status 1: ModuleNotFoundError: no x"),
+        (
+            pods.terminated(1, message="ModuleNotFoundError: no x\n"),
+            reasons.EXITED,
+            "status 1: ModuleNotFoundError: no x",
+        ),
         (pods.terminated(128, "StartError", message="no such file"), reasons.START, "no such file"),
-        (pods.terminated(127, "ContainerCannotRun", message="headrace: not found"), reasons.START, "headrace: not found"),
+        (
+            pods.terminated(127, "ContainerCannotRun", message="headrace: not found"),
+            reasons.START,
+            "headrace: not found",
+        ),
         (pods.terminated(137, "ContainerStatusUnknown"), reasons.NODE, "lost sight"),
         (pods.evicted("The node was low on resource: memory. "), reasons.EVICTED, "low on resource: memory"),
         (pods.disrupted("EvictionByEvictionAPI", "Eviction API: evicting"), reasons.EVICTED, "evicting"),
@@ -81,12 +92,18 @@ def test_a_pod_that_runs_has_no_start_problem_whatever_its_events_say() -> None:
         (pods.disrupted("DeletionByTaintManager", "Taint manager: deleting due to NoExecute"), reasons.NODE, "Taint"),
         (pods.pod(phase="Running", reason="NodeLost"), reasons.NODE, "lost"),
         (
-            pods.pod(phase="Failed", reason="Terminated", message="Pod was terminated in response to imminent node shutdown."),
+            pods.pod(
+                phase="Failed", reason="Terminated", message="Pod was terminated in response to imminent node shutdown."
+            ),
             reasons.NODE,
             "node shutdown",
         ),
         (pods.pod(phase="Failed", reason="DeadlineExceeded", message="..."), reasons.DEADLINE, "deadline"),
-        (pods.pod(phase="Failed", reason="OutOfcpu", message="Node didn't have enough resource: cpu"), reasons.EXITED, "cpu"),
+        (
+            pods.pod(phase="Failed", reason="OutOfcpu", message="Node didn't have enough resource: cpu"),
+            reasons.EXITED,
+            "cpu",
+        ),
         (pods.going(pods.terminated(143)), reasons.DELETED, "deleted while"),
     ],
 )
@@ -109,7 +126,9 @@ def test_a_pod_that_goes_on_or_succeeded_has_no_end_reason(pod: Json) -> None:
 
 def test_an_init_container_that_fails_is_told() -> None:
     status = {"name": "fetch", "state": {"terminated": {"exitCode": 3, "reason": "Error", "message": "no such host"}}}
-    pod = pods.pod(initContainerStatuses=[status], containerStatuses=[pods.container(waiting={"reason": "PodInitializing"})])
+    pod = pods.pod(
+        initContainerStatuses=[status], containerStatuses=[pods.container(waiting={"reason": "PodInitializing"})]
+    )
     found = reasons.start_problem(pod)
     assert found == reasons.Reason(reasons.INIT, "Init container fetch ended with 3: no such host")
 
@@ -117,12 +136,20 @@ def test_an_init_container_that_fails_is_told() -> None:
 @pytest.mark.parametrize(
     ("job", "events", "kind"),
     [
-        (pods.job(pods.failed("DeadlineExceeded", "Job was active longer than specified deadline")), [], "deadline_exceeded"),
+        (
+            pods.job(pods.failed("DeadlineExceeded", "Job was active longer than specified deadline")),
+            [],
+            "deadline_exceeded",
+        ),
         (pods.job(pods.failed("BackoffLimitExceeded", "Job has reached the specified backoff limit")), [], "pod_lost"),
         (pods.job(), [pods.event("FailedCreate", 'pods "x" is forbidden: exceeded quota: q')], "pod_refused"),
         (
             pods.job(),
-            [pods.event("FailedCreate", 'error looking up service account ns/nobody: serviceaccount "nobody" not found')],
+            [
+                pods.event(
+                    "FailedCreate", 'error looking up service account ns/nobody: serviceaccount "nobody" not found'
+                )
+            ],
             "config_missing",
         ),
         (

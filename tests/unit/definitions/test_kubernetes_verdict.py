@@ -90,7 +90,9 @@ def test_a_pod_that_never_starts_fails_at_its_deadline_and_says_why() -> None:
         (pods.terminated(0, "Completed"), reasons.EXITED),
     ],
 )
-def test_a_pod_that_ended_and_left_its_run_open_fails_it_with_its_reason(pod: pods.Json, kind: str, status: str) -> None:
+def test_a_pod_that_ended_and_left_its_run_open_fails_it_with_its_reason(
+    pod: pods.Json, kind: str, status: str
+) -> None:
     verdict, at = decide(facts(status, job=pods.job(), pods=[pod], last_pod=pod), 0, 2, 3)
     assert (verdict.act, verdict.reason.kind, at) == (Act.FAIL, kind, 3)
 

@@ -105,7 +105,7 @@ def test_every_role_is_a_command_and_an_image(overlay: str) -> None:
         for container in [*pod.get("initContainers", ()), *pod["containers"]]:
             image = container["image"].rpartition("/")[2].rpartition(":")[0].removeprefix("headrace-")
             assert image in targets
-    commands = {name for name in _commands()}
+    commands = set(_commands())
     used = re.findall(r'^CMD \["([a-z-]+)"', (DEPLOY / "docker" / "Dockerfile").read_text(), re.MULTILINE)
     assert set(used) - commands == set()
 

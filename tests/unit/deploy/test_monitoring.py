@@ -45,7 +45,9 @@ def expressions() -> list[tuple[str, str]]:
 
 
 def rules() -> list[dict[str, str]]:
-    return [rule for group in yaml.safe_load((MONITORING / "rules.yaml").read_text())["groups"] for rule in group["rules"]]
+    return [
+        rule for group in yaml.safe_load((MONITORING / "rules.yaml").read_text())["groups"] for rule in group["rules"]
+    ]
 
 
 @pytest.mark.parametrize(("place", "expression"), expressions())
