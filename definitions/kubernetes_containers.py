@@ -164,6 +164,7 @@ class ContainerPods:
                     yield current
             finally:
                 cut(watch)
+                reader.join(_PAUSE)
             current = self._patient(lambda: self._api.read_pod(running.name))
             version = str((current or made)["metadata"]["resourceVersion"])
 
@@ -297,4 +298,6 @@ def _collect(watch: Any, changes: deque[Mapping[str, Any]]) -> None:
         for line in lines_of(watch.stream(16 * 1024)):
             changes.append(json.loads(line))
     except (HTTPError, OSError, ValueError, AttributeError):
-        return  # closed; the pod is read anew
+        return  # cut; the pod is read anew
+    finally:
+        watch.close()

@@ -18,6 +18,7 @@ from definitions.kubernetes_api import ClusterAway, ClusterError, Json, Kubernet
 
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 _GONE = 410
+_CLOSE_SECONDS = 2.0
 _logger = logging.getLogger("headrace.kubernetes")
 
 
@@ -67,6 +68,8 @@ class Watch:
         response = self._response
         if response is not None:
             cut(response)
+        if self._thread.ident is not None:
+            self._thread.join(_CLOSE_SECONDS)
 
     def _follow(self) -> None:
         failures = 0

@@ -31,8 +31,8 @@ def prepare(settings: Settings, *, migrating: bool) -> None:
         migrate(settings)
     else:
         _check(settings.database_url)
-    password = settings.admin_password
-    admin.create_first_admin(settings.home, settings.database_url, password and password.get_secret_value())
+    given = None if settings.admin_password is None else settings.admin_password.get_secret_value()
+    admin.create_first_admin(settings.home, settings.database_url, given)
 
 
 def await_schema(settings: Settings, patience: float) -> None:

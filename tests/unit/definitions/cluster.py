@@ -185,9 +185,11 @@ def serving() -> Iterator[tuple[Cluster, KubernetesApi]]:
     thread.start()
     configuration = client.Configuration(host=f"http://127.0.0.1:{server.server_address[1]}")
     configuration.retries = False
+    connections = client.ApiClient(configuration)
     try:
-        yield cluster, KubernetesApi(NAMESPACE, api=client.ApiClient(configuration))
+        yield cluster, KubernetesApi(NAMESPACE, api=connections)
     finally:
+        connections.rest_client.pool_manager.clear()
         cluster.broken.set()
         server.shutdown()
         server.server_close()
