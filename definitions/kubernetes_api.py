@@ -144,7 +144,8 @@ class KubernetesApi:
     ) -> bool:
         body = {**options, **({} if uid is None else {"preconditions": {"uid": uid}})}
         try:
-            self._call("delete", resource, call, name, self.namespace, body=body)
+            # Read to its end, or the connection could not be used again.
+            _ = self._call("delete", resource, call, name, self.namespace, body=body).data
         except ClusterError as error:
             if error.status in (404, 409):  # gone, or another of that name
                 return False
