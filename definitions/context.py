@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from definitions.code_interpreter import CodeInterpreter
 from definitions.extensions import installed_node_types
@@ -18,10 +18,12 @@ from definitions.http_client import HttpClient
 from definitions.masking import Masking
 from definitions.spilled_values import SpilledValues
 from graph_compiler.node_type import NodeTypes
-from platform_core.daemon_metrics import DaemonMetrics
 from platform_core.database import Engine, build_engine
-from platform_core.keys import KeyRing
 from platform_core.settings import Settings
+
+if TYPE_CHECKING:
+    from platform_core.daemon_metrics import DaemonMetrics
+    from platform_core.keys import KeyRing
 
 
 @dataclass
@@ -83,10 +85,14 @@ class ProcessContext:
 
     @cached_property
     def measures(self) -> DaemonMetrics:
+        from platform_core.daemon_metrics import DaemonMetrics  # only the daemon counts
+
         return DaemonMetrics()
 
     @cached_property
     def keys(self) -> KeyRing:
+        from platform_core.keys import KeyRing  # cryptography takes long to import, and few runs read a secret
+
         return KeyRing.load_or_create(self.settings)
 
     @cached_property

@@ -15,6 +15,7 @@ import psutil
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._cli.api import _execute_run_command_body
 
+from definitions import lean_imports
 from definitions import process as operating_system
 from definitions.context import ProcessContext, process_context
 from definitions.event_storage import PooledEventStorage
@@ -94,6 +95,7 @@ class RunPod:
 def main(settings: Settings, run_id: str) -> int:
     """Execute the run; the exit code, which is 0 also of a run that fails."""
     operating_system.protect_process()
+    lean_imports.collect()
     with DagsterInstance.get() as instance:
         _logger.info("Ready %.2f s after the process began.", time.time() - psutil.Process().create_time())
         RunPod(process_context(), instance, run_id).execute()

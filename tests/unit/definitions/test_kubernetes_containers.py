@@ -40,7 +40,9 @@ class Call:
 
     def _run(self, pods: ContainerPods, timeout: float | None) -> None:
         try:
-            self.result = pods.run(TASK, timeout=timeout, on_line=lambda stream, text: self.lines.append((stream, text)))
+            self.result = pods.run(
+                TASK, timeout=timeout, on_line=lambda stream, text: self.lines.append((stream, text))
+            )
         except NodeError as error:
             self.error = error
 

@@ -12,7 +12,8 @@ from definitions.run_loss import RunLost, failure_data, kind_and_message
 
 
 @pytest.mark.parametrize(
-    "text", ["evicted: low: memory", "RunLost: evicted: low: memory", "definitions.run_loss.RunLost: evicted: low: memory\n"]
+    "text",
+    ["evicted: low: memory", "RunLost: evicted: low: memory", "definitions.run_loss.RunLost: evicted: low: memory\n"],
 )
 def test_kind_and_message_are_found_in_an_errors_text(text: str) -> None:
     assert kind_and_message(text) == ("evicted", "low: memory")

@@ -39,7 +39,9 @@ def written(tmp_path: Path) -> Callable[[Callable[[], None], Callable[[str, str]
     return run
 
 
-def test_lines_of_this_process_and_of_children_are_passed_on_and_written(written: Callable[..., tuple[str, str]]) -> None:
+def test_lines_of_this_process_and_of_children_are_passed_on_and_written(
+    written: Callable[..., tuple[str, str]],
+) -> None:
     lines: Lines = []
 
     def write() -> None:
