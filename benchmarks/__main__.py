@@ -12,6 +12,7 @@ from benchmarks import (
     compile_time,
     control_flow,
     event_latency,
+    file_value,
     launch_latency,
     light_graph,
     plain,
@@ -31,7 +32,12 @@ ON_STACK = {
     "control_flow": control_flow.measure,
     "throughput": throughput.measure,
 }
-ALONE = {"compile_time": compile_time.measure, "startup": startup.measure, "streams": streams.measure}
+ALONE = {
+    "compile_time": compile_time.measure,
+    "file_value": file_value.measure,
+    "startup": startup.measure,
+    "streams": streams.measure,
+}
 
 
 def main() -> None:

@@ -21,14 +21,12 @@ _TIME = re.compile(rb'"t":([0-9.]+)')
 
 
 class Client(asyncio.Protocol):
-    """One follower; it parses only what it needs, so that the load does not measure itself."""
+    """One follower. It keeps what comes, and when; it is read afterwards, so that the load does not measure itself."""
 
     def __init__(self, request: bytes, done: asyncio.Future[None]) -> None:
         self._request = request
         self._done = done
-        self._rest = b""
-        self.seqs: list[int] = []
-        self.delays: list[float] = []
+        self._parts: list[tuple[float, bytes]] = []
         self.connected = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -36,24 +34,28 @@ class Client(asyncio.Protocol):
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        now = time.time()
-        if not self.connected.done() and b"retry:" in self._rest + data:
+        self._parts.append((time.time(), data))
+        if not self.connected.done() and b"retry:" in data:
             self.connected.set_result(None)
-        data = self._rest + data
-        end = data.rfind(b"\n\n") + 2
-        self._rest = data[end:] if end > 1 else data
-        if end <= 1:
-            return
-        complete = data[:end]
-        frames = _FRAME.findall(complete)
-        self.seqs += [int(seq) for seq, _ in frames]
-        self.delays += [now - float(stamp) for stamp in _TIME.findall(complete)]
-        if frames and frames[-1][1].startswith((b"run.succeeded", b"run.failed", b"run.canceled")):
+        if b'"final":true' in data:
             self._transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self._done.done():
             self._done.set_result(None)
+
+    def seen(self) -> tuple[list[int], list[float]]:
+        """The seqs, and the delays of those events that say when they were written."""
+        seqs: list[int] = []
+        delays: list[float] = []
+        rest = b""
+        for at, data in self._parts:
+            text = rest + data
+            end = text.rfind(b"\n\n") + 2 if b"\n\n" in text else 0
+            complete, rest = text[:end], text[end:]
+            seqs += [int(seq) for seq, _ in _FRAME.findall(complete)]
+            delays += [at - float(stamp) for stamp in _TIME.findall(complete)]
+        return seqs, delays
 
 
 async def follow_all(order: dict[str, Any]) -> dict[str, Any]:
@@ -77,11 +79,13 @@ async def follow_all(order: dict[str, Any]) -> dict[str, Any]:
     print("connected", flush=True)
     async with asyncio.timeout(300):
         await asyncio.gather(*ends)
-    whole = sum(client.seqs == list(range(1, len(client.seqs) + 1)) for client in clients)
+    used = time.process_time()
+    seen = [client.seen() for client in clients]
     return {
-        "whole": whole,
-        "events": sorted({len(client.seqs) for client in clients}),
-        "delays": [delay for client in clients for delay in client.delays],
+        "whole": sum(seqs == list(range(1, len(seqs) + 1)) for seqs, _ in seen),
+        "events": sorted({len(seqs) for seqs, _ in seen}),
+        "delays": [delay for _, delays in seen for delay in delays],
+        "processor_seconds": used,
     }
 
 

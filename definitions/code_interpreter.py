@@ -26,6 +26,7 @@ from typing import Any, Self
 
 from definitions import process
 from definitions.code_output import Frames, Lines, OnLine, OnPublish
+from graph_compiler.binary import dumps
 from graph_compiler.errors import NodeError
 
 MEMORY_BYTES = 512 * 1024 * 1024
@@ -275,7 +276,7 @@ def _tell_cut(on_publish: OnPublish, stream: str, limits: str) -> None:
 def _request(code: str, arguments: Mapping[str, Any]) -> int:
     """An unnamed file with the call's code and arguments, which only its child reads."""
     try:
-        body = json.dumps({"code": code, "arguments": dict(arguments)}, allow_nan=False).encode("ascii")
+        body = dumps({"code": code, "arguments": dict(arguments)}).encode("ascii")
     except (TypeError, ValueError) as error:
         raise NodeError("bad_value", f"arguments: {error}", retryable=False) from None
     descriptor = os.memfd_create("request")

@@ -80,7 +80,7 @@ class Sandbox:
         self._inbox.close()
         stdout, stderr, frames, request = descriptors
         with open(request, "rb") as file:
-            content = json.load(file)
+            content = code_call.decode(file.read())
         for descriptor, place in ((stdout, 1), (stderr, 2)):
             os.dup2(descriptor, place)
             os.close(descriptor)

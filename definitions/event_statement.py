@@ -7,12 +7,12 @@ between or the first one still waits for the lock, and changes nothing. `last_ba
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from definitions.run_events import NewEvent, StatusChange, storable
+from graph_compiler.binary import dumps
 from platform_core import channels
 
 
@@ -127,4 +127,4 @@ def build(
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return dumps(value, separators=(",", ":"))

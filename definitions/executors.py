@@ -26,7 +26,8 @@ from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._utils.interrupts import check_captured_interrupt
 
 from definitions.context import process_context
-from definitions.run_events import NO_PLACE, failed_step_error
+from definitions.event_storage import PooledEventStorage
+from definitions.run_events import NO_PLACE, cut_short, failed_step_error
 from definitions.run_execution import RunExecution
 from definitions.run_loss import RunLost
 from definitions.step_context import StepContexts
@@ -35,6 +36,9 @@ from graph_compiler.tags import MAX_NODES_TAG, TIMEOUT_TAG
 
 _POLL = 0.25
 """Seconds between looks at a captured signal, which cannot put itself into the queue, and at what takes too long."""
+
+LAST_SECONDS = 60.0
+"""How long `finally` nodes may take in a run that was cancelled or took too long."""
 
 
 def default_threads() -> int:
@@ -91,7 +95,8 @@ class ThreadedSteps:
         self._process.outcome = self._outcome()
         if self._active.release_last():
             self._process.cancellation.rearm()
-            self._is_stopping, self._is_due, self._deadline = False, True, None
+            self._is_stopping, self._is_due = False, True
+            self._deadline = None if self._end is None else time.monotonic() + LAST_SECONDS
             yield from self._drive()
 
     def _drive(self) -> Iterator[DagsterEvent]:
@@ -126,6 +131,7 @@ class ThreadedSteps:
             return
         self._is_due = False
         yield from self._active.plan_events_iterator(self._context)
+        self._tell_cut_short()
         steps = self._active.get_steps_to_execute(limit=self._limit - len(self._running))
         yield from self._active.concurrency_event_iterator(self._context)
         known = self._active.get_known_state()
@@ -133,6 +139,13 @@ class ThreadedSteps:
             running = RunningStep(self._step_contexts.of(step, known), self._news.put)
             self._running[step.key] = running
             self._threads.run(running)
+
+    def _tell_cut_short(self) -> None:
+        """Say that nodes of several steps failed whose last step, which would say it, does not run."""
+        storage = self._context.instance.event_log_storage
+        for node, failure in self._active.cut_short():
+            assert isinstance(storage, PooledEventStorage)
+            storage.store_run_event(self._context.run_id, cut_short(node, failure, time.time()))
 
     def _next_news(self) -> DagsterEvent | RunningStep | _Canceled | None:
         wait = _POLL
@@ -174,7 +187,7 @@ class ThreadedSteps:
         if self._is_stopping:
             return
         self._is_stopping = True
-        self._end = end
+        self._end = self._end or end
         self._active.mark_interrupted()
         cancellation = self._process.cancellation
         if not cancellation.requested.is_set():

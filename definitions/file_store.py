@@ -6,7 +6,6 @@ The process's own cloud credentials serve only the installation's store (`HEADRA
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from upath import UPath
 
 from definitions.file_writing import HashedFile, local_file, remote_file, telling
 from definitions.http_client import HttpClient
+from definitions.store_options import FRESH, store_options
 from graph_compiler.errors import NodeError
 from graph_compiler.file_values import SCHEME, checked_path, file_value, media_type_of
 
@@ -27,11 +27,12 @@ Place = Any
 class FileStore:
     """The files that one owner may use. `root` is a folder or a URL, `owner` a name that is one part of a path."""
 
-    def __init__(self, root: str, owner: str, *, http: HttpClient, max_bytes: int) -> None:
+    def __init__(self, root: str, owner: str, *, http: HttpClient, max_bytes: int, allow_private: bool = False) -> None:
         self._root = root
         self._owner = owner
         self._http = http
         self._max_bytes = max_bytes
+        self._allow_private = allow_private
 
     @contextlib.contextmanager
     def open(self, reference: str, *, connection: str | None = None, timeout: float = 60.0) -> Iterator[BinaryIO]:
@@ -94,8 +95,8 @@ class FileStore:
         if reference.startswith(SCHEME):
             if "://" not in self._root:
                 return Path(self._root) / self._owner
-            return UPath(self._root) / self._owner
-        return UPath(reference, **_options(reference, connection))
+            return UPath(self._root, **FRESH) / self._owner
+        return UPath(reference, **store_options(reference, connection, allow_private=self._allow_private))
 
     @contextlib.contextmanager
     def _fetched(self, url: str, timeout: float) -> Iterator[BinaryIO]:
@@ -114,17 +115,3 @@ class FileStore:
                 raise NodeError("file_missing", f"the server answered {answer.status}")
             file.seek(0)
             yield file
-
-
-def _options(reference: str, connection: str | None) -> dict[str, Any]:
-    """What fsspec's client of the store is made with; without a connection it has no credentials at all."""
-    anonymous: dict[str, Any] = {"token": "anon"} if reference.startswith("gs://") else {"anon": True}
-    if connection is None:
-        return anonymous
-    try:
-        options = json.loads(connection)
-    except ValueError:
-        options = None
-    if not isinstance(options, dict):
-        raise NodeError("file_refused", "the connection's secret is not a JSON object of options", retryable=False)
-    return options

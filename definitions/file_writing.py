@@ -64,15 +64,15 @@ def local_file(place: Path) -> Iterator[BinaryIO]:
 @contextlib.contextmanager
 def remote_file(place: UPath) -> Iterator[BinaryIO]:
     """An object, which stores of objects show only when it is complete."""
-    file = place.open("wb")
+    file: Any = place.open("wb")
     try:
         yield file
     except BaseException:
         discard = getattr(file, "discard", None)
         with contextlib.suppress(Exception):
             if discard is not None:
-                vars(file)["closed"] = True  # fsspec: closing would complete the upload
                 discard()
+                file.closed = True  # fsspec: to close it, also when it is collected, would complete the upload
         raise
     file.close()
 

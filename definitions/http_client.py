@@ -12,12 +12,18 @@ import httpcore
 import httpx
 
 from definitions.http_network import GuardedNetwork, Resolve, TargetRefused, resolve
+from graph_compiler.binary import as_plain
 from graph_compiler.errors import NodeError
 from graph_compiler.runtime import HttpAnswer
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_REDIRECTS = 10
 PORTION = 64 * 1024
+TEXT = frozenset(
+    {"", "application/xml", "application/yaml", "application/javascript", "application/x-www-form-urlencoded"}
+    | {"application/x-ndjson", "application/graphql", "application/sql", "application/toml"}
+)
+"""Media types beside text/* whose bodies are text; those of others, but JSON, are bytes."""
 GZIP = 16 + zlib.MAX_WBITS
 FAILURES = (
     httpx.HTTPError,
@@ -74,7 +80,7 @@ class HttpClient:
         an answer below 400 goes to `sink`, if there is one, a portion at a time and however large it is.
         `private_headers` are taken off when a redirect leads to another origin. `timeout` is in seconds,
         for everything from the name's resolution to the last byte. The answer's body is the parsed JSON if its
-        content type says JSON (None if it is empty), else text.
+        content type says JSON (None if it is empty), text if it says that, or nothing, else bytes.
 
         Raises `NodeError`: http_bad_url, http_bad_request (a header or method that HTTP does not know),
         http_refused_target, http_timeout, http_unreachable, http_too_large, http_bad_answer, canceled.
@@ -196,7 +202,7 @@ def _request(
     if target.scheme not in ("http", "https") or not target.host:
         raise NodeError("http_bad_url", "The URL is not an absolute http or https URL.", retryable=False)
     try:
-        content: dict[str, Any] = {"json": json} if json is not None else {"content": body}
+        content: dict[str, Any] = {"json": as_plain(json)} if json is not None else {"content": body}
         if upload is not None and json is None and body is None:
             content = {"data": dict(upload.form), "files": dict(upload.files) or None}
             if upload.content is not None:
@@ -242,6 +248,8 @@ def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def _body(response: httpx.Response, content: bytes) -> Any:
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
+        if not _is_text(kind) and "charset" not in response.headers.get("content-type", ""):
+            return content
         return httpx.Response(
             200, headers={"content-type": response.headers.get("content-type", "")}, content=content
         ).text
@@ -251,6 +259,10 @@ def _body(response: httpx.Response, content: bytes) -> Any:
         return jsonlib.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise httpx.DecodingError(f"it says {kind} and is not JSON: {error}") from None
+
+
+def _is_text(kind: str) -> bool:
+    return kind in TEXT or kind.startswith("text/") or kind.endswith(("+xml", "+yaml"))
 
 
 def _refuse_constant(name: str) -> NoReturn:

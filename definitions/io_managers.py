@@ -6,7 +6,6 @@ the step's success finds the value.
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -17,6 +16,7 @@ from definitions.event_statement import NewValue
 from definitions.event_storage import PooledEventStorage
 from definitions.run_events import NewEvent
 from definitions.spilled_values import SpilledValues
+from graph_compiler.binary import dumps, loads
 from graph_compiler.foreach_ops import RESULT
 from graph_compiler.naming import OUTPUTS_OP, StepPlace, node_id, step_place
 
@@ -27,7 +27,7 @@ LARGEST_SHOWN = 16 * 1024
 
 
 class ValueStore(IOManager):
-    """Keeps JSON values; a run's outputs go to the run itself. Refuses a value of more than 32 MiB of JSON."""
+    """Keeps values as JSON; a run's outputs go to the run itself. Refuses a value of more than 32 MiB of JSON."""
 
     def __init__(self, storage: PooledEventStorage, spilled: SpilledValues) -> None:
         self._storage = storage
@@ -37,8 +37,10 @@ class ValueStore(IOManager):
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         text = _json(obj)
         if len(text) > LARGEST_VALUE:
-            message = f"the value has {len(text)} bytes of JSON, more than the {LARGEST_VALUE} that are kept"
-            raise Failure(message, {"kind": "value_too_large", "message": message}, allow_retries=False)
+            message = f"{_place(context)}: {len(text)} bytes of JSON, more than the {LARGEST_VALUE} that are kept"
+            attempts = context.step_context.previous_attempt_count + 1
+            described: dict[str, str | int] = {"kind": "value_too_large", "message": message, "attempts": attempts}
+            raise Failure(message, described, allow_retries=False)
         if context.step_key == OUTPUTS_OP:
             self._storage.store_outputs(context.run_id, text)
             return
@@ -55,12 +57,18 @@ class ValueStore(IOManager):
             return self._memory[upstream.step_key, _port(upstream)]
         except KeyError:
             stored = self._storage.read_value(upstream.run_id, upstream.step_key, _port(upstream))
-            return json.loads(self._spilled.read(stored.location) if stored.location else stored.text or "null")
+            return loads(self._spilled.read(stored.location) if stored.location else stored.text or "null")
 
 
 def _port(context: OutputContext) -> str:
     """The output's name, of a dynamic one with its item."""
     return context.name if context.mapping_key is None else f"{context.name}[{context.mapping_key}]"
+
+
+def _place(context: OutputContext) -> str:
+    if context.step_key == OUTPUTS_OP:
+        return "the run's outputs"
+    return "the item's outputs" if context.name == RESULT else f"output {node_id(context.name)}"
 
 
 def _shown(step_key: str, name: str, value: Any, text: str) -> list[NewEvent]:
@@ -80,7 +88,7 @@ def _output(found: StepPlace, port: str, value: Any, text: str) -> NewEvent:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return dumps(value, separators=(",", ":"))
 
 
 @io_manager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -36,19 +35,22 @@ class Masking:
         return text
 
     def value(self, value: Any) -> Any:
-        """The JSON value without secrets, in keys too."""
-        return _mapped(value, self.text) if self._known else value
+        """The value without secrets, in keys too, and in bytes as UTF-8."""
+        return self._masked(value) if self._known else value
+
+    def _masked(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, bytes):
+            for secret in self._known:
+                value = value.replace(secret.encode(), MASK.encode())
+            return value
+        if isinstance(value, list):
+            return [self._masked(item) for item in value]
+        if isinstance(value, dict):
+            return {self.text(key): self._masked(item) for key, item in value.items()}
+        return value
 
 
 def _escaped(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1]
-
-
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, list):
-        return [_mapped(item, change) for item in value]
-    if isinstance(value, dict):
-        return {change(key): _mapped(item, change) for key, item in value.items()}
-    return value

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from contextlib import suppress
 
-import nats
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError
 from nats.js.errors import NoStreamResponseError
@@ -37,18 +37,19 @@ async def _publish(broker: Broker, message: Message, seconds: float) -> str | No
         failures.append(error)
 
     encrypted = broker.is_encrypted
-    client = await nats.connect(
-        f"{'tls' if encrypted else 'nats'}://{broker.address}:{broker.port}",
-        user=broker.username or None,
-        password=broker.password or None,
-        tls=ssl.create_default_context() if encrypted else None,
-        tls_hostname=broker.host if encrypted else None,
-        connect_timeout=max(1, int(seconds)),
-        allow_reconnect=False,
-        max_reconnect_attempts=0,
-        error_cb=note,
-    )
+    client = Client()
     try:
+        await client.connect(
+            f"{'tls' if encrypted else 'nats'}://{broker.address}:{broker.port}",
+            user=broker.username or None,
+            password=broker.password or None,
+            tls=ssl.create_default_context() if encrypted else None,
+            tls_hostname=broker.host if encrypted else None,
+            connect_timeout=max(1, int(seconds)),
+            allow_reconnect=False,
+            max_reconnect_attempts=0,
+            error_cb=note,
+        )
         headers = dict(message.headers) | ({"key": message.key} if message.key is not None else {})
         try:
             kept = await client.jetstream(timeout=seconds).publish(message.topic, message.body, headers=headers or None)

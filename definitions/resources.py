@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
-from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from dagster import Field, InitResourceContext, resource
@@ -19,9 +18,11 @@ from definitions.output_limits import OutputLimits
 from definitions.patience import read_patiently
 from definitions.run_events import NewEvent
 from definitions.services import Services
+from graph_compiler.binary import as_plain, dumps
 from graph_compiler.errors import NodeError
-from graph_compiler.naming import dagster_name
+from graph_compiler.naming import step_key
 from graph_compiler.runtime import Level, OnLine, OnPublish
+from graph_compiler.values import as_json
 from platform_core.database import transaction
 from platform_core.execution_store import Execution, read_execution
 from platform_core.result_store import read_result, store_result
@@ -46,9 +47,10 @@ class RunRuntime(Services):
         self._limits = OutputLimits()
         process.cancellation.subscribe(self._cancel)
 
-    @property
+    @cached_property
     def params(self) -> Mapping[str, Any]:
-        return self._execution.params
+        given: Mapping[str, Any] = as_json(self._execution.params, "params")
+        return given
 
     @property
     def trigger(self) -> Mapping[str, Any]:
@@ -98,11 +100,12 @@ class RunRuntime(Services):
 
     def recall(self, key: str) -> Mapping[str, Any] | None:
         owner_id, name = self._execution.owner_id, self._result_key(key)
-        return read_patiently(self._process.engine, lambda connection: read_result(connection, owner_id, name))
+        outputs = read_patiently(self._process.engine, lambda connection: read_result(connection, owner_id, name))
+        return None if outputs is None else as_json(outputs, "a result of an earlier run")
 
     def remember(self, key: str, outputs: Mapping[str, Any], ttl: float) -> None:
         with transaction(self._process.engine) as connection:
-            store_result(connection, self._execution.owner_id, self._result_key(key), outputs, ttl)
+            store_result(connection, self._execution.owner_id, self._result_key(key), as_plain(outputs), ttl)
 
     def _result_key(self, key: str) -> str:
         return sha256(f"{self._execution.graph_id} {key}".encode()).hexdigest()
@@ -156,7 +159,7 @@ class RunRuntime(Services):
             user_message=event.message,
             run_id=self._execution.run_id,
             timestamp=event.ts,
-            step_key=None if event.node is None else dagster_name(event.node),
+            step_key=None if event.node is None else step_key(event.node),
         )
 
     def _refuse_when_canceled(self) -> None:

@@ -171,6 +171,15 @@ def run_error(event: DagsterEvent) -> dict[str, Any]:
     return {"kind": "run_failed", "message": _short(event.message or "The run failed."), **NO_PLACE}
 
 
+def cut_short(node: str, failure: DagsterEvent, ts: float) -> NewEvent:
+    """The end of a node that failed by one of its steps: an item, or a node of the graph it calls."""
+    error = failed_step_error(failure)
+    inner = (error["node"] or "").removeprefix(node).removeprefix("/")
+    message = f"{inner}: {error['message']}" if inner else error["message"]
+    data = {"kind": error["kind"], "message": message, "attempts": error.get("attempts", 1)}
+    return NewEvent(ts, "node.failed", message, node, None, "error", data)
+
+
 def failed_step_error(step: DagsterEvent) -> dict[str, Any]:
     """`{kind, message, node, attempts}` of a failed step, and its `item`."""
     error = _step_error(step.event_specific_data)

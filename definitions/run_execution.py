@@ -12,13 +12,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from dagster import DagsterEvent
 from dagster._core.execution.plan.active import ActiveExecution
 from dagster._core.execution.plan.inputs import FromMultipleSources
 from dagster._core.execution.plan.outputs import StepOutputHandle
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.plan.step import ExecutionStep
 
-from graph_compiler.naming import step_place
+from graph_compiler.naming import PARAMS_INPUT, step_place
 from graph_compiler.tags import FINALLY_TAG, MAX_PARALLEL_TAG, PROCESSOR_TAG
 
 
@@ -33,6 +34,8 @@ class RunExecution(ActiveExecution):
         self._held: dict[str, set[str]] = {}
         self._in_group: Counter[str] = Counter()
         self._is_indexed = False
+        self._failures: list[DagsterEvent] = []
+        self._cut_short: list[str] = []
         super().__init__(*arguments, **options)
 
     @property
@@ -45,6 +48,31 @@ class RunExecution(ActiveExecution):
         for key, dependencies in held.items():
             self._await(key, dependencies & held.keys())
         return bool(held)
+
+    def handle_event(self, dagster_event: DagsterEvent) -> None:
+        super().handle_event(dagster_event)
+        if dagster_event.is_step_failure:
+            self._failures.append(dagster_event)
+
+    def mark_abandoned(self, step_key: str) -> None:
+        super().mark_abandoned(step_key)
+        found = step_place(step_key)
+        if found.node is not None and found.role in ("collect", "outputs"):
+            self._cut_short.append(found.node)
+
+    def cut_short(self) -> list[tuple[str, DagsterEvent]]:
+        """Nodes of several steps whose last will not run, each with the first failure in it; each is told once."""
+        nodes, self._cut_short = self._cut_short, []
+        firsts = ((node, self._first_failure(node)) for node in nodes)
+        return [(node, failure) for node, failure in firsts if failure is not None]
+
+    def _first_failure(self, node: str) -> DagsterEvent | None:
+        """The failure of an item of the node, or of a node of the graph it calls; its own is told already."""
+        for failure in self._failures:
+            found = step_place(failure.step_key or "")
+            if (found.node or "").startswith(f"{node}/") or (found.node == node and found.item is not None):
+                return failure
+        return None
 
     def drop_pending(self) -> None:
         """Forget what has not begun; only the steps of `finally` nodes still may."""
@@ -158,7 +186,13 @@ class RunExecution(ActiveExecution):
         step = self.get_step_by_key(step_key)
         for step_input in step.step_inputs:
             handles = step_input.get_step_output_handle_dependencies()
-            missing = [handle for handle in handles if self._is_missing(handle)]
+            # Of a call that failed before its nodes, those that run last do not, either.
+            is_last_of_call = step_input.name == PARAMS_INPUT and FINALLY_TAG in step.tags
+            missing = [
+                handle
+                for handle in handles
+                if self._is_missing(handle) or (is_last_of_call and handle not in self._step_outputs)
+            ]
             is_fan_in = isinstance(step_input.source, FromMultipleSources)
             if missing and not (is_fan_in and (len(missing) < len(handles) or self._takes_nothing(step, handles))):
                 self._skipped_deps[step_key] = [f"{handle.step_key}.{handle.output_name}" for handle in missing]

@@ -48,7 +48,13 @@ class Services:
         folder = None if "://" in root else Path(root) / owner
         self._services = process
         self._allow_private = settings.services_allow_private
-        self._files = FileStore(root, owner, http=process.http, max_bytes=settings.max_file_bytes)
+        self._files = FileStore(
+            root,
+            owner,
+            http=process.http,
+            max_bytes=settings.max_file_bytes,
+            allow_private=self._allow_private,
+        )
         self._sql = SqlClient(sqlite_folder=folder, pin=self._pinned)
         self._mail = MailClient(allow_private=self._allow_private)
 
@@ -60,7 +66,7 @@ class Services:
         headers: Mapping[str, str],
         params: Mapping[str, Any],
         json: Any,
-        body: str | None,
+        body: str | bytes | None,
         timeout: float,
         upload: HttpUpload | None = None,
         save_to: str | None = None,

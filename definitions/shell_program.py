@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 
-def main(script: str, env: dict[str, str], stdin: str, limit: int) -> dict[str, Any]:
+def main(script: str, env: dict[str, str], stdin: str | bytes, limit: int) -> dict[str, Any]:
     """Run the script by /bin/sh. Returns its exit code and what it wrote, cut at `limit` bytes each."""
     child = subprocess.Popen(
         ["/bin/sh", "-c", script],
@@ -36,7 +36,7 @@ def main(script: str, env: dict[str, str], stdin: str, limit: int) -> dict[str, 
     for pump in pumps:
         pump.start()
     try:
-        child.stdin.write(stdin.encode())
+        child.stdin.write(stdin.encode() if isinstance(stdin, str) else stdin)
         child.stdin.close()
     except BrokenPipeError:  # the script does not read it
         pass

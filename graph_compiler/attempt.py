@@ -8,9 +8,9 @@ from typing import Any
 from dagster import Failure, OpExecutionContext, Output, RetryRequested
 
 from .errors import NodeError
-from .execution import Item, Scope
+from .execution import Scope, is_tried_again
 from .gathering import gathered
-from .naming import DONE_OUTPUT, INPUTS_INPUT, dagster_name, step_place
+from .naming import DONE_OUTPUT, INPUTS_INPUT, PARAMS_INPUT, dagster_name, step_place
 from .node_ports import ERROR_PORT
 from .plan import GraphPlan, PlannedNode
 from .retrying import delay_before
@@ -26,12 +26,12 @@ class Attempt:
         self.plan: GraphPlan = context.resources.plan
         self.place = step_place(context.get_step_execution_context().step.key)
         self.name = self.place.node or ""
-        self.scope = Scope(self.name, self.runtime.params)
+        self.scope = Scope(self.name, inputs.get(PARAMS_INPUT, self.runtime.params))
         self._given = inputs
 
     @property
     def node(self) -> PlannedNode:
-        return self.plan.nodes[dagster_name(self.name.rpartition(".")[2])]
+        return self.plan.node_at(self.name)
 
     @property
     def number(self) -> int:
@@ -45,10 +45,6 @@ class Attempt:
             there = gathered(self.context, INPUTS_INPUT, self._given)
             return {port: there[source] for port, source in node.sources.items() if source in there}
         return {port: self._given[dagster_name(port)] for port in node.sources if dagster_name(port) in self._given}
-
-    def item(self) -> Item | None:
-        """The item this step is for, if its node has `foreach`."""
-        return None if self.place.item is None else Item(self.place.item, self._given["item_"])
 
     def skip(self) -> None:
         """Say that the node's condition does not hold."""
@@ -64,22 +60,24 @@ class Attempt:
     def retry(self, error: NodeError) -> None:
         """Raise Dagster's wish to try again, if the node's `retry` has it."""
         retry = self.node.spec.retry
-        if retry is None or not error.retryable or self.number >= retry.max_attempts:
-            return
-        if retry.on is not None and error.kind not in retry.on:
+        if retry is None or not is_tried_again(retry, error, self.number):
             return
         delay = delay_before(retry, self.number)
         data = self.describe(error) | {"max_attempts": retry.max_attempts, "delay": delay}
         self.emit("node.retrying", error, "warning", data)
         raise RetryRequested(retry.max_attempts - 1, delay) from self.failure(error)
 
-    def ended(self, error: NodeError) -> Iterator[Output[Any]]:
-        """What the node's `on_error` makes of an error that no attempt follows. Raises Dagster's Failure for `fail`."""
+    def ended(self, error: NodeError, about: Mapping[str, Any] | None = None) -> Iterator[Output[Any]]:
+        """What the node's `on_error` makes of an error that no attempt follows. Raises Dagster's Failure for `fail`.
+
+        `about` is the record of the item that failed the node: its attempts, `item` and `value`.
+        """
         if self.node.spec.on_error == "fail" or error.kind == "canceled":
             raise self.failure(error)
-        record = self.describe(error) | {"node": self.name}
-        self.emit("node.failed", error, "error", self.describe(error))
-        yield from self.outputs({ERROR_PORT.name: record} if self.node.spec.on_error == "route" else {})
+        record = {**self.describe(error), **(about or {})}
+        self.emit("node.failed", error, "error", {key: record[key] for key in ("kind", "message", "attempts")})
+        routed = {ERROR_PORT.name: record | {"node": self.name}}
+        yield from self.outputs(routed if self.node.spec.on_error == "route" else {})
 
     def emit(self, type: str, error: NodeError, level: Any, data: Mapping[str, Any]) -> None:
         message = self.runtime.masked(error.message)
@@ -92,10 +90,3 @@ class Attempt:
         """The error as Dagster's UI and the event storage show it."""
         described = self.describe(error)
         return Failure(f"{error.kind}: {described['message']}", described, allow_retries=False)
-
-
-def node_error(error: Exception) -> NodeError:
-    """What a node type raised, as the kind of error that documents know."""
-    if isinstance(error, NodeError):
-        return error
-    return NodeError("internal_error", f"{type(error).__name__}: {error}")

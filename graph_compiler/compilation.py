@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from dagster import (
-    ExecutorDefinition,
-    GraphDefinition,
-    JobDefinition,
-    MultiDependencyDefinition,
-    ResourceDefinition,
-)
-from dagster._core.definitions.dependency import Node
+from dagster import ExecutorDefinition, JobDefinition, ResourceDefinition
 
-from .graph_parts import Dependencies, GraphParts, output_of
-from .naming import OUTPUTS_OP
+from .graph_parts import GraphParts, PlannedGraph
+from .library import Calls, GraphLibrary
 from .node_type import NodeTypes
 from .node_types import builtin_node_types
-from .ops import FAN_IN, outputs_op
-from .plan import GraphPlan, plan_graph
+from .nodes.graph import with_calls
+from .ops import outputs_op
+from .plan import plan_graph
 from .spec import GraphSpec
 from .tags import run_tags
-from .topology import topological_order
-
-
-class PlannedGraph(GraphDefinition):
-    """Orders its nodes without Dagster's recursive walk and its sort that is quadratic in depth.
-
-    Internal touched: `GraphDefinition._get_nodes_in_topological_order` (Dagster 1.13), so that a chain of
-    thousands of nodes compiles, and in linear time.
-    """
-
-    def _get_nodes_in_topological_order(self) -> Sequence[Node]:
-        names = sorted(node.name for node in self.nodes)
-        links = [
-            (source.node_name, target)
-            for target in names
-            for source in self.dependency_structure.all_upstream_outputs_from_node(target)
-        ]
-        return [self.node_named(name) for name in topological_order(names, links)]
 
 
 def compile_job(
@@ -50,19 +26,19 @@ def compile_job(
     io_manager: ResourceDefinition,
     node_types: NodeTypes | None = None,
     tags: Mapping[str, str] | None = None,
+    library: GraphLibrary | None = None,
 ) -> JobDefinition:
     """The Dagster job of a spec that has no issues.
 
     `runtime` provides a `NodeRuntime`. The plan of the graph is a resource of the job (`plan`), so the ops
-    are shared by all jobs. `tags` are added to those of the settings. Raises `CompilationError` if the
-    spec does not fit `node_types`.
+    are shared by all jobs. `tags` are added to those of the settings. `library` has the graphs it calls.
+    Raises `CompilationError` if the spec does not fit `node_types` or calls what is not there.
     """
-    plan = plan_graph(spec, builtin_node_types() if node_types is None else node_types)
-    parts = GraphParts()
-    for alias, node in plan.nodes.items():
-        parts.add_node(plan, alias, node)
+    types = builtin_node_types() if node_types is None else node_types
+    plan = plan_graph(spec, with_calls(types, Calls(library)))
+    parts = GraphParts(plan)
     if plan.outputs:
-        parts.add(outputs_op(bool(plan.output_sources)), OUTPUTS_OP, _fan_in(plan))
+        parts.add_outputs(outputs_op(bool(plan.output_sources)), {})
     graph = PlannedGraph(
         name=name,
         description=spec.description,
@@ -79,9 +55,3 @@ def compile_job(
         executor_def=executor,
         tags={**run_tags(spec.settings), **(tags or {})},
     )
-
-
-def _fan_in(plan: GraphPlan) -> Dependencies:
-    if not plan.output_sources:
-        return {}
-    return {FAN_IN: MultiDependencyDefinition([output_of(plan, source) for source in plan.output_sources])}

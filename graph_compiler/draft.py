@@ -49,6 +49,7 @@ class Draft:
     params: dict[str, Any] | None = None
     """None if what stands there is no object."""
     outputs: dict[str, Any] = field(default_factory=dict)
+    name: str | None = None
 
     def by_id(self) -> dict[str, DraftNode]:
         """The readable nodes by id; the first of two with one id."""
@@ -75,6 +76,7 @@ def read_draft(data: Any) -> tuple[GraphSpec | None, Draft, list[Finding]]:
         triggers=list(_placed(WebhookTrigger, present, "triggers", rows)),
         params=params if isinstance(params, dict) else None,
         outputs=outputs if isinstance(outputs, dict) else {},
+        name=name if isinstance(name := data.get("name"), str) else None,
     )
     return spec, draft, findings
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -11,16 +14,18 @@ from pydantic import ValidationError
 from .canonical import canonical_json, content_hash
 from .errors import BadValue, NodeError
 from .node_ports import ITEM_NAMES
-from .node_type import AnyNodeType, NodeCall, NodeConfig, Port
+from .node_type import NodeCall, Port
 from .plan import GraphPlan, PlannedNode
 from .port_types import conforms, type_of
 from .runtime import NodeRuntime
-from .spec import PortRef
+from .spec import PortRef, RetrySpec
 from .templates import render
 from .values import as_json
 
 MAX_ITEMS = 10_000
 """Items of one `foreach`: each is a step of the run."""
+LARGEST_ITEM = 4_096
+"""Characters of JSON up to which the record of an error shows the item."""
 
 
 class Secrets(Mapping[str, str]):
@@ -49,12 +54,19 @@ class Item:
     index: int
     value: Any
 
+    def described(self) -> dict[str, Any]:
+        """`{item, value}` for the record of an error; of a large value `bytes` instead."""
+        size = len(json.dumps(self.value, separators=(",", ":")))
+        return {"item": self.index, **({"value": self.value} if size <= LARGEST_ITEM else {"bytes": size})}
+
 
 class Scope(NamedTuple):
-    """Where a node runs: the params its templates see, and its name in events (`call.inner` in a called graph)."""
+    """Where a node runs: its name in events (`call/inner` in a called graph), and what its templates see."""
 
     name: str
     params: Mapping[str, Any]
+    outcome: Mapping[str, Any] = MappingProxyType({})
+    """`status` and `error` of what ended before, for a node that runs last in a call."""
 
 
 def run_node(
@@ -76,7 +88,7 @@ def run_node(
         context |= {"item": item.value, "index": item.index}
         inputs = {**inputs, **{name: context[name] for name in ITEM_NAMES if name in node.inputs}}
     cache = node.spec.cache
-    key = "" if cache is None else result_key(node, context)
+    key = "" if cache is None else result_key(node, context, scope)
     if cache is not None and (known := runtime.recall(key)) is not None:
         return dict(known)
     outputs = runtime.masked(_executed(node, inputs, runtime, item, scope, context))
@@ -85,12 +97,16 @@ def run_node(
     return dict(outputs)
 
 
-def result_key(node: PlannedNode, context: Mapping[str, Any]) -> str:
-    """Names the node's result: its id, its type, its config as written, and its rendered `cache.key`."""
+def result_key(node: PlannedNode, context: Mapping[str, Any], scope: Scope | None = None) -> str:
+    """Names the node's result: its id, its type, its config as written, and its rendered `cache.key`.
+
+    In a called graph the id is that of all nodes on the way to it, without items.
+    """
     spec = node.spec
     assert spec.cache is not None
     key = as_json(render(spec.cache.key, context), "cache.key")
-    return content_hash(canonical_json([spec.id, spec.type, spec.config, key]))
+    name = spec.id if scope is None else re.sub(r"\[\d+\]", "", scope.name)
+    return content_hash(canonical_json([name, spec.type, spec.config, key]))
 
 
 def _executed(
@@ -105,7 +121,7 @@ def _executed(
         context["secrets"] = Secrets(runtime)
     call = NodeCall(
         node.spec.id if scope is None else scope.name,
-        _rendered(node.node_type, node.spec.config, context),
+        rendered_config(node, context),
         inputs,
         runtime,
         node.spec.timeout,
@@ -123,6 +139,13 @@ def _checked(node: PlannedNode, outputs: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         _check(value, node.outputs[name], f"output {name}")
     return values
+
+
+def is_tried_again(retry: RetrySpec, error: NodeError, attempt: int) -> bool:
+    """Whether another attempt follows this one (from 1) that ended with the error."""
+    if not error.retryable or attempt >= retry.max_attempts:
+        return False
+    return retry.on is None or error.kind in retry.on
 
 
 def is_wanted(node: PlannedNode, inputs: Mapping[str, Any], runtime: NodeRuntime, scope: Scope | None = None) -> bool:
@@ -165,20 +188,22 @@ def node_context(runtime: NodeRuntime, inputs: Mapping[str, Any], scope: Scope |
 
 
 def _context(runtime: NodeRuntime, scope: Scope | None) -> dict[str, Any]:
-    params = runtime.params if scope is None else scope.params
-    return {"params": params, "trigger": runtime.trigger, "run": runtime.run}
+    if scope is None:
+        return {"params": runtime.params, "trigger": runtime.trigger, "run": runtime.run}
+    return {"params": scope.params, "trigger": runtime.trigger, "run": {**runtime.run, **scope.outcome}}
 
 
-def _rendered(node_type: AnyNodeType, config: Mapping[str, Any], context: Mapping[str, Any]) -> NodeConfig:
-    templated = node_type.config_model.rendered_fields()
+def rendered_config(node: PlannedNode, context: Mapping[str, Any]) -> Any:
+    """The node's config, its templates rendered. Raises `NodeError`: template_error, bad_value, bad_config."""
+    templated = node.node_type.config_model.rendered_fields()
+    config = node.spec.config
     values = {name: render(value, context) if name in templated else value for name, value in config.items()}
     try:
-        read: NodeConfig = node_type.read_config(values, rendered=True)
+        return node.node_type.read_config(values, rendered=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise NodeError("bad_config", f"config.{place}: {first['msg']}", retryable=False) from None
-    return read
 
 
 def _check(value: Any, port: Port, place: str) -> None:

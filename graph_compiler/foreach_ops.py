@@ -9,9 +9,9 @@ from typing import Any
 
 from dagster import DynamicOut, DynamicOutput, In, OpDefinition, OpExecutionContext, Out, Output
 
-from .attempt import Attempt, node_error
-from .errors import NodeError
-from .execution import is_wanted, items_of, run_node
+from .attempt import Attempt
+from .errors import NodeError, node_error
+from .execution import Item, is_wanted, items_of, run_node
 from .node_ports import ERRORS_PORT
 from .ops import RESOURCES, OpSignature
 
@@ -82,8 +82,9 @@ def _expand(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[
 
 def _run_item(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Output[Any]]:
     attempt = Attempt(context, inputs)
+    item = Item(attempt.place.item or 0, inputs[ITEM_INPUT])
     try:
-        outputs = run_node(attempt.node, attempt.inputs(), attempt.runtime, item=attempt.item(), scope=attempt.scope)
+        outputs = run_node(attempt.node, attempt.inputs(), attempt.runtime, item=item, scope=attempt.scope)
     except Exception as raised:
         error = node_error(raised)
     else:
@@ -93,7 +94,7 @@ def _run_item(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterato
     if attempt.node.spec.on_error == "fail" and attempt.node.spec.on_item_error != "collect":
         raise attempt.failure(error)
     attempt.emit("node.failed", error, "error", attempt.describe(error))
-    yield Output({"error": attempt.describe(error) | {"item": attempt.place.item}}, RESULT)
+    yield Output({"error": attempt.describe(error) | attempt.runtime.masked(item.described())}, RESULT)
 
 
 def _collect(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Output[Any]]:
@@ -104,7 +105,8 @@ def _collect(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator
     if not failed and node.spec.on_item_error != "collect":
         failed = errors
     if failed:
-        yield from attempt.ended(NodeError(failed[0]["kind"], failed[0]["message"], retryable=False))
+        first = failed[0]
+        yield from attempt.ended(NodeError(first["kind"], first["message"], retryable=False), first)
         return
     lists = {port: [result.get("outputs", {}).get(port) for result in results] for port in node.outputs}
     if node.spec.on_item_error == "collect":

@@ -25,6 +25,6 @@ def gathered(context: OpExecutionContext, name: str, inputs: Mapping[str, Any]) 
     assert isinstance(source, FromMultipleSources)
     handles = [handle for handle in source.step_output_handle_dependencies if step_context.can_load(handle)]
     return {
-        PortRef((step_place(handle.step_key).node or "").rpartition(".")[2], node_id(handle.output_name)): value
+        PortRef((step_place(handle.step_key).node or "").rpartition("/")[2], node_id(handle.output_name)): value
         for handle, value in zip(handles, values, strict=True)
     }

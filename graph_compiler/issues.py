@@ -44,6 +44,11 @@ CODES: dict[str, str] = {
     "needs_foreach": "`max_parallel` or `on_item_error` stands on a node without `foreach`.",
     "foreach_not_allowed": "A node of this type cannot run once per item.",
     "finally_order": "Something that does not run last uses a node with `finally: true`.",
+    # calls of other graphs
+    "unknown_graph": "A `graph` node names a graph that its owner does not have.",
+    "unknown_version": "A `graph` node names a version that the graph does not have.",
+    "recursive_graph": "A graph calls itself, or a graph that leads back to it, in whichever version.",
+    "call_limit": "Calls go deeper than 8 graphs, or bring the nodes of all graphs to more than 5,000.",
     # templates
     "bad_template": "A text with {{ }} or {% %} is not a template.",
     "unknown_name": "A template names something that cannot exist where it stands.",

@@ -11,6 +11,11 @@ OUTPUTS_OP = "outputs_"
 """Alias of the op that renders a graph's outputs."""
 PARAMS_OP = "params_"
 """Alias of the op that renders the params of a called graph."""
+PARAMS_INPUT = "params_"
+"""The input by which each node of a called graph gets that graph's params."""
+PARAMS_OUTPUT = "params_"
+ENDED_INPUT = "ended_"
+"""The input that waits for all nodes of a called graph, whichever were skipped."""
 INPUTS_INPUT = "inputs_"
 """The one input of nodes that take whatever there is."""
 DONE_OUTPUT = "done_"
@@ -69,7 +74,7 @@ Role = Literal["node", "expand", "collect", "params", "outputs"]
 
 
 class StepPlace(NamedTuple):
-    """What a Dagster step is to a reader of the document: `node` is `call.inner` inside of a called graph."""
+    """What a Dagster step is to a reader of the document: `node` is `call/inner` inside of a called graph."""
 
     node: str | None
     item: int | None
@@ -78,7 +83,7 @@ class StepPlace(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def step_place(step_key: str) -> StepPlace:
-    """The node, foreach item and role of a step key: `call.name`, `name[3]`."""
+    """The node, foreach item and role of a step key: `call.name[3]` is item 3 of `call/name`."""
     path, bracket, key = step_key.partition("[")
     item = int(key.rstrip("]")) if bracket and key.rstrip("]").isdigit() else None
     *outer, name = path.split(".")
@@ -94,7 +99,12 @@ def step_place(step_key: str) -> StepPlace:
         role, own = "collect", [name.removesuffix(_COLLECT)]
     else:
         own = [node_id(name)]
-    return StepPlace(".".join([*map(node_id, outer), *own]) or None, item, role)
+    return StepPlace("/".join([*map(node_id, outer), *own]) or None, item, role)
+
+
+def step_key(node: str) -> str:
+    """The step key of a node as events name it: of `call/inner` that is `call.inner`."""
+    return ".".join(map(dagster_name, node.split("/")))
 
 
 def job_name(owner: str, graph: str) -> str:

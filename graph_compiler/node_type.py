@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from .library import CalledGraph
 from .port_types import PortType
 from .runtime import Level, NodeRuntime
 from .templates import is_template, render
@@ -38,6 +39,8 @@ class Ports:
     open: bool = True
     takes_all: bool = False
     """Every input is used, also one that no template names (a Python `main` with `**kwargs`)."""
+    is_known: bool = True
+    """Whether these are its ports; of a call of a graph that is not known nobody can tell."""
 
 
 class _Templated:
@@ -176,6 +179,10 @@ class NodeType(ABC, Generic[C]):
     @abstractmethod
     def ports(self, config: C) -> Ports:
         """The ports of a node with this (unrendered) config."""
+
+    def called(self, config: C) -> CalledGraph | None:
+        """The graph that a node of it runs, if that is what it does. Raises `CompilationError`."""
+        return None
 
     def defects(self, config: C) -> Iterable[ConfigDefect]:
         """What is wrong with a config that has the right shape."""

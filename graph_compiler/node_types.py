@@ -16,6 +16,7 @@ from .nodes.file_list import FileList
 from .nodes.file_read import FileRead
 from .nodes.file_write import FileWrite
 from .nodes.filter import Filter
+from .nodes.graph import Graph
 from .nodes.http_request import HttpRequest
 from .nodes.log import Log
 from .nodes.merge import Merge
@@ -41,6 +42,7 @@ BUILTIN: tuple[type[AnyNodeType], ...] = (
     FileRead,
     FileWrite,
     Filter,
+    Graph,
     HttpRequest,
     Log,
     Merge,

@@ -13,11 +13,11 @@ from typing import Any
 
 from dagster import In, Nothing, OpDefinition, OpExecutionContext, Out, Output
 
-from .attempt import Attempt, node_error
-from .errors import NodeError
+from .attempt import Attempt
+from .errors import NodeError, node_error
 from .execution import is_wanted, render_outputs, run_node
 from .gathering import gathered
-from .naming import DONE_OUTPUT, INPUTS_INPUT, OUTPUTS_OP, after_input
+from .naming import DONE_OUTPUT, INPUTS_INPUT, OUTPUTS_OP, PARAMS_INPUT, after_input
 
 RESOURCES = {"runtime", "plan"}
 FAN_IN = "values"
@@ -35,6 +35,8 @@ class OpSignature:
     gathers: bool = False
     is_awaited: bool = False
     may_leave_out: bool = False
+    is_called: bool = False
+    """Whether it is in a called graph, and so takes that graph's params."""
 
     @property
     def op_name(self) -> str:
@@ -45,7 +47,8 @@ class OpSignature:
     def ins(self) -> dict[str, In]:
         """Dagster's inputs."""
         names = (INPUTS_INPUT,) if self.gathers and self.inputs else self.inputs
-        return {name: In() for name in names} | {after_input(index): In(Nothing) for index in range(self.afters)}
+        ins = {name: In() for name in names} | {after_input(index): In(Nothing) for index in range(self.afters)}
+        return ins | ({PARAMS_INPUT: In()} if self.is_called else {})
 
     def outs(self) -> dict[str, Out]:
         """Dagster's outputs."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain
 from typing import Any, BinaryIO
 
+from .binary import dumps
 from .errors import BadValue, NodeError
 from .runtime import FileSink
 
@@ -113,11 +112,11 @@ def _schema(rows: list[dict[str, Any]], types: Mapping[str, str]) -> Any:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    return dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
 def _plain(value: Any, column: str) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | int | float | str | bytes):
         return value
     if isinstance(value, datetime | date | time):
         return value.isoformat()
@@ -125,8 +124,6 @@ def _plain(value: Any, column: str) -> Any:
         return value.total_seconds()
     if isinstance(value, Decimal):
         return str(value)
-    if isinstance(value, bytes):
-        return b64encode(value).decode("ascii")
     if isinstance(value, list):
         return [_plain(item, column) for item in value]
     if isinstance(value, dict):

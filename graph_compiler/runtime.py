@@ -14,7 +14,7 @@ OnPublish = Callable[[str, dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What a server answered: `body` is the parsed JSON if the answer is JSON, else its text, or a file value."""
+    """What a server answered: `body` is the parsed JSON if the answer is JSON, its text, its bytes, or a file value."""
 
     status: int
     headers: Mapping[str, str]
@@ -55,7 +55,7 @@ class Command:
 
     script: str
     env: Mapping[str, str] = field(default_factory=dict)
-    stdin: str = ""
+    stdin: str | bytes = ""
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class NodeRuntime(Protocol):
         headers: Mapping[str, str],
         params: Mapping[str, Any],
         json: Any,
-        body: str | None,
+        body: str | bytes | None,
         timeout: float,
         upload: HttpUpload | None = None,
         save_to: str | None = None,

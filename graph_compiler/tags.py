@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 
-from .node_type import AnyNodeType
 from .spec import NodeSpec, ResourcesSpec, SettingsSpec
 
 MAX_PARALLEL_TAG = "headrace/max_parallel"
@@ -36,12 +35,12 @@ def run_tags(settings: SettingsSpec) -> dict[str, str]:
     return tags
 
 
-def step_tags(node: NodeSpec, node_type: AnyNodeType) -> dict[str, str]:
+def step_tags(node: NodeSpec, uses_processor: bool) -> dict[str, str]:
     """The tags by which our executor knows what is said of the node's steps."""
     tags = {}
     if node.max_parallel is not None:
         tags[MAX_PARALLEL_TAG] = str(node.max_parallel)
-    if node_type.uses_processor:
+    if uses_processor:
         tags[PROCESSOR_TAG] = "true"
     if node.finally_:
         tags[FINALLY_TAG] = "true"

@@ -6,8 +6,8 @@ loops) is checked before it is done. CPU time is bounded by loop steps, not by a
 
 from __future__ import annotations
 
-import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import wraps
@@ -20,6 +20,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from .binary import dumps
 from .values import as_json
 
 MAX_TEXT = 2_000_000
@@ -117,6 +118,8 @@ class Environment(ImmutableSandboxedEnvironment, NativeEnvironment):
             self.filters[name] = _bounding(self.filters[name])
         self.filters |= {"counted": _counted, "joined": _joined, "join": _join}
         self.filters |= {"replace": _replace, "string": as_text, "tojson": _to_json}
+        self.filters |= {"to_base64": _to_base64, "from_base64": _from_base64}
+        self.filters |= {"to_bytes": _to_bytes, "to_text": _to_text}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
@@ -130,7 +133,7 @@ class Environment(ImmutableSandboxedEnvironment, NativeEnvironment):
         return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        if isinstance(obj, str) and attr in REFUSED_TEXT_METHODS:
+        if isinstance(obj, bytes) or (isinstance(obj, str) and attr in REFUSED_TEXT_METHODS):
             return False
         return super().is_safe_attribute(obj, attr, value)
 
@@ -178,7 +181,7 @@ def weigh(value: Any) -> int:
             pending.extend(part.values())
         elif kind is list or kind is tuple:
             pending.extend(part)
-        elif isinstance(part, str):
+        elif isinstance(part, str | bytes):
             weight += len(part)
         weight += 4
         if weight > MAX_TEXT:
@@ -202,9 +205,9 @@ def _check_growth(operator: str, left: Any, right: Any) -> None:
         _check_size(left.bit_length() + right.bit_length(), MAX_BITS)
     elif operator == "*":
         for sequence, times in ((left, right), (right, left)):
-            if isinstance(sequence, str | list | tuple) and isinstance(times, int):
+            if isinstance(sequence, str | bytes | list | tuple) and isinstance(times, int):
                 _check_size(len(sequence) * max(times, 0), MAX_TEXT)
-    elif isinstance(left, str | list | tuple) and isinstance(right, str | list | tuple):
+    elif isinstance(left, str | bytes | list | tuple) and isinstance(right, str | bytes | list | tuple):
         _check_size(len(left) + len(right), MAX_TEXT)
 
 
@@ -214,6 +217,8 @@ def _check_size(size: int, limit: int) -> None:
 
 
 def _check_format(text: Any) -> None:
+    if isinstance(text, bytes):
+        raise SecurityError("bytes are no format")
     for width in (part for spec in _FORMAT.findall(text) for part in spec) if isinstance(text, str) else ():
         if width == "*" or len(width) > 9 or (width and int(width) > MAX_WIDTH):
             raise Unbounded(f"a format wider than {MAX_WIDTH}, or with `*`")
@@ -252,7 +257,7 @@ def as_text(value: Any) -> str:
     if isinstance(value, str):
         return str(value)
     weigh(value)
-    return json.dumps(as_json(value, "a value in a text"), ensure_ascii=False)
+    return dumps(as_json(value, "a value in a text"), ensure_ascii=False)
 
 
 def _joined(parts: list[Any]) -> str:
@@ -277,4 +282,32 @@ def _replace(text: Any, old: str, new: str, count: int = -1) -> str:
 
 def _to_json(value: Any) -> str:
     weigh(value)
-    return json.dumps(as_json(value, "the value of tojson"), ensure_ascii=False)
+    return dumps(as_json(value, "the value of tojson"), ensure_ascii=False)
+
+
+def _to_bytes(text: Any) -> bytes:
+    weigh(text)
+    if not isinstance(text, str):
+        raise TypeError(f"to_bytes takes text, not {type(text).__name__}")
+    return text.encode()
+
+
+def _to_text(data: Any) -> str:
+    weigh(data)
+    return _checked_bytes(data, "to_text").decode()
+
+
+def _to_base64(data: Any) -> str:
+    weigh(data)
+    return b64encode(_checked_bytes(data, "to_base64")).decode("ascii")
+
+
+def _from_base64(text: Any) -> bytes:
+    weigh(text)
+    return b64decode(text, validate=True)
+
+
+def _checked_bytes(data: Any, name: str) -> bytes:
+    if not isinstance(data, bytes):
+        raise TypeError(f"{name} takes bytes, not {type(data).__name__}")
+    return data

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Template, TemplateSyntaxError, Undefined, nodes
 
 from . import template_sandbox
+from .binary import stands_for_bytes
 from .errors import NodeError, TemplateFailed
 from .pointers import pointer_token
 from .template_sandbox import Environment, as_text, spend, steps, weigh
@@ -64,7 +65,8 @@ def render(value: Any, context: Mapping[str, Any]) -> Any:
     Raises `TemplateFailed` for undefined names and whatever else goes wrong, `BadValue` if the result is not JSON.
     """
     if isinstance(value, dict):
-        return {key: render(item, context) for key, item in value.items()}
+        rendered = {key: render(item, context) for key, item in value.items()}
+        return as_json(rendered, "the value") if stands_for_bytes(rendered) else rendered
     if isinstance(value, list):
         return [render(item, context) for item in value]
     return _render_text(value, context) if is_template(value) else value

@@ -11,6 +11,7 @@ from dagster import JobDefinition, ResourceDefinition, in_process_executor, mem_
 
 from .compilation import compile_job
 from .errors import NodeError
+from .library import GraphLibrary
 from .node_type import NodeTypes
 from .runtime import Level, OnLine, OnPublish
 from .spec import GraphSpec
@@ -87,7 +88,12 @@ class MemoryRuntime(MemoryServices):
 
 
 def memory_job(
-    spec: GraphSpec, runtime: MemoryRuntime, *, name: str = "test__graph", node_types: NodeTypes | None = None
+    spec: GraphSpec,
+    runtime: MemoryRuntime,
+    *,
+    name: str = "test__graph",
+    node_types: NodeTypes | None = None,
+    library: GraphLibrary | None = None,
 ) -> JobDefinition:
     """The compiled job on a fake runtime, for `execute_in_process`."""
     return compile_job(
@@ -97,4 +103,5 @@ def memory_job(
         executor=in_process_executor,
         io_manager=mem_io_manager,
         node_types=node_types,
+        library=library,
     )

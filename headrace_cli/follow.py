@@ -12,23 +12,33 @@ from headrace_cli.client import Client, Refused, unreachable
 from headrace_cli.errors import CommandError
 from headrace_cli.exit_codes import ExitCode
 
-__all__ = ["Silence", "follow"]
+__all__ = ["Silence", "follow", "stored"]
 
 _PATIENCE = 60.0
 """Seconds without an answer after which following is given up."""
 
 
-def follow(
-    client: Client, run_id: str, *, quiet_for: float | None = None, until: float | None = None
-) -> Iterator[dict[str, Any]]:
+def follow(client: Client, run_id: str, *, until: float | None = None) -> Iterator[dict[str, Any]]:
     """The run's events from its first to its final one.
 
-    Raises `Silence` when nothing came for `quiet_for` seconds or when the monotonic clock passes `until`, `Refused`
-    for a run that is not there, and `CommandError` when the server stays away for a minute.
+    Raises `Silence` when the monotonic clock passes `until`, `Refused` for a run that is not there, and `CommandError`
+    when the server stays away for a minute.
     """
-    events = EventClient(client.server.url, client.server.token, patience=_PATIENCE, http=client.http)
+    return _told(client, run_id, _events(client).follow(run_id, until=until))
+
+
+def stored(client: Client, run_id: str) -> Iterator[dict[str, Any]]:
+    """The run's events that there are now. Raises as `follow`."""
+    return _told(client, run_id, _events(client).stored(run_id))
+
+
+def _events(client: Client) -> EventClient:
+    return EventClient(client.server.url, client.server.token, patience=_PATIENCE, http=client.http)
+
+
+def _told(client: Client, run_id: str, events: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     try:
-        yield from events.follow(run_id, quiet_for=quiet_for, until=until)
+        yield from events
     except EventsRefused as refused:
         raise Refused(refused.status, refused.problem) from refused
     except Unreachable as error:

@@ -92,17 +92,15 @@ def logs(
     """
     from headrace_cli.client import Client
     from headrace_cli.connection import find_server
-    from headrace_cli.follow import Silence
-    from headrace_cli.follow import follow as follow_events
+    from headrace_cli.follow import follow as followed
+    from headrace_cli.follow import stored
     from headrace_cli.progress import Lines
 
     lines = Lines(as_json=as_json)
     with Client(find_server(home)) as client:
         try:
-            for event in follow_events(client, run_id, quiet_for=None if follow else 1.0):
+            for event in (followed if follow else stored)(client, run_id):
                 lines.show(event)
-        except Silence:
-            return
         except KeyboardInterrupt:
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         if follow:

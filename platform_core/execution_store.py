@@ -22,6 +22,7 @@ class PinnedVersion:
 
     graph_id: str
     graph: str
+    owner_id: str
     owner: str
     version: int
     document: str
@@ -73,6 +74,7 @@ def read_version(connection: Connection, graph_id: str, version: int) -> PinnedV
         sa.select(
             graphs.c.id.label("graph_id"),
             graphs.c.name.label("graph"),
+            graphs.c.owner_id,
             users.c.name.label("owner"),
             graph_versions.c.version,
             graph_versions.c.document,

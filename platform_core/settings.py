@@ -74,8 +74,11 @@ class Settings(BaseSettings):
         default=1024 * 1024 * 1024, gt=0, description="Largest file that a node may write, in bytes."
     )
     services_allow_private: bool = Field(
-        default=True,
-        description="Let sql.query, email.send and publish reach private addresses that a secret names.",
+        default=False,
+        description=(
+            "Let sql.query, email.send, publish and endpoints of s3 and gs reach private, loopback and link-local"
+            " addresses. `headrace up` sets it where it listens on loopback only, without HEADRACE_PUBLIC_URL."
+        ),
     )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Write log lines as JSON.")

@@ -144,12 +144,21 @@ def _read(result: CursorResult[Any], max_rows: int) -> list[dict[str, Any]]:
 def _bound(params: Mapping[str, Any], arrays: bool) -> dict[str, Any]:
     """Objects are bound as JSON text, and so are lists where the database has no arrays."""
     return {
-        name: json.dumps(value)
+        name: _as_text(name, value)
         if isinstance(value, dict)
         or (isinstance(value, list) and (not arrays or any(isinstance(item, dict | list) for item in value)))
         else value
         for name, value in params.items()
     }
+
+
+def _as_text(name: str, value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except TypeError:
+        raise SqlFailed(
+            "bad_value", f"the parameter {name!r} has bytes within an object or list; bind them alone"
+        ) from None
 
 
 @contextmanager

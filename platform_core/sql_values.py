@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from base64 import b64encode
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -22,7 +21,7 @@ def plain_row(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
 
 
 def plain(value: Any, column: str) -> Any:
-    """Dates and times as ISO 8601, decimals as text, intervals as seconds, bytes as base64, NaN refused."""
+    """Dates and times as ISO 8601, decimals as text, intervals as seconds, NaN refused; bytes stay."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
@@ -34,7 +33,7 @@ def plain(value: Any, column: str) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, bytes | bytearray | memoryview):
-        return b64encode(bytes(value)).decode("ascii")
+        return bytes(value)
     if isinstance(value, _AS_TEXT):
         return str(value)
     if isinstance(value, dict):
@@ -46,7 +45,7 @@ def plain(value: Any, column: str) -> Any:
 
 def weight_of(value: Any) -> int:
     """About the bytes of the value as JSON."""
-    if isinstance(value, str):
+    if isinstance(value, str | bytes):
         return len(value) + 2
     if isinstance(value, dict):
         return sum(len(key) + 4 + weight_of(item) for key, item in value.items())

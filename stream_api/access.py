@@ -19,11 +19,12 @@ SCOPE = "runs:read"
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A client that may follow: behind which seq (None: it has seen the final event), and on what right."""
+    """A client that may follow: behind which seq (None: it has seen the final event), the last seq, on what right."""
 
     principal: Principal
     credentials: Credentials
     after: int | None
+    last: int
     demand: Demand
 
 
@@ -37,24 +38,24 @@ def admit(
     """
     with transaction(services.engine) as connection:
         principal, credentials = identify(connection, services.keys, bearer=bearer, ticket=ticket, run_id=run_id)
-        after, demand = find_start(connection, principal, credentials, run_id, cursor)
-    return Admission(principal, credentials, after, demand)
+        after, last, demand = find_start(connection, principal, credentials, run_id, cursor)
+    return Admission(principal, credentials, after, last, demand)
 
 
 def find_start(
     connection: Connection, principal: Principal, credentials: Credentials, run_id: str, cursor: str | None
-) -> tuple[int | None, Demand]:
-    """Where the run is to be followed from, and what the principal must go on being allowed. Raises as `admit`."""
+) -> tuple[int | None, int, Demand]:
+    """Where the run is to be followed from, its last seq, and what must go on being allowed. Raises as `admit`."""
     principal.demand(SCOPE)
     if credentials.run_id not in (None, run_id):
         raise Forbidden("These credentials are for one other run.")
     after = parse_cursor(cursor)
     run = visible_run(connection, principal, run_id)
     if run.has_ended:
-        return (after if after < run.last_seq else None), _may_see(run)
+        return (after if after < run.last_seq else None), run.last_seq, _may_see(run)
     if after > run.last_seq:
         raise BadCursor(f"Cursor {after} lies ahead of the run, whose last event is {run.last_seq}.")
-    return after, _may_see(run)
+    return after, run.last_seq, _may_see(run)
 
 
 def visible_run(connection: Connection, principal: Principal, run_id: str) -> Run:

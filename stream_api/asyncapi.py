@@ -49,6 +49,13 @@ _FAREWELL = {
     "required": ["reason", "detail", "cursor"],
     "additionalProperties": False,
 }
+_CAUGHT_UP = {
+    "type": "object",
+    "description": "With `follow=false`: what was stored has been sent, and the stream ends. It has no id.",
+    "properties": {"cursor": {"type": "string"}},
+    "required": ["cursor"],
+    "additionalProperties": False,
+}
 
 
 @router.get("/asyncapi.json", operation_id="asyncapi")
@@ -61,7 +68,7 @@ def document() -> dict[str, Any]:
     """The AsyncAPI document."""
     channels = {
         "runEvents": _channel(
-            "/api/v1/runs/{runId}/events", "Server-Sent Events of one run.", ["event", "farewell"], _RUN_ADDRESS
+            "/api/v1/runs/{runId}/events", "Server-Sent Events of one run.", _SSE_MESSAGES, _RUN_ADDRESS
         ),
         "runSocket": _channel(
             "/api/v1/runs/{runId}/ws",
@@ -78,7 +85,7 @@ def document() -> dict[str, Any]:
     }
     sent = list(map(_name, SERVER_MESSAGES))
     operations = {
-        "sendRunEvents": _operation("send", "runEvents", ["event", "farewell"]),
+        "sendRunEvents": _operation("send", "runEvents", _SSE_MESSAGES),
         "sendToRunSocket": _operation("send", "runSocket", ["event", *sent]),
         "receiveFromRunSocket": _operation("receive", "runSocket", list(map(_name, CLIENT_MESSAGES))),
         "sendToSocket": _operation("send", "socket", ["labelledEvent", *sent]),
@@ -94,6 +101,7 @@ def document() -> dict[str, Any]:
     }
 
 
+_SSE_MESSAGES = ["event", "farewell", "caughtUp"]
 _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A bearer token or API key."},
     "ticket": {"type": "httpApiKey", "in": "query", "name": "ticket", "description": "One use, one minute."},
@@ -105,6 +113,7 @@ def _messages() -> dict[str, Any]:
         "event": {"summary": _EVENT["description"], "payload": _EVENT},
         "labelledEvent": {"summary": _LABELLED["description"], "payload": _LABELLED},
         "farewell": {"name": "going_away", "summary": _FAREWELL["description"], "payload": _FAREWELL},
+        "caughtUp": {"name": "caught_up", "summary": _CAUGHT_UP["description"], "payload": _CAUGHT_UP},
     }
     for model in (*SERVER_MESSAGES, *CLIENT_MESSAGES):
         found[_name(model)] = {"summary": (model.__doc__ or "").strip().splitlines()[0], "payload": _schema(model)}

@@ -31,6 +31,11 @@ LastEventId = Annotated[
 ]
 
 
+FollowQuery = Annotated[
+    bool, Query(description="False: end behind what is stored now, with `caught_up`, instead of waiting for more.")
+]
+
+
 def _wanted(
     types: Annotated[
         str | None, Query(max_length=2000, description="Only these types: `node.*,log`. The final event always comes.")
@@ -65,6 +70,7 @@ async def follow_run(
     wanted: Annotated[EventFilter, Depends(_wanted)],
     ticket: TicketQuery = None,
     cursor: CursorQuery = None,
+    follow: FollowQuery = True,
     last_event_id: LastEventId = None,
 ) -> Response:
     """Follow a run: every event behind the cursor exactly once and in order, until the final one ends the stream."""
@@ -74,7 +80,8 @@ async def follow_run(
     if admission.after is None:
         return Response(status_code=204)
     streams.rights.demand_room(admission.principal)
-    return EventStream(_Opening(streams, run_id, admission, admission.after, wanted), streams.measures.sse)
+    opening = _Opening(streams, run_id, admission, admission.after, wanted)
+    return EventStream(opening, streams.measures.sse, until=None if follow else admission.last)
 
 
 class _Opening:

@@ -179,7 +179,7 @@ class Session:
     async def _to_run(self, outlet: Outlet, run_id: str, cursor: str | None, wanted: EventFilter) -> RunSubscription:
         assert self._identity is not None
         principal, credentials = self._identity
-        after, demand = await self._read(
+        after, _, demand = await self._read(
             lambda connection: find_start(connection, principal, credentials, run_id, cursor)
         )
         return RunSubscription(outlet, self._following(demand), run_id, after, wanted)

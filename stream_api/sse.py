@@ -38,13 +38,15 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, opening: Opening, sent: Sent) -> None:
+    def __init__(self, opening: Opening, sent: Sent, *, until: int | None = None) -> None:
+        """It ends behind the seq `until`, if that comes before the final event."""
         self.status_code = 200
         self.background: BackgroundTask | None = None
         self.body = b""
         self.init_headers()
         self._opening = opening
         self._sent = sent
+        self._until = until
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with ExitStack() as stack:
@@ -61,6 +63,10 @@ class EventStream(Response):
     async def _send_events(self, send: Send, follower: Follower) -> None:
         wanted, sent = follower.wanted, self._sent
         while True:
+            if self._until is not None and follower.cursor >= self._until:
+                await _send(send, b'event: caught_up\ndata: {"cursor":"%d"}\n\n' % follower.cursor)
+                sent.ended("caught_up")
+                return
             batch = await follower.next()
             if batch is not None:
                 frames = batch.frames(wanted)

@@ -48,6 +48,7 @@ class WatchedNode(BaseModel):
 
     id: str
     type: str
+    foreach: bool = Field(description="It runs once for each item of a list.")
 
 
 class WatchedEdge(BaseModel):
@@ -122,7 +123,7 @@ def _begin(services: Services, run_id: str, bearer: str | None, ticket: str | No
             started_at=None if run.started_at is None else run.started_at.isoformat(),
             ended_at=None if run.ended_at is None else run.ended_at.isoformat(),
         ),
-        nodes=[WatchedNode(id=node["id"], type=node["type"]) for node in nodes],
+        nodes=[WatchedNode(id=node["id"], type=node["type"], foreach="foreach" in node) for node in nodes],
         edges=_edges(document, nodes),
     )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from ..binary import dumps
 from ..durations import Duration
 from ..file_values import FileReference, reference_of
 from ..node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
@@ -51,7 +52,10 @@ class CsvWrite(NodeType[CsvWriteConfig]):
     name = "csv.write"
     summary = "Write rows to a CSV file."
     config_model = CsvWriteConfig
-    notes = "UTF-8, lines end with CR LF (RFC 4180). Null is an empty cell; objects and lists are written as JSON."
+    notes = (
+        "UTF-8, lines end with CR LF (RFC 4180). Null is an empty cell; objects and lists are written as JSON, bytes as"
+        " base64."
+    )
     failures = (
         FailureKind("bad_value", "A row is not an object, or has a column that `columns` does not name."),
         *TABLE_FAILURES,
@@ -107,6 +111,8 @@ def _write(sink: FileSink, columns: list[str], rows: Iterable[Row], delimiter: s
 def _cell(value: Any) -> Any:
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, bytes):
+        return b64encode(value).decode("ascii")
     if isinstance(value, bool | dict | list):
-        return json.dumps(value, ensure_ascii=False)
+        return dumps(value, ensure_ascii=False)
     return value

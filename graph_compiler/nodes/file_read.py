@@ -1,4 +1,4 @@
-"""`file.read`: the content of a file as text, JSON or base64."""
+"""`file.read`: the content of a file as text, JSON, bytes or base64."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from ..durations import Duration
 from ..errors import NodeError
 from ..file_values import FileReference, reference_of
 from ..node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
+from ..port_types import PortType
 from .files import FILE_FAILURES
 from .http_request import HTTP_FAILURES
 
 MAX_READ = 8 * 1024 * 1024
+_PORT_TYPES: Mapping[str, PortType] = {"text": "string", "json": "any", "bytes": "bytes", "base64": "string"}
 
 
 class FileReadConfig(NodeConfig):
@@ -33,7 +35,9 @@ class FileReadConfig(NodeConfig):
     )
 
     file: Annotated[FileReference, TEMPLATED] = Field(description="A file value, a path in your files, or a URL.")
-    as_: Literal["text", "json", "base64"] = Field(default="text", alias="as", description="What is made of its bytes.")
+    as_: Literal["text", "json", "bytes", "base64"] = Field(
+        default="text", alias="as", description="What is made of its bytes."
+    )
     encoding: Literal["utf-8", "latin-1", "utf-16"] = Field(default="utf-8", description="Of a text.")
     max_bytes: Annotated[int, Field(ge=1, le=MAX_READ)] = Field(
         default=MAX_READ, description="A larger file ends the node with `file_too_large`."
@@ -51,7 +55,7 @@ class FileRead(NodeType[FileReadConfig]):
     summary = "Read a file's content."
     config_model = FileReadConfig
     notes = (
-        "Values between nodes are JSON, so this is for small files (8 MiB); larger ones go by their file value to"
+        "For small files (8 MiB); larger ones go by their file value to"
         " `http.request`, `csv.read`, `parquet.read` and `file.write`."
     )
     failures = (
@@ -64,7 +68,7 @@ class FileRead(NodeType[FileReadConfig]):
         return Ports(
             inputs=(),
             outputs=(
-                Port("content", "any" if config.as_ == "json" else "string", "What is in it."),
+                Port("content", _PORT_TYPES[config.as_], "What is in it."),
                 Port("size", "integer", "Its bytes."),
             ),
         )
@@ -81,6 +85,8 @@ class FileRead(NodeType[FileReadConfig]):
 
 
 def _made(config: FileReadConfig, content: bytes) -> Any:
+    if config.as_ == "bytes":
+        return content
     if config.as_ == "base64":
         return b64encode(content).decode("ascii")
     try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from ..binary import dumps
 from ..durations import Duration
 from ..errors import NodeError
 from ..file_values import FileReference, reference_of
@@ -42,7 +42,7 @@ class FileWriteConfig(NodeConfig):
     as_: Literal["text", "json", "base64"] = Field(
         default="text",
         alias="as",
-        description="How `content` becomes bytes: as UTF-8, as JSON, or decoded from base64.",
+        description="How `content` becomes bytes if it is none: as UTF-8, as JSON, or decoded from base64.",
     )
     media_type: str | None = Field(default=None, description="Of the file; without it, what the name's ending says.")
     connection: str | None = Field(
@@ -91,7 +91,9 @@ class FileWrite(NodeType[FileWriteConfig]):
 
 def _bytes(config: FileWriteConfig) -> bytes:
     if config.as_ == "json":
-        return json.dumps(config.content, ensure_ascii=False).encode()
+        return dumps(config.content, ensure_ascii=False).encode()
+    if isinstance(config.content, bytes):
+        return config.content
     if config.as_ == "text":
         return as_text(config.content).encode()
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from ..durations import Duration
 from ..errors import NodeError
@@ -75,7 +75,9 @@ class HttpRequestConfig(NodeConfig):
     json_: Annotated[Any, TEMPLATED] = Field(
         default=None, alias="json", description="Sent as a JSON body, unless null."
     )
-    body: Annotated[str | None, TEMPLATED] = Field(default=None, description="Sent as it is, as UTF-8 text.")
+    body: Annotated[str | bytes | None, WithJsonSchema({"type": "string"}), TEMPLATED] = Field(
+        default=None, description="Sent as it is: bytes, or text as UTF-8."
+    )
     form: Annotated[dict[str, Scalar | list[Scalar]] | None, TEMPLATED] = Field(
         default=None, description="Sent as a form; with `files` as multipart/form-data."
     )
@@ -127,7 +129,11 @@ class HttpRequest(NodeType[HttpRequestConfig]):
             outputs=(
                 Port("status", "integer", "The answer's status code."),
                 Port("headers", "object", "The answer's headers, names in lower case."),
-                Port("body", "any", "The answer's JSON, or else its text; a file value with `save_as`."),
+                Port(
+                    "body",
+                    "any",
+                    "The answer's JSON, its text, else its bytes; a file value with `save_as`.",
+                ),
             ),
         )
 

@@ -41,7 +41,7 @@ class PublishConfig(NodeConfig):
     topic: Annotated[str, Field(min_length=1, max_length=255), TEMPLATED] = Field(
         description="Routing key or queue (AMQP), stream (Redis), topic (Kafka), subject (NATS)."
     )
-    body: Annotated[Any, TEMPLATED] = Field(description="The message; what is not text is written as JSON.")
+    body: Annotated[Any, TEMPLATED] = Field(description="The message; what is no text and no bytes is written as JSON.")
     key: Annotated[Any, TEMPLATED] = Field(
         default=None, description="Kafka's key, AMQP's correlation id, a field (Redis) or header (NATS) `key`."
     )
@@ -89,7 +89,7 @@ class Publish(NodeType[PublishConfig]):
 
     def execute(self, call: NodeCall[PublishConfig]) -> Mapping[str, Any]:
         config = call.config
-        body = as_text(config.body).encode()
+        body = config.body if isinstance(config.body, bytes) else as_text(config.body).encode()
         if len(body) > MAX_BODY:
             raise NodeError("publish_too_large", f"{len(body)} bytes; {MAX_BODY} are the limit", retryable=False)
         key = None if config.key is None else as_text(config.key)

@@ -44,7 +44,7 @@ class Python(NodeType[PythonConfig]):
     uses_processor = True
     notes = (
         "The parameters of `main` that `args` does not give are the node's input ports, required without a default,"
-        " of the type that a plain annotation (`bool int float str list dict None`) says, else `any`;"
+        " of the type that a plain annotation (`bool int float str bytes list dict None`) says, else `any`;"
         " with `**kwargs` it takes inputs of any name. What it prints becomes `stdout` and `stderr` events, line by"
         " line. What the process may and may not do is in"
         " [ADR 0008](../../adr/0008-users-code-in-forks-of-a-warm-interpreter.md)."

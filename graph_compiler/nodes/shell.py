@@ -39,7 +39,7 @@ class ShellConfig(NodeConfig):
         default_factory=dict, description="Environment variables; what is not text is written as JSON."
     )
     stdin: Annotated[Any, WithJsonSchema({"type": "string"}), TEMPLATED] = Field(
-        default="", description="Its standard input; what is not text is written as JSON."
+        default="", description="Its standard input; what is neither text nor bytes is written as JSON."
     )
     fail_on_status: bool = Field(default=True, description="Whether an exit code other than 0 fails the node.")
 
@@ -74,7 +74,8 @@ class Shell(NodeType[ShellConfig]):
     def execute(self, call: NodeCall[ShellConfig]) -> Mapping[str, Any]:
         config = call.config
         env = {name: as_text(value) for name, value in config.env.items()}
-        command = Command(config.script, env, as_text(config.stdin))
+        stdin = config.stdin if isinstance(config.stdin, bytes) else as_text(config.stdin)
+        command = Command(config.script, env, stdin)
         answer = call.runtime.run_command(command, timeout=call.timeout, on_line=call.publish_line)
         if config.fail_on_status and answer.exit_code != 0:
             last = answer.stderr.strip().rpartition("\n")[2][:500]

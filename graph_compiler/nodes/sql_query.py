@@ -66,7 +66,7 @@ class SqlQuery(NodeType[SqlQueryConfig]):
     notes = (
         "The statement is a transaction of its own: all of it or, after an error, nothing. In the rows, dates and"
         " times are ISO 8601"
-        " text, decimals are text (exact), intervals are seconds, bytes are base64; NaN ends the node with `bad_value`."
+        " text, decimals are text (exact), intervals are seconds, bytes are bytes; NaN ends the node with `bad_value`."
         " Objects are bound as JSON text, lists as arrays in PostgreSQL. A SQLite database is a file of yours; it"
         " cannot attach others."
         " An address may not lead to a socket of the machine."

@@ -31,7 +31,8 @@ def _resolve(node: DraftNode, node_types: NodeTypes) -> Iterator[Finding]:
     except ValidationError as error:
         yield from findings_of(error, node.spec.config, path, node_type.config_model)
         return
-    node.ports = ports_of(node.spec, node_type.ports(node.config))
+    declared = node_type.ports(node.config)
+    node.ports = ports_of(node.spec, declared) if declared.is_known else None
     for defect in node_type.defects(node.config):
         yield _finding(defect, path)
 

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from httpx_sse import SSEError, aconnect_sse
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from headrace.client import wire
 from headrace.client.errors import Interrupted, Refused
-from headrace.client.progress import Event, StreamProgress, Wanted
+from headrace.client.progress import Event, SeenRuns, StreamProgress, Wanted
 from headrace.client.wire import Transport
 
 EVERYTHING = Wanted()
 _LABEL = "all"
+
+Events = AsyncGenerator[Event, None]
+
+Connected = Callable[[str, StreamProgress, Wanted], Events]
+"""Events of one connection. Raises `Interrupted` when it ends early."""
 
 
 class AsyncClient:
@@ -43,21 +47,28 @@ class AsyncClient:
         if self._owns_http:
             await self._http.aclose()
 
-    async def follow(
+    def follow(
         self,
         run_id: str,
         *,
         cursor: str | None = None,
         wanted: Wanted = EVERYTHING,
         transport: Transport = "sse",
-    ) -> AsyncIterator[Event]:
+    ) -> Events:
         """The run's events behind the cursor, each once and in order, up to the final one.
 
         Raises `Refused` for a run that is not there, `Unreachable` when the server stays away.
         """
         progress = StreamProgress(cursor, wanted, patience=self._patience)
-        connected: Callable[[str, StreamProgress, Wanted], AsyncGenerator[Event, None]]
         connected = self._over_sse if transport == "sse" else self._over_websocket
+        return self._read(connected, run_id, progress, wanted)
+
+    def stored(self, run_id: str, *, cursor: str | None = None, wanted: Wanted = EVERYTHING) -> Events:
+        """The events behind the cursor that there are now; it waits for no others. Raises as `follow`."""
+        progress = StreamProgress(cursor, wanted, patience=self._patience, only_stored=True)
+        return self._read(self._over_sse, run_id, progress, wanted)
+
+    async def _read(self, connected: Connected, run_id: str, progress: StreamProgress, wanted: Wanted) -> Events:
         while not progress.ended:
             try:
                 async with aclosing(connected(run_id, progress, wanted)) as events:
@@ -72,53 +83,50 @@ class AsyncClient:
 
     async def follow_all(
         self, *, graph: str | None = None, cursor: str | None = None, wanted: Wanted = EVERYTHING
-    ) -> AsyncIterator[Event]:
+    ) -> Events:
         """The events of all runs of the graph, or of the user's own, each run's in order and once.
 
         It does not end. Without a cursor it begins with the runs that have not ended. Raises as `follow`.
         """
         place = StreamProgress(cursor, wanted, patience=self._patience)
-        seen: dict[str, int] = {}
+        seen = SeenRuns()
         while True:
             try:
-                async for event in self._over_many(graph, place, wanted):
-                    # Behind the last position the server repeats: only what is newer than the run's last is news.
-                    if event["seq"] > seen.get(event["run_id"], 0):
-                        seen[event["run_id"]] = event["seq"]
-                        yield event
+                async with aclosing(self._over_many(graph, place, wanted, seen)) as events:
+                    async for event in events:
+                        if seen.take(event):
+                            yield event
             except Interrupted as interruption:
                 await asyncio.sleep(place.pause(interruption))
 
-    async def _over_sse(self, run_id: str, progress: StreamProgress, wanted: Wanted) -> AsyncGenerator[Event, None]:
-        headers = {"Authorization": f"Bearer {self._token}"} | wire.reconnect_headers(progress)
-        timeout = httpx.Timeout(10.0, read=progress.wait)
-        address = self._url + wire.events_path(run_id)
+    async def _over_sse(self, run_id: str, progress: StreamProgress, wanted: Wanted) -> Events:
+        request = wire.stream_request(self._url, run_id, self._token, progress, wanted)
         try:
-            async with aconnect_sse(
-                self._http, "GET", address, headers=headers, params=wanted.query(), timeout=timeout
-            ) as source:
-                response = source.response
+            async with self._http.stream("GET", **request) as response:
                 wire.check_answer(response, b"" if response.is_success else await response.aread())
                 if response.status_code == 204:
                     return
-                async for message in source.aiter_sse():
-                    event = wire.event_of(message, progress)
+                block = wire.Block()
+                async for line in response.aiter_lines():
+                    progress.heard()
+                    complete = block.feed(line)
+                    event = None if complete is None else wire.event_of(complete, progress)
                     if event is not None:
                         yield event
-        except (httpx.TransportError, SSEError) as error:
+                    if progress.ended:
+                        return
+        except httpx.TransportError as error:
             raise Interrupted(error) from error
         raise Interrupted("the stream ended early")
 
-    async def _over_websocket(
-        self, run_id: str, progress: StreamProgress, wanted: Wanted
-    ) -> AsyncGenerator[Event, None]:
+    async def _over_websocket(self, run_id: str, progress: StreamProgress, wanted: Wanted) -> Events:
         address = wire.socket_address(self._url, run_id, progress, wanted)
         async with aclosing(self._messages(address, progress)) as found:
             async for message in found:
                 if "op" not in message:
                     yield message
 
-    async def _over_many(self, graph: str | None, place: StreamProgress, wanted: Wanted) -> AsyncGenerator[Event, None]:
+    async def _over_many(self, graph: str | None, place: StreamProgress, wanted: Wanted, seen: SeenRuns) -> Events:
         target: dict[str, Any] = {"mine": True} if graph is None else {"graph": graph}
         subscribe = {"op": "subscribe", "id": _LABEL, "cursor": place.cursor, "filters": wanted.filters(), **target}
         address = f"ws{self._url.removeprefix('http')}/api/v1/ws"
@@ -129,6 +137,7 @@ class AsyncClient:
                     yield message
                 elif message["op"] == "position":
                     place.cursor = message["cursor"]
+                    seen.forget_ended()
                 elif message["op"] == "going_away":
                     place.cursor = message["cursors"].get(_LABEL) or place.cursor
                 elif message["op"] in {"error", "unsubscribed"}:
@@ -141,27 +150,18 @@ class AsyncClient:
         """Every message of one connection. Raises `Interrupted`, `Refused`."""
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
-            async with connect(
-                address, additional_headers=headers, max_size=None, compression=None, proxy=None
-            ) as socket:
+            async with connect(address, additional_headers=headers, **wire.SOCKET_OPTIONS) as socket:
                 if first is not None:
                     await socket.send(first)
-                async for text in _texts(socket):
+                while True:
+                    # A dead connection is told from a quiet one by the library's own pings.
+                    text = await socket.recv()
                     progress.heard()
                     yield json.loads(text)
         except ConnectionClosed as closed:
+            if closed.rcvd is not None and closed.rcvd.code == 1000:
+                return
             code = None if closed.rcvd is None else closed.rcvd.code
             raise wire.interruption(code, "" if closed.rcvd is None else closed.rcvd.reason) from closed
         except (OSError, InvalidHandshake) as error:
             raise Interrupted(error) from error
-
-
-async def _texts(socket: ClientConnection) -> AsyncIterator[str | bytes]:
-    """Texts until the server closes with 1000; its pings tell a dead connection from a quiet one."""
-    while True:
-        try:
-            yield await socket.recv()
-        except ConnectionClosed as closed:
-            if closed.rcvd is not None and closed.rcvd.code == 1000:
-                return
-            raise

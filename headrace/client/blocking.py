@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from types import TracebackType
 from typing import Self
 
 import httpx
-from httpx_sse import SSEError, connect_sse
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
@@ -19,6 +18,11 @@ from headrace.client.progress import Event, StreamProgress, Wanted
 from headrace.client.wire import Transport
 
 EVERYTHING = Wanted()
+
+Events = Generator[Event, None, None]
+
+Connected = Callable[[str, StreamProgress, Wanted], Events]
+"""Events of one connection. Raises `Interrupted` when it ends early."""
 
 
 class Client:
@@ -52,17 +56,23 @@ class Client:
         cursor: str | None = None,
         wanted: Wanted = EVERYTHING,
         transport: Transport = "sse",
-        quiet_for: float | None = None,
         until: float | None = None,
-    ) -> Iterator[Event]:
+    ) -> Events:
         """The run's events behind the cursor, each once and in order, up to the final one.
 
-        Raises `Silence` when nothing came for `quiet_for` seconds or when the monotonic clock passes `until`,
-        `Refused` for a run that is not there, `Unreachable` when the server stays away.
+        Raises `Silence` when the monotonic clock passes `until`, `Refused` for a run that is not there, and
+        `Unreachable` when the server stays away.
         """
-        progress = StreamProgress(cursor, wanted, patience=self._patience, quiet_for=quiet_for, until=until)
-        connected: Callable[[str, StreamProgress, Wanted], Generator[Event, None, None]]
+        progress = StreamProgress(cursor, wanted, patience=self._patience, until=until)
         connected = self._over_sse if transport == "sse" else self._over_websocket
+        return self._read(connected, run_id, progress, wanted)
+
+    def stored(self, run_id: str, *, cursor: str | None = None, wanted: Wanted = EVERYTHING) -> Events:
+        """The events behind the cursor that there are now; it waits for no others. Raises as `follow`."""
+        progress = StreamProgress(cursor, wanted, patience=self._patience, only_stored=True)
+        return self._read(self._over_sse, run_id, progress, wanted)
+
+    def _read(self, connected: Connected, run_id: str, progress: StreamProgress, wanted: Wanted) -> Events:
         while not progress.ended:
             try:
                 with closing(connected(run_id, progress, wanted)) as events:
@@ -71,40 +81,40 @@ class Client:
                             yield event
                         if progress.ended:
                             return
-                        progress.check_time()
                 return
             except Interrupted as interruption:
                 time.sleep(progress.pause(interruption))
 
-    def _over_sse(self, run_id: str, progress: StreamProgress, wanted: Wanted) -> Generator[Event, None, None]:
-        headers = {"Authorization": f"Bearer {self._token}"} | wire.reconnect_headers(progress)
-        timeout = httpx.Timeout(10.0, read=progress.wait)
-        address = self._url + wire.events_path(run_id)
+    def _over_sse(self, run_id: str, progress: StreamProgress, wanted: Wanted) -> Events:
+        request = wire.stream_request(self._url, run_id, self._token, progress, wanted)
         try:
-            with connect_sse(
-                self._http, "GET", address, headers=headers, params=wanted.query(), timeout=timeout
-            ) as source:
-                response = source.response
+            with self._http.stream("GET", **request) as response:
                 wire.check_answer(response, b"" if response.is_success else response.read())
                 if response.status_code == 204:
                     return
-                for message in source.iter_sse():
-                    event = wire.event_of(message, progress)
+                block = wire.Block()
+                for line in response.iter_lines():
+                    progress.heard()
+                    complete = block.feed(line)
+                    event = None if complete is None else wire.event_of(complete, progress)
                     if event is not None:
                         yield event
+                    if progress.ended:
+                        return
         except httpx.ReadTimeout:
             raise progress.silent() from None
-        except (httpx.TransportError, SSEError) as error:
+        except httpx.TransportError as error:
             raise Interrupted(error) from error
         raise Interrupted("the stream ended early")
 
-    def _over_websocket(self, run_id: str, progress: StreamProgress, wanted: Wanted) -> Generator[Event, None, None]:
+    def _over_websocket(self, run_id: str, progress: StreamProgress, wanted: Wanted) -> Events:
         address = wire.socket_address(self._url, run_id, progress, wanted)
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
-            with connect(address, additional_headers=headers, max_size=None, compression=None, proxy=None) as socket:
+            with connect(address, additional_headers=headers, **wire.SOCKET_OPTIONS) as socket:
                 while True:
-                    event = wire.event_of_text(socket.recv(progress.wait), progress)
+                    # A dead connection is told from a quiet one by the library's own pings.
+                    event = wire.event_of_text(socket.recv(progress.left), progress)
                     if event is not None:
                         yield event
         except TimeoutError:

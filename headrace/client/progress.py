@@ -52,23 +52,22 @@ class StreamProgress:
         wanted: Wanted,
         *,
         patience: float,
-        quiet_for: float | None = None,
         until: float | None = None,
+        only_stored: bool = False,
     ) -> None:
         self.cursor = cursor
+        self.only_stored = only_stored
         self.ended = False
         self._is_filtered = not wanted.is_open
         self._seq: int | None = 0 if cursor is None else None
         self._patience = patience
-        self._quiet_for = quiet_for
         self._until = until
-        self._heard = time.monotonic()
+        self._lost: float | None = None
         self._pause = FIRST_PAUSE
 
     def take(self, event: Mapping[str, Any]) -> bool:
         """Whether the event is new; it moves the cursor. Raises `StreamBroken` when one before it is missing."""
         seq = int(event["seq"])
-        self.heard()
         if self._seq is not None and seq <= self._seq:
             return False
         if not self._is_filtered and self._seq is not None and seq != self._seq + 1:
@@ -81,15 +80,20 @@ class StreamProgress:
         return True
 
     def heard(self) -> None:
-        """The server said something."""
-        self._heard = time.monotonic()
+        """The server said something, be it a heartbeat. Raises `Silence` when the caller's time is up."""
+        self._lost = None
         self._pause = FIRST_PAUSE
+        self.check_time()
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that the caller still waits; None without a limit."""
+        return None if self._until is None else max(0.05, self._until - time.monotonic())
 
     @property
     def wait(self) -> float:
-        """Seconds to wait for the next word of the server."""
-        left = None if self._until is None else max(0.05, self._until - time.monotonic())
-        return min(limit for limit in (SILENCE, self._quiet_for, left) if limit is not None)
+        """Seconds to wait for the next word of a server that sends heartbeats."""
+        return SILENCE if self.left is None else min(SILENCE, self.left)
 
     def check_time(self) -> None:
         """Raises `Silence` when the caller's time is up."""
@@ -97,17 +101,42 @@ class StreamProgress:
             raise Silence("The time is up.")
 
     def silent(self) -> Interrupted:
-        """The server was silent for `wait` seconds: the connection is dead. Raises `Silence` if that is enough."""
-        if self._quiet_for is not None or self._until is not None:
-            raise Silence("Nothing came for as long as was to be waited.")
+        """Nothing came for `wait` seconds: the connection is dead. Raises `Silence` when the caller's time is up."""
+        self.check_time()
         return Interrupted("the server is silent")
 
     def pause(self, interruption: Interrupted) -> float:
         """Seconds to wait before the next connection. Raises `Unreachable` when patience is at its end."""
-        if time.monotonic() - self._heard > self._patience:
+        now = time.monotonic()
+        self._lost = now if self._lost is None else self._lost
+        if now - self._lost > self._patience:
             raise Unreachable(f"no connection for {self._patience:g} s: {interruption}") from interruption
         self.check_time()
         if interruption.at_once:
             return random.uniform(0.01, 0.1)  # noqa: S311 - jitter, not a secret
         pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 - as above
+
+
+class SeenRuns:
+    """The last event of each run that was seen: behind its last position the server repeats what it sent."""
+
+    def __init__(self) -> None:
+        self._seqs: dict[str, int] = {}
+        self._ended: set[str] = set()
+
+    def take(self, event: Mapping[str, Any]) -> bool:
+        """Whether the event is new."""
+        run_id, seq = event["run_id"], event["seq"]
+        if seq <= self._seqs.get(run_id, 0):
+            return False
+        self._seqs[run_id] = seq
+        if event.get("final"):
+            self._ended.add(run_id)
+        return True
+
+    def forget_ended(self) -> None:
+        """The server's position lies behind what was taken: runs that have ended do not come again."""
+        for run_id in self._ended:
+            del self._seqs[run_id]
+        self._ended.clear()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 import httpx
-from httpx_sse import ServerSentEvent
 
 from headrace.client.errors import Interrupted, Refused
 from headrace.client.progress import Event, StreamProgress, Wanted
@@ -17,6 +17,14 @@ Transport = Literal["sse", "websocket"]
 
 TRY_AGAIN = frozenset({1001, 1006, 1011, 1012, 1013})
 """Close codes after which the client comes back with its cursor; any other one is an answer."""
+
+SOCKET_OPTIONS: dict[str, Any] = {
+    "max_size": None,
+    "compression": None,
+    "proxy": None,
+    # Who leaves in the middle does not read what is on its way, so the server's answer may never be seen.
+    "close_timeout": 0.5,
+}
 
 
 def events_path(run_id: str) -> str:
@@ -31,21 +39,51 @@ def socket_address(url: str, run_id: str, progress: StreamProgress, wanted: Want
     return f"ws{url.rstrip('/').removeprefix('http')}{path}" + (f"?{urlencode(query)}" if query else "")
 
 
-def reconnect_headers(progress: StreamProgress) -> dict[str, str]:
-    """The header that says where to go on."""
-    return {} if progress.cursor is None else {"Last-Event-ID": progress.cursor}
+def stream_request(url: str, run_id: str, token: str, progress: StreamProgress, wanted: Wanted) -> dict[str, Any]:
+    """The request for a run's Server-Sent Events from the cursor on."""
+    headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream", "Cache-Control": "no-store"}
+    return {
+        "url": url + events_path(run_id),
+        "headers": headers if progress.cursor is None else headers | {"Last-Event-ID": progress.cursor},
+        "params": wanted.query() | ({"follow": "false"} if progress.only_stored else {}),
+        "timeout": httpx.Timeout(10.0, read=progress.wait),
+    }
 
 
-def event_of(message: ServerSentEvent, progress: StreamProgress) -> Event | None:
-    """The event of a message, None for one that only moves the cursor. Raises `Interrupted` when told to go away."""
-    progress.heard()
-    if message.event == "going_away":
-        raise Interrupted(json.loads(message.data)["reason"], at_once=True)
-    if not message.data:
-        if message.id:
-            progress.cursor = message.id
+@dataclass
+class Block:
+    """The Server-Sent Event that is being read, line by line."""
+
+    id: str = ""
+    event: str = ""
+    data: str = ""
+
+    def feed(self, line: str) -> Block | None:
+        """The block, when this line completed it. Only what this server sends is understood."""
+        if not line:
+            complete = Block(self.id, self.event, self.data)
+            self.id = self.event = self.data = ""
+            return complete
+        name, _, value = line.partition(": ")
+        if name in {"id", "event", "data"}:
+            setattr(self, name, value)
         return None
-    event: Event = json.loads(message.data)
+
+
+def event_of(block: Block, progress: StreamProgress) -> Event | None:
+    """The event of a block, None for one that only moves the cursor or says that all that is stored was sent.
+
+    Raises `Interrupted` when told to go away.
+    """
+    if block.event == "going_away":
+        raise Interrupted(json.loads(block.data)["reason"], at_once=True)
+    if block.event == "caught_up":
+        progress.ended = True
+        return None
+    if not block.data:
+        progress.cursor = block.id or progress.cursor
+        return None
+    event: Event = json.loads(block.data)
     return event
 
 

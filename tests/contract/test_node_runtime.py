@@ -13,6 +13,7 @@ from graph_compiler import params
 from graph_compiler.spec import GraphSpec
 from graph_compiler.testing import MemoryRuntime, memory_job
 from graph_compiler.validation import check
+from tests.called_graphs import shelf
 from tests.integration.definitions.site import Site
 
 VALID = Path(__file__).parents[1] / "graphs" / "valid"
@@ -22,12 +23,15 @@ BEYOND_THE_FAKE = {
     "node_timeout": "stops code",
     "run_timeout": "stops code",
     "finally_after_success": "what runs last is our executor's",
+    "call_finally": "what runs last is our executor's",
+    "call_skipped": "outputs of skipped nodes are our executor's",
     "foreach_skipped": "outputs of skipped nodes are our executor's",
     "when_everything_skipped": "outputs of skipped nodes are our executor's",
     "when_output_undefined": "outputs of skipped nodes are our executor's",
     "foreach_collect": "says the line at which code raised",
     "on_error_route": "says the line at which code raised",
-    "file_round_trip": "lists the owner's whole folder",
+    "file_round_trip": "names a file by the run",
+    "bytes_between_nodes": "runs a shell script",
 }
 SHARED = sorted(path for path in VALID.iterdir() if path.stem not in BEYOND_THE_FAKE)
 GIVEN = {"webhook": {"action": "opened"}}
@@ -48,12 +52,12 @@ RAISES = {
 
 
 def on_the_fake(text: str, given: dict[str, Any]) -> tuple[str, Any]:
-    document = check(text).document
+    document = check(text, library=shelf()).document
     assert document is not None
     spec = GraphSpec.model_validate_json(document)
     applied, issues = params.apply(spec, given)
     assert issues == []
-    result = memory_job(spec, MemoryRuntime(params=applied)).execute_in_process(raise_on_error=False)
+    result = memory_job(spec, MemoryRuntime(params=applied), library=shelf()).execute_in_process(raise_on_error=False)
     outputs = result.output_for_node("outputs_", "outputs") if result.success and spec.outputs else None
     return ("SUCCESS" if result.success else "FAILURE"), outputs
 
@@ -65,7 +69,8 @@ def execute(request: pytest.FixtureRequest) -> Execute:
     site: Site = request.getfixturevalue("site")
 
     def on_the_real(text: str, given: dict[str, Any]) -> tuple[str, Any]:
-        checked = check(text)
+        site.save_called()
+        checked = check(text, library=shelf())
         assert checked.spec is not None
         assert checked.document is not None
         applied, _ = params.apply(checked.spec, given)

@@ -66,9 +66,11 @@ class Page:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=is_phone
         )
 
-    def hold_still(self) -> None:
-        """As for people who do not want things to move; pictures are then of states and not of changes."""
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+    def look(self, *, dark: bool = False) -> None:
+        """Light or dark, and as for people who do not want things to move: pictures are of states, not of changes."""
+        wishes = {"prefers-reduced-motion": "reduce", "prefers-color-scheme": "dark" if dark else "light"}
+        features = [{"name": name, "value": value} for name, value in wishes.items()]
+        self.call("Emulation.setEmulatedMedia", features=features)
 
     def evaluate(self, expression: str) -> Any:
         """The JSON value of a JavaScript expression."""

@@ -56,11 +56,31 @@ def graph(name: str) -> dict[str, Any]:
     }
 
 
+SQUEEZE = "def main(item):\n    if item == 'lemon':\n        raise ValueError('too sour')\n    return item + ' juice'\n"
+BOTTLE = "def main(juices):\n    raise RuntimeError('the press is broken')\n"
+ITEMS = {
+    "spec_version": 1,
+    "name": "items",
+    "nodes": [
+        {
+            "id": "squeeze",
+            "type": "python",
+            "foreach": ["apple", "pear", "lemon", "plum"],
+            "on_item_error": "collect",
+            "config": {"code": SQUEEZE},
+        },
+        {"id": "bottle", "type": "python", "config": {"code": BOTTLE}},
+        {"id": "label", "type": "transform", "when": False, "after": ["squeeze"], "config": {"value": "glue"}},
+    ],
+    "edges": [{"from": "squeeze.result", "to": "bottle.juices"}],
+}
+
+
 @pytest.fixture
 def page() -> Iterator[Page]:
     with open_page() as page:
         page.size(1280, 800)
-        page.hold_still()
+        page.look()
         yield page
 
 
@@ -113,10 +133,8 @@ def test_nodes_turn_green_live_and_through_a_restart_of_the_server(
     page.wait_for("document.getElementById('link')?.textContent === 'ended'", "the socket was closed in peace")
     assert page.evaluate("log.filter(event => event.final).length") == 1
     assert page.evaluate("missing") is False
+    page.wait_for("document.getElementById('details').textContent.includes('\"parts\": 5')", "outputs are shown")
     page.screenshot(ARTEFACTS / "watch-done.png")
-    page.evaluate("document.getElementById('tab-outputs').click()")
-    assert '"parts": 5' in page.wait_for("document.getElementById('outputs').textContent", "outputs are shown")
-    page.screenshot(ARTEFACTS / "watch-outputs.png")
 
 
 def test_a_reload_needs_no_new_ticket_and_a_phone_sees_all_of_it(
@@ -155,6 +173,29 @@ def test_it_can_be_used_with_the_keyboard_alone(
     assert shown == [chosen]
     page.press("Escape")
     assert page.evaluate("chosen") is None
+
+
+def test_items_and_reasons_are_shown_in_words(installation: Installation, api: httpx.Client, page: Page) -> None:
+    installation.apply(ITEMS)
+    answer = api.post("/api/v1/graphs/items/runs", json={"params": {}, "live_monitoring": True}).raise_for_status()
+    page.look(dark=True)
+    page.go(answer.json()["links"]["watch"])
+    page.wait_for("document.getElementById('status')?.textContent === 'failed'", "the run fails", 60)
+    page.wait_for("!document.getElementById('failure').hidden", "the reason is shown")
+    assert "the press is broken" in page.evaluate("document.getElementById('failure').textContent")
+    words = page.evaluate("[...document.querySelectorAll('.node')].map(one => one.querySelector('.state').textContent)")
+    assert words == ["3 ok, 1 failed", "failed", "skipped"]
+    page.evaluate("document.querySelector('[data-node=squeeze]').focus()")
+    page.press("Enter")
+    details = page.evaluate("document.getElementById('details').innerText")
+    assert "Item 2 failed" in details
+    assert "too sour" in details
+    assert "3 ✓ succeeded" in details
+    assert page.evaluate("document.querySelector('[data-node=bottle]').getAttribute('aria-label')").startswith(
+        "bottle, python, failed, RuntimeError: the press is broken"
+    )
+    page.screenshot(ARTEFACTS / "watch-items-dark.png")
+    assert page.complaints == []
 
 
 def test_without_a_ticket_it_asks_who_is_there(

@@ -14,7 +14,7 @@ from platform_core.settings import Settings
 
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[Services]:
-    settings = Settings(home=tmp_path / "home", http_allow_private=True)
+    settings = Settings(home=tmp_path / "home", http_allow_private=True, services_allow_private=True)
     process = ProcessContext(settings)
     yield Services(process, "ann")
     process.interpreter.close()

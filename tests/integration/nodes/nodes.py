@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from definitions.services import Services
@@ -15,6 +16,9 @@ class Runtime(Services, MemoryRuntime):
     def __init__(self, services: Services, **given: Any) -> None:
         MemoryRuntime.__init__(self, **given)
         self.__dict__ |= vars(services)
+
+    def run_code(self, code: str, arguments: Mapping[str, Any], **how: Any) -> Any:
+        return self._services.interpreter.run(code, arguments, **how)
 
 
 def run_node(services: Services, type: str, config: dict[str, Any], inputs: Any = None, **given: Any) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def test_every_type_has_its_json(services: Services, url: str) -> None:
             "date": "2026-01-31",
             "stamp": "2026-01-31T12:00:00",
             "interval": 60.0,
-            "bytes": "AP8=",
+            "bytes": b"\x00\xff",
             "json": {"a": [1]},
             "list": [1, 2],
             "uuid": "11111111-1111-1111-1111-111111111111",

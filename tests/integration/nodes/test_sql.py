@@ -36,7 +36,7 @@ def test_sqlite_table_is_made_filled_and_read(services: Services, tmp_path: Path
         "row_count": 2500,
     }
     answer = sqlite(services, "SELECT * FROM t WHERE name = :name", params={"name": "n3"})
-    assert answer == {"rows": [{"id": 3, "name": "n3", "blob": "AP8=", "data": '{"k": [3]}'}], "row_count": 1}
+    assert answer == {"rows": [{"id": 3, "name": "n3", "blob": b"\x00\xff", "data": '{"k": [3]}'}], "row_count": 1}
     assert (tmp_path / "home" / "files" / "ann" / "data" / "my.db").exists()
     assert sqlite(services, "UPDATE t SET name = 'x' WHERE id < 10")["row_count"] == 10
 

@@ -51,5 +51,13 @@ def open_socket(url: str, path: str, token: str | None = None, **query: str) -> 
     parameters = "&".join(f"{name}={value}" for name, value in query.items())
     address = f"ws{url.removeprefix('http')}/api/v1/{path}" + (f"?{parameters}" if parameters else "")
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    with connect(address, additional_headers=headers, compression=None, proxy=None, max_size=None) as connection:
+    with connect(
+        address,
+        additional_headers=headers,
+        compression=None,
+        proxy=None,
+        max_size=None,
+        # A full queue stops reading, and the server's answer to our close with it.
+        max_queue=None,
+    ) as connection:
         yield Socket(connection)

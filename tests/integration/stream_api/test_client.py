@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any
 
 import psycopg
@@ -16,6 +18,7 @@ from platform_core.database import transaction
 from platform_core.user_store import User, change_user
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_run
+from tests.waiting import wait_until
 
 Serve = Callable[..., Served]
 Follow = Callable[..., Any]
@@ -81,7 +84,55 @@ def test_a_caller_need_not_wait_for_ever(
 ) -> None:
     run_id = create_run(engine, owner)
     with Client(serve().url, token) as client, pytest.raises(Silence):
-        list(client.follow(run_id, quiet_for=0.2, transport=transport))
+        list(client.follow(run_id, until=time.monotonic() + 0.5, transport=transport))
+
+
+async def test_what_is_stored_ends_without_waiting(
+    serve: Serve, token: str, engine: Engine, owner: User, run_id: str, connection: psycopg.Connection
+) -> None:
+    goes_on = create_run(engine, owner)
+    append(connection, goes_on, count=700)
+    url = serve(heartbeat=600).url
+    with Client(url, token) as client:
+        assert [event["seq"] for event in client.stored(goes_on)] == list(range(1, 702))
+        assert list(client.stored(goes_on, cursor="701")) == []
+        assert [event["seq"] for event in client.stored(goes_on, wanted=Wanted(types=["run.*"]))] == [1]
+        assert [event["seq"] for event in client.stored(run_id, cursor="3")] == [4, 5]
+    async with AsyncClient(url, token) as asynchronous:
+        assert [event["seq"] async for event in asynchronous.stored(goes_on, cursor="699")] == [700, 701]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_patience_begins_when_the_connection_is_lost(
+    serve: Serve, token: str, engine: Engine, owner: User, connection: psycopg.Connection, transport: Transport
+) -> None:
+    """A run may be silent for longer than the server may be away."""
+    run_id = create_run(engine, owner)
+    served = serve()
+    with Client(served.url, token, patience=10.0) as client:
+        events = client.follow(run_id, transport=transport)
+        assert next(events)["seq"] == 1
+        progress_clock = time.monotonic
+        with pytest.MonkeyPatch.context() as patch:
+            # An hour passes without an event; nobody can wait for it.
+            patch.setattr("headrace.client.progress.time.monotonic", lambda: progress_clock() + 3600)
+            served.restart()
+            append(connection, run_id, "run.succeeded")
+            assert [event["seq"] for event in events] == [2]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_who_leaves_in_the_middle_is_gone_at_once(
+    serve: Serve, token: str, engine: Engine, owner: User, connection: psycopg.Connection, transport: Transport
+) -> None:
+    run_id = create_run(engine, owner)
+    append(connection, run_id, count=2000)
+    served = serve()
+    with Client(served.url, token) as client:
+        events = client.follow(run_id, transport=transport)
+        assert next(events)["seq"] == 1
+        events.close()
+    wait_until(lambda: served.streams.hub.followers == 0, "the server has noticed", 8.0)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -103,12 +154,12 @@ async def test_all_runs_of_a_graph_are_followed_over_one_socket(
 ) -> None:
     first = create_run(engine, owner)
     async with AsyncClient(serve().url, token) as client:
-        events = client.follow_all(graph="flow")
-        assert (await anext(events))["run_id"] == first
-        second = create_run(engine, owner)
-        assert (await anext(events))["run_id"] == second
-        append(connection, first, "run.succeeded")
-        assert (await anext(events))["final"] is True
+        async with aclosing(client.follow_all(graph="flow")) as events:
+            assert (await anext(events))["run_id"] == first
+            second = create_run(engine, owner)
+            assert (await anext(events))["run_id"] == second
+            append(connection, first, "run.succeeded")
+            assert (await anext(events))["final"] is True
         with pytest.raises(Refused, match="no graph"):
             await anext(client.follow_all(graph="nothing"))
 

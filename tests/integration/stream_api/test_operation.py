@@ -61,6 +61,7 @@ def test_the_stream_is_described_in_openapi(serve: Callable[..., Served]) -> Non
     assert {parameter["name"] for parameter in operation["parameters"]} == {
         "run_id",
         "cursor",
+        "follow",
         "ticket",
         "last-event-id",
         "types",

@@ -82,5 +82,12 @@ def test_promtool_finds_no_fault(path: str, tmp_path: Path) -> None:
     if promtool is None:
         pytest.skip("promtool (Debian's package prometheus) is not installed")
     what = ["check", "rules"] if path == "rules.yaml" else ["check", "config", "--syntax-only"]
-    done = subprocess.run([promtool, *what, str(MONITORING / path)], capture_output=True, text=True, check=False)
+    # Debian's build knows no discovery by Kubernetes: its block gives way to targets, all else is checked.
+    content = yaml.safe_load((MONITORING / path).read_text())
+    for scrape in content.get("scrape_configs", []):
+        if scrape.pop("kubernetes_sd_configs", None):
+            scrape["static_configs"] = [{"targets": ["daemon:9100"]}]
+    given = tmp_path / path
+    given.write_text(yaml.safe_dump(content))
+    done = subprocess.run([promtool, *what, str(given)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout

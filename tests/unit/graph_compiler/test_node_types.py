@@ -50,7 +50,8 @@ def test_every_config_field_is_described_and_every_example_is_accepted(node_type
     for example in schema["examples"]:
         config = node_type.read_config(example, rendered=False)
         assert list(node_type.defects(config)) == []
-        assert node_type.ports(config).outputs
+        ports = node_type.ports(config)
+        assert ports.outputs or not ports.is_known
 
 
 def test_added_type_is_validated_compiled_and_run() -> None:
