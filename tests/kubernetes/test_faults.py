@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.kubernetes import graphs
@@ -46,8 +46,16 @@ def test_a_deleted_pod(installation: Installation) -> None:
 def test_a_killed_process(installation: Installation) -> None:
     run_id, _ = begun(installation, "killed")
     # In its pod the process is the first one, which SIGKILL from within does not reach.
-    subprocess.run(["pkill", "-KILL", "-f", f"run-job {run_id}"], check=True)
+    pids = [process.pid for process in psutil.process_iter(["cmdline"]) if _executes(process, run_id)]
+    if not pids:
+        pytest.skip("pods do not run on this machine")
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
     failed(installation, run_id, "pod_killed", deadline=15)
+
+
+def _executes(process: psutil.Process, run_id: str) -> bool:
+    return (process.info["cmdline"] or [])[-2:] == ["run-job", run_id]
 
 
 def test_a_process_out_of_memory(installation: Installation) -> None:
@@ -90,24 +98,18 @@ def test_a_cordoned_node(installation: Installation) -> None:
         failed(installation, installation.run("cordoned"), "unschedulable", deadline=30)
 
 
-def processes(word: str) -> list[int]:
-    found = subprocess.run(["pgrep", "-f", word], capture_output=True, text=True, check=False).stdout.split()
-    return [int(pid) for pid in found if int(pid) != os.getpid()]
-
-
 @contextmanager
-def stopped(program: str) -> Iterator[None]:
-    """A program of the test cluster, stopped for a while; only where it runs on this machine."""
-    pids = processes(rf"/{program}( |$)")
-    if not pids or shutil.which("pgrep") is None:
-        pytest.skip(f"{program} does not run on this machine")
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+def stopped(component: str) -> Iterator[None]:
+    """A program of the test cluster, stopped for a while; only where `kube-up` started it on this machine."""
+    noted = Path(os.environ.get("KUBE_HOME", "/tmp/kube")) / "run" / "pid" / component
+    if not noted.exists():
+        pytest.skip(f"{component} was not started by kube-up on this machine")
+    pid = int(noted.read_text().split()[0])
+    os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_a_kubelet_that_is_away_for_a_minute(installation: Installation) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from importlib.resources import files
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -172,3 +175,13 @@ def test_the_compose_file_names_what_there_is() -> None:
     needed = set(re.findall(r"\$\{(\w+):\?", (DEPLOY / "compose.yaml").read_text()))
     offered = set(re.findall(r"^(\w+)=", (DEPLOY / "compose.env.example").read_text(), re.MULTILINE))
     assert needed <= offered
+
+
+def test_the_compose_file_is_valid() -> None:
+    """By the compose specification's own schema, which check-jsonschema carries."""
+    schema = json.loads((files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json").read_text())
+    content = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    jsonschema.validate(content, schema)
+    content["services"]["daemon"]["no-such-key"] = True
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content, schema)
