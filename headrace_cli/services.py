@@ -125,12 +125,13 @@ def migrate() -> None:
 
 def prepare(
     check_only: Annotated[bool, typer.Option("--check-only", help="Refuse an old schema, migrate nothing.")] = False,
+    patience: Annotated[float, typer.Option("--patience", help="Seconds to wait for the database.")] = 0.0,
 ) -> None:
     """Migrate the database and create the first administrator: the first step of `headrace up`."""
     settings = load_settings()
     from headrace_cli import preparation
 
-    preparation.prepare(settings, migrating=not check_only)
+    preparation.prepare(settings, migrating=not check_only, patience=patience)
 
 
 def await_schema(
