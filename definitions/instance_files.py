@@ -16,7 +16,6 @@ from platform_core.settings import Settings
 MONITOR_SECONDS = 5
 START_TIMEOUT = 180
 CANCEL_TIMEOUT = 30
-CLUSTER_CANCEL_TIMEOUT = 120
 LAUNCHES_AT_ONCE = 8
 
 
@@ -61,11 +60,11 @@ def _instance(settings: Settings, launches: bool) -> dict[str, Any]:
             },
         },
         "run_monitoring": {
-            "enabled": True,
+            # In a cluster supervision knows each graph's own deadline, and what becomes of a pod.
+            "enabled": not in_cluster,
             "poll_interval_seconds": MONITOR_SECONDS,
-            # In a cluster supervision knows each graph's own deadline, and what keeps a pod from starting.
-            "start_timeout_seconds": 0 if in_cluster else START_TIMEOUT,
-            "cancel_timeout_seconds": CLUSTER_CANCEL_TIMEOUT if in_cluster else CANCEL_TIMEOUT,
+            "start_timeout_seconds": START_TIMEOUT,
+            "cancel_timeout_seconds": CANCEL_TIMEOUT,
         },
         "compute_logs": {
             "module": "dagster.core.storage.noop_compute_log_manager",

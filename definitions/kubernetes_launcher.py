@@ -99,6 +99,9 @@ class KubernetesRunLauncher(K8sRunLauncher):
             labels={"dagster/run-id": run.run_id, "dagster/job": run.job_name},
         )
         made: dict[str, Any] = client.ApiClient().sanitize_for_serialization(job)
+        [container] = made["spec"]["template"]["spec"]["containers"]
+        # A folder of dagster-k8s's own images; ours write the instance's files in their home.
+        container["env"] = [each for each in container["env"] if each["name"] != "DAGSTER_HOME"]
         return made
 
     def delete(self, run_id: str) -> bool:

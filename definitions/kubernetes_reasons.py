@@ -159,7 +159,7 @@ def _init_problem(status: Object) -> Reason | None:
     state = status.get("state", {})
     ended = state.get("terminated") or status.get("lastState", {}).get("terminated")
     if ended and int(ended.get("exitCode", 0)) != 0:
-        said = ended.get("message") or ended.get("reason") or "Error"
+        said = _last(str(ended.get("message") or ended.get("reason") or "Error").strip())
         return Reason(INIT, _short(f"Init container {status.get('name')} ended with {ended.get('exitCode')}: {said}"))
     return _waiting_problem(status)
 
@@ -245,7 +245,7 @@ def _termination(pod: Object, status: Object, ended: Object, events: Sequence[Ob
     if code > 128 or int(ended.get("signal", 0)):
         number = int(ended.get("signal", 0)) or code - 128
         return Reason(KILLED, f"The process of pod {name} was killed by signal {number}.")
-    said = str(ended.get("message") or "").strip()
+    said = _last(str(ended.get("message") or "").strip())
     return Reason(
         EXITED, _short(f"The process of pod {name} ended with exit status {code}{': ' + said if said else '.'}")
     )
@@ -268,6 +268,11 @@ def _newest_first(events: Sequence[Object]) -> Iterator[Object]:
         return str(event.get("lastTimestamp") or event.get("eventTime") or "")
 
     return iter(sorted(events, key=when, reverse=True))
+
+
+def _last(said: str) -> str:
+    """The end of what a process said, which is where a traceback names its error."""
+    return said if len(said) <= _LONGEST // 2 else f"…{said[-_LONGEST // 2 :]}"
 
 
 def _short(text: str) -> str:
