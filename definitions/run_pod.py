@@ -9,6 +9,7 @@ import logging
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
 import psutil
@@ -67,7 +68,9 @@ class RunPod:
             return
         output = RunOutput(self._tell)
         try:
-            _execute_run_command_body(self._run_id, self._instance, lambda _: None, False)
+            # In the main thread Dagster would put its own handlers in the place of ours.
+            with ThreadPoolExecutor(1, thread_name_prefix="run") as thread:
+                thread.submit(_execute_run_command_body, self._run_id, self._instance, _ignore, False).result()
         finally:
             output.close()
             self._storage.flush()
@@ -90,6 +93,10 @@ class RunPod:
     def _is_canceling(self) -> bool:
         run = self._instance.get_run_by_id(self._run_id)
         return run is not None and run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
+
+
+def _ignore(_: object) -> None:
+    """What Dagster would write to its parent's pipe."""
 
 
 def main(settings: Settings, run_id: str) -> int:

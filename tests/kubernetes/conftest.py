@@ -24,7 +24,9 @@ def installation() -> Iterator[Installation]:
         kubectl(
             "-n", SERVICES, "wait", "--for=condition=available", "deployment", "--all", f"--timeout={READY_SECONDS:g}s"
         )
-        yield wait_until(_signed_in, "the administrator may sign in", READY_SECONDS)
+        signed_in = wait_until(_signed_in, "the administrator may sign in", READY_SECONDS)
+        yield signed_in
+        signed_in.close()
     finally:
         if os.environ.get("HEADRACE_TEST_KEEP") != "1":
             kubectl("delete", "-k", str(OVERLAY), "--wait=true", "--ignore-not-found", check=False)

@@ -42,10 +42,17 @@ class Installation:
         self.stream = self._address("headrace-stream-api")
         self._http = httpx.Client(base_url=f"{self.trigger}/api/v1", timeout=60)
         password = self.secret("HEADRACE_ADMIN_PASSWORD")
-        answer = self._http.post("auth/token", data={"username": "admin", "password": password})
-        assert answer.status_code == 200, answer.text
+        try:
+            answer = self._http.post("auth/token", data={"username": "admin", "password": password})
+            assert answer.status_code == 200, answer.text
+        except BaseException:
+            self.close()
+            raise
         self.token = answer.json()["access_token"]
         self._http.headers["Authorization"] = f"Bearer {self.token}"
+
+    def close(self) -> None:
+        self._http.close()
 
     def secret(self, key: str) -> str:
         content = json.loads(kubectl("-n", SERVICES, "get", "secret", "headrace", "-o", "json"))["data"]

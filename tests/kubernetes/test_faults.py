@@ -151,7 +151,7 @@ def test_an_api_server_that_is_away_while_runs_are_in_flight(installation: Insta
 
 def in_flight(installation: Installation, name: str, fault: object) -> None:
     """Twenty runs, some running and some waiting, survive the fault: each ends well, and executed its node once."""
-    installation.save(graphs.slow(name, 5, resources={"cpu": "1m", "memory": "320Mi"}))
+    installation.save(graphs.slow(name, 5))
     run_ids = [installation.run(name, key=f"{name}-{number}") for number in range(IN_FLIGHT)]
     wait_until(
         lambda: any(installation.state(run_id)["status"] == "RUNNING" for run_id in run_ids), "a run is at work", 120

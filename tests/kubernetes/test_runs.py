@@ -78,7 +78,7 @@ def test_cancelling_removes_every_pod(installation: Installation) -> None:
 
 
 def test_a_hundred_runs_become_a_hundred_jobs(installation: Installation) -> None:
-    installation.save(graphs.slow("crowd", 1, resources={"cpu": "1m", "memory": "320Mi"}))
+    installation.save(graphs.slow("crowd", 1))
     began = time.monotonic()
     with ThreadPoolExecutor(10) as pool:
         run_ids = list(pool.map(lambda _: installation.run("crowd"), range(100)))

@@ -16,7 +16,7 @@ from platform_core.metrics import Metrics
 from tests.unit.deploy.rendering import DEPLOY, ROOT
 
 MONITORING = DEPLOY / "monitoring"
-_SERIES = re.compile(r"\bheadrace_\w+")
+SERIES = re.compile(r"\bheadrace_\w+")
 
 
 def exported() -> set[str]:
@@ -52,14 +52,14 @@ def rules() -> list[dict[str, str]]:
 
 @pytest.mark.parametrize(("place", "expression"), expressions())
 def test_every_series_that_is_named_exists(place: str, expression: str) -> None:
-    named = set(_SERIES.findall(expression))
+    named = set(SERIES.findall(expression))
     assert named
     assert named - exported() == set()
 
 
 def test_the_series_for_scaling_exist() -> None:
     rules = yaml.safe_load((MONITORING / "kubernetes" / "adapter.yaml").read_text())["rules"]["custom"]
-    assert {name for rule in rules for name in _SERIES.findall(rule["seriesQuery"])} - exported() == set()
+    assert {name for rule in rules for name in SERIES.findall(rule["seriesQuery"])} - exported() == set()
     offered = {rule["name"]["as"] for rule in rules}
     scaling = (DEPLOY / "k8s" / "components" / "scaling" / "autoscaling.yaml").read_text()
     assert set(re.findall(r"name: (headrace_\w+)", scaling)) == offered
