@@ -31,6 +31,26 @@ SLOW_START = "start_timeout"
 KILLED = "pod_killed"
 EXITED = "pod_failed"
 LOST = "pod_lost"
+KINDS = (
+    IMAGE,
+    UNSCHEDULABLE,
+    CONFIGURATION,
+    VOLUME,
+    INIT,
+    START,
+    REFUSED,
+    MEMORY,
+    EVICTED,
+    PREEMPTED,
+    NODE,
+    DELETED,
+    DEADLINE,
+    SLOW_START,
+    KILLED,
+    EXITED,
+    LOST,
+)
+"""All kinds of error that the cluster can give a run."""
 
 RETRYABLE = frozenset(
     {UNSCHEDULABLE, IMAGE, VOLUME, REFUSED, EVICTED, PREEMPTED, NODE, DELETED, SLOW_START, KILLED, LOST}

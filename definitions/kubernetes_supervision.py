@@ -63,6 +63,8 @@ class KubernetesSupervision:
         self._instance = instance
         self._launcher = launcher
         self._measures = measures
+        for kind in reasons.KINDS:
+            measures.failures.labels(kind)
         self._now = now
         self._api: KubernetesApi = launcher.api
         self._lock = threading.Lock()

@@ -58,6 +58,13 @@ class DaemonMetrics:
             registry=self.registry,
         )
 
+        # A series that begins with its first event shows no increase by it.
+        for status in ("SUCCESS", "FAILURE", "CANCELED"):
+            self.ended.labels(status)
+            self.run_seconds.labels(status)
+        for kind in ("job", "pod"):
+            self.strays.labels(kind)
+
     def count_request(self, verb: str, resource: str, code: str) -> None:
         """One request to the API server."""
         self.requests.labels(verb, resource, code).inc()

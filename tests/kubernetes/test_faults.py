@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -152,7 +153,8 @@ def test_an_api_server_that_is_away_while_runs_are_in_flight(installation: Insta
 def in_flight(installation: Installation, name: str, fault: object) -> None:
     """Twenty runs, some running and some waiting, survive the fault: each ends well, and executed its node once."""
     installation.save(graphs.slow(name, 5))
-    run_ids = [installation.run(name, key=f"{name}-{number}") for number in range(IN_FLIGHT)]
+    keys = [str(uuid.uuid4()) for _ in range(IN_FLIGHT)]
+    run_ids = [installation.run(name, key=key) for key in keys]
     wait_until(
         lambda: any(installation.state(run_id)["status"] == "RUNNING" for run_id in run_ids), "a run is at work", 120
     )
@@ -163,6 +165,5 @@ def in_flight(installation: Installation, name: str, fault: object) -> None:
         assert ended["status"] == "SUCCESS", ended["error"]
         started = [event for event in installation.events(run_id) if event["type"] == "node.started"]
         assert len(started) == 1
-    again = [installation.run(name, key=f"{name}-{number}") for number in range(IN_FLIGHT)]
-    assert again == run_ids
+    assert [installation.run(name, key=key) for key in keys] == run_ids
     installation.wait_nothing_left(*run_ids, deadline=300)

@@ -39,6 +39,8 @@ def test_prometheus_finds_every_series_that_is_named(installation: Installation,
     installation.save(graphs.quick())
     run_id = installation.run("quick")
     assert installation.events(run_id)[-1]["final"] is True
+    # A call of no webhook is counted, too.
+    assert httpx.post(f"{installation.trigger}/hooks/none", content=b"{}", timeout=60).status_code == 404
     content: dict[str, Any] = yaml.safe_load((MONITORING / "prometheus.yaml").read_text())
     content["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     content["scrape_configs"][0]["static_configs"] = [{"targets": targets()}]
