@@ -20,7 +20,10 @@ class RunClaimed(Exception):
 
 
 class RunClaim:
-    """`with RunClaim(url, run_id):`; raises `RunClaimed` when another holds it for longer than `patience` seconds."""
+    """`with RunClaim(url, run_id):`; raises `RunClaimed` when another holds it for longer than `patience` seconds.
+
+    A database that is away is waited for as long.
+    """
 
     def __init__(self, database_url: str, run_id: str, *, patience: float = 45.0) -> None:
         self._url = database_url
@@ -28,14 +31,24 @@ class RunClaim:
         self._patience = patience
 
     def __enter__(self) -> Self:
-        self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=10)
         deadline = time.monotonic() + self._patience
+        self._connection = self._connected(deadline)
         while not self._is_taken():
             if time.monotonic() > deadline:
                 self._connection.close()
                 raise RunClaimed
             time.sleep(_PAUSE)
         return self
+
+    def _connected(self, deadline: float) -> psycopg.Connection:
+        """While the database restarts, it is asked again."""
+        while True:
+            try:
+                return psycopg.connect(self._url, autocommit=True, connect_timeout=10)
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_PAUSE)
 
     def __exit__(self, *exc: object) -> None:
         self._connection.close()

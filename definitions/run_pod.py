@@ -103,6 +103,8 @@ def main(settings: Settings, run_id: str) -> int:
     """Execute the run; the exit code, which is 0 also of a run that fails."""
     operating_system.protect_process()
     lean_imports.collect()
+    # A pod that starts while the database restarts waits for it; the instance would give up at once.
+    read_patiently(process_context().engine, lambda _: None)
     with DagsterInstance.get() as instance:
         _logger.info("Ready %.2f s after the process began.", time.time() - psutil.Process().create_time())
         RunPod(process_context(), instance, run_id).execute()
