@@ -9,7 +9,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from dagster import DagsterInstance
@@ -29,6 +29,9 @@ from definitions.timer_scheduler import TimerScheduler
 from platform_core import channels
 from platform_core.database import plain_url
 from platform_core.settings import Settings
+
+if TYPE_CHECKING:
+    from definitions.kubernetes_supervision import KubernetesSupervision
 
 QUEUE_INTERVAL = 2.0
 RETENTION_INTERVAL = 60.0
@@ -85,6 +88,7 @@ def _run(
         for kind in instance.get_required_daemon_types():
             yield own.get(kind) or create_daemon_of_type(kind, instance)
 
+    supervision = _supervision(settings, instance)
     workspace = WorkspaceFileTarget([str(instance_files.workspace_file(settings))])
     with daemon_controller_from_instance(instance, workspace, gen_daemons=daemons, log_format="colored") as controller:
         refresh = LocationRefresh(controller, settings.ui_url)
@@ -97,19 +101,28 @@ def _run(
         )
         notifications.start()
         sweeps = RetentionThread(retention, RETENTION_INTERVAL)
+        if supervision is not None:
+            supervision.start()
+        process_context().measures.leads.set(1)
         try:
             while not stop.wait(_CHECK):
                 controller.check_daemon_threads()
                 leadership.execute("SELECT 1")
+                if supervision is not None and not supervision.is_alive:
+                    _logger.error("Supervision of the cluster has ended; starting again.")
+                    return 1
         except psycopg.OperationalError:
             _logger.warning("Lost the database, and with it the lead; starting again.")
             return 1
         finally:
+            process_context().measures.leads.set(0)
             queue.wake()
             sweeps.close()
             timers.wake()
             notifications.close()
             refresh.close()
+            if supervision is not None:
+                supervision.close()
     return 0
 
 
@@ -119,3 +132,14 @@ def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[],
         second()
 
     return call
+
+
+def _supervision(settings: Settings, instance: DagsterInstance) -> KubernetesSupervision | None:
+    if settings.launcher != "kubernetes":
+        return None
+    from definitions.kubernetes_launcher import KubernetesRunLauncher
+    from definitions.kubernetes_supervision import KubernetesSupervision
+
+    launcher, process = instance.run_launcher, process_context()
+    assert isinstance(launcher, KubernetesRunLauncher)
+    return KubernetesSupervision(settings, process.engine, instance, launcher, process.measures)

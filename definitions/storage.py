@@ -21,7 +21,7 @@ from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, Postgr
 from definitions.event_storage import PooledEventStorage, event_storage_of
 from definitions.run_storage import PooledRunStorage
 from definitions.schedule_storage import TimerScheduleStorage
-from platform_core.database import build_engine, plain_url
+from platform_core.database import build_engine, plain_url, public_url
 from platform_core.settings import Settings
 
 
@@ -30,6 +30,7 @@ class PooledStorage(DagsterStorage, ConfigurableClass):
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._inst_data = inst_data
+        postgres_url = public_url(postgres_url)
         # READ COMMITTED would make a transaction of every read; Dagster's storages expect AUTOCOMMIT.
         self.engine = build_engine(postgres_url, isolation_level="AUTOCOMMIT")
         url = plain_url(postgres_url)
@@ -80,7 +81,7 @@ class PooledStorage(DagsterStorage, ConfigurableClass):
 def migrate(settings: Settings) -> None:
     """Create Dagster's tables in the settings' database, or bring them to the installed Dagster's revision."""
     assert settings.database_url is not None
-    url = plain_url(settings.database_url)
+    url = plain_url(public_url(settings.database_url))
     for storage in (PostgresRunStorage(url), PostgresEventLogStorage(url), PostgresScheduleStorage(url)):
         storage.upgrade()
 

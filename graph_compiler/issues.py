@@ -66,7 +66,7 @@ CODES: dict[str, str] = {
     "bad_timing": "A schedule trigger without times, with two kinds of them, or with bounds that contradict.",
     # other nodes
     "bad_expression": "A JMESPath expression of a node cannot be read.",
-    "unavailable": "A node type that this installation cannot run.",
+    "unavailable": "A node type or a wish in `settings` that this installation does not offer.",
     # params
     "bad_schema": "`params` is not a JSON Schema (2020-12) of an object.",
     "remote_ref": "`params` refers to a schema outside the document.",

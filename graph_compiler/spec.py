@@ -121,6 +121,40 @@ class ResourcesSpec(Model):
     )
 
 
+class TolerationSpec(Model):
+    """A taint of nodes that a run's pod may stand on all the same."""
+
+    key: Annotated[str, StringConstraints(min_length=1, max_length=317)]
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+
+
+class KubernetesSpec(Model):
+    """Wishes for a run's pod; without a cluster they mean nothing, and the operator says what is allowed."""
+
+    image: Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=512)] | None = Field(
+        default=None, description="Another image of Headrace for the run's pod, with what its nodes import."
+    )
+    service_account: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")] | None = (
+        Field(default=None, description="The pod's ServiceAccount, in the namespace of runs.")
+    )
+    node_selector: dict[str, str] = Field(default_factory=dict, description="Labels that the pod's node must have.")
+    tolerations: list[TolerationSpec] = Field(default_factory=list, max_length=20)
+    start_deadline: Duration | None = Field(
+        default=None, description="How long the pod may take to start; then the run fails, saying why."
+    )
+    retries: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="New runs in place of one that the cluster lost; apart from the nodes' own `retry`.",
+    )
+    network: Literal["none", "internet"] = Field(
+        default="internet", description="What the pod may reach besides the database, where policies are enforced."
+    )
+
+
 class SettingsSpec(Model):
     """Limits and wishes that hold for every run of the graph."""
 
@@ -132,6 +166,7 @@ class SettingsSpec(Model):
     priority: int = Field(default=0, ge=-1_000, le=1_000, description="Higher leaves the queue first.")
     resources: ResourcesSpec | None = None
     retention: Duration | None = Field(default=None, description="How long ended runs are kept; without it, for ever.")
+    kubernetes: KubernetesSpec = Field(default_factory=KubernetesSpec, description="Of runs that are pods.")
 
 
 class GraphSpec(Model):

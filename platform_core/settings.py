@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -96,3 +97,69 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Write log lines as JSON.")
+    admin_password: SecretStr | None = Field(
+        default=None,
+        description="Password of the first administrator; without it a random one is written to HOME/admin.json.",
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port of health and metrics of the daemon, the code server and run pods; without it, none.",
+    )
+    launcher: Literal["warm", "kubernetes"] = Field(
+        default="warm", description="Where runs execute: `warm` workers of this machine, or `kubernetes` Jobs."
+    )
+    kubernetes_config_file: str | None = Field(
+        default=None, description="kubeconfig by which the daemon reaches the cluster; without it, as its pod may."
+    )
+    kubernetes_namespace: str = Field(default="headrace-runs", description="Namespace of the pods of runs.")
+    kubernetes_image: str = Field(default="headrace-run:latest", description="Image of run pods.")
+    kubernetes_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
+        default="IfNotPresent", description="Of run pods and container nodes: Always, IfNotPresent or Never."
+    )
+    kubernetes_service_account: str = Field(default="headrace-run", description="ServiceAccount of run pods.")
+    kubernetes_config_map: str = Field(
+        default="headrace-run", description="ConfigMap in the namespace of runs with the settings of run pods."
+    )
+    kubernetes_secret: str = Field(
+        default="headrace-run", description="Secret in the namespace of runs with HEADRACE_DATABASE_URL and so on."
+    )
+    kubernetes_pod: dict[str, Any] = Field(
+        default_factory=dict,
+        description="JSON: the operator's own dagster-k8s configuration of all run pods (`run_k8s_config`).",
+    )
+    kubernetes_allowed_images: list[str] = Field(
+        default_factory=list,
+        description="JSON list of patterns: images that graphs may name for runs and container nodes.",
+    )
+    kubernetes_allowed_service_accounts: list[str] = Field(
+        default_factory=list, description="JSON list of patterns: ServiceAccounts that graphs may name."
+    )
+    kubernetes_allowed_node_labels: list[str] = Field(
+        default_factory=list, description="JSON list of patterns: node labels by which graphs may choose nodes."
+    )
+    kubernetes_allowed_tolerations: list[str] = Field(
+        default_factory=list, description="JSON list of patterns: keys of taints that graphs may tolerate."
+    )
+    kubernetes_max_cpu: str | None = Field(default=None, description="Most processors one pod of a graph may ask for.")
+    kubernetes_max_memory: str | None = Field(default=None, description="Most memory one pod of a graph may ask for.")
+    kubernetes_start_deadline: float = Field(
+        default=300.0, gt=0, description="Seconds a run pod may take to start, unless its graph says otherwise."
+    )
+    kubernetes_start_patience: float = Field(
+        default=5.0,
+        ge=0,
+        description="Seconds that what may pass is given: an image that cannot be pulled, no node with room.",
+    )
+    kubernetes_run_deadline: int = Field(
+        default=86_400, gt=0, description="Seconds after which the pod of a graph without `timeout` is ended."
+    )
+    kubernetes_run_ttl: int = Field(default=300, ge=0, description="Seconds that the Job of an ended run is kept.")
+    pod_name: str | None = Field(default=None, description="Name of the pod this process is in; set by its Job.")
+    pod_uid: str | None = Field(default=None, description="Uid of that pod; it owns the pods of `container` nodes.")
+
+    @property
+    def has_containers(self) -> bool:
+        """Whether `container` nodes can run."""
+        return self.launcher == "kubernetes"

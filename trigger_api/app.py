@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from graph_compiler.node_type import NodeTypes
 from graph_compiler.node_types import builtin_node_types
+from graph_compiler.placement import ClusterPolicy
 from platform_core import schema
 from platform_core.database import Engine
 from platform_core.delivery_writer import DeliveryWriter
@@ -49,6 +50,7 @@ def create_app(
     keys: KeyRing,
     metrics: Metrics | None = None,
     node_types: NodeTypes | None = None,
+    cluster: ClusterPolicy | None = None,
 ) -> FastAPI:
     """The application. The engine stays the caller's; `metrics` may be shared with another application of the process.
 
@@ -93,5 +95,6 @@ def create_app(
         RunProgress(engine),
         DeliveryWriter(engine),
         CapacityLimiter(RECEIVERS),
+        cluster,
     )
     return app

@@ -9,6 +9,7 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from graph_compiler.node_type import NodeTypes
+from graph_compiler.placement import ClusterPolicy
 from platform_core.delivery_writer import DeliveryWriter
 from trigger_api.graph_access import SpecCache
 from trigger_api.runs.endings import RunEndings
@@ -28,6 +29,8 @@ class State:
     writer: DeliveryWriter
     receivers: CapacityLimiter
     """Of the threads that receive webhooks: more would only wait for one another, and hold connections meanwhile."""
+    cluster: ClusterPolicy | None = None
+    """What the operator allows the pods of runs; None without a cluster."""
 
 
 def state_of(request: Request) -> State:
