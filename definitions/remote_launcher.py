@@ -1,4 +1,4 @@
-"""The run launcher of processes that may not speak to the cluster: what is to be canceled, the daemon is told."""
+"""The run launcher of processes that may not speak to the cluster: what is to be launched or canceled, the daemon does."""
 
 from __future__ import annotations
 
@@ -13,10 +13,6 @@ from definitions.context import process_context
 from platform_core.database import transaction
 from platform_core.errors import RunEnded, RunNotFound
 from platform_core.run_store import request_cancel
-
-
-class OnlyTheDaemonLaunches(Exception):
-    """A process other than the daemon was asked to launch a run."""
 
 
 class RemoteRunLauncher(RunLauncher[Any], ConfigurableClass):
@@ -41,7 +37,7 @@ class RemoteRunLauncher(RunLauncher[Any], ConfigurableClass):
         return cls(inst_data)
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        raise OnlyTheDaemonLaunches(f"Run {context.dagster_run.run_id} is launched by the daemon, from the queue.")
+        """Nothing here: supervision launches a run that is STARTING and has no Job, as when an API server was away."""
 
     def terminate(self, run_id: str) -> bool:
         """Ask the daemon; False if the run has ended."""
