@@ -1,4 +1,4 @@
-"""The run launcher of processes that may not speak to the cluster: what is to be launched or canceled, the daemon does."""
+"""The run launcher of processes that may not speak to the cluster: launching and cancelling is the daemon's."""
 
 from __future__ import annotations
 
