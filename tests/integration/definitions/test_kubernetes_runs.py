@@ -95,7 +95,10 @@ def pod_of(run_id: str, pod: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_run_becomes_one_job_placed_as_its_version_says(site: Site, cluster: Cluster) -> None:
     run_id = site.launch(GRAPH)
-    site.dequeue(run_id)
+    launcher, run = site.instance.run_launcher, site.instance.get_run_by_id(run_id)
+    assert isinstance(launcher, KubernetesRunLauncher)
+    assert run is not None
+    assert launcher.launch(run)  # as supervision does when it is not sure
     job = job_of(cluster, run_id)
     labels = job["metadata"]["labels"]
     assert {key: labels[key] for key in ("headrace/run", "headrace/graph", "headrace/version", "headrace/owner")} == {
@@ -124,7 +127,7 @@ def test_a_run_becomes_one_job_placed_as_its_version_says(site: Site, cluster: C
     assert spec["template"]["metadata"]["labels"]["headrace/network"] == "none"
     assert cluster.names("jobs").count(job["metadata"]["name"]) == 1
     cluster.remove("jobs", job["metadata"]["name"])
-    site.instance.report_run_canceled(site.instance.get_run_by_id(run_id))
+    site.instance.report_run_canceled(run)
 
 
 def test_an_image_that_cannot_be_pulled_ends_the_run_and_its_job(site: Site, cluster: Cluster) -> None:
@@ -148,8 +151,7 @@ def test_a_run_that_the_cluster_lost_is_replaced_as_often_as_its_graph_says(site
         query = "SELECT run_id, retry_from FROM headrace.runs WHERE parent_run_id = :parent"
         wait_until(lambda: bool(site.fetch(query, parent=run_id)), "another run is accepted")
         (second, start) = site.fetch(query, parent=run_id)[0]
-        site.submission.submit_accepted()
-        site.dequeue(second)
+        assert site.start(second) == 1
         cluster.change("pods", pod_of(second, pods.evicted("The node was low on resource: memory.")))
         site.wait_for_status(second, "FAILURE")
         assert site.fetch(query, parent=second) == []
