@@ -24,28 +24,41 @@ from platform_core.tables import JsonText
 LARGEST_BATCH = 50
 """Deliveries of one transaction; more would make the first ones wait for too long."""
 
+WRITERS = 2
+"""Transactions at once: while one is stored, what the next ones bring is read and checked."""
+
 _Outcome = Kept | Exception | None
 
 
 class DeliveryWriter:
-    """Writes for one event loop, a batch at a time, on a thread."""
+    """Writes for one event loop, a batch at a time on each of few threads."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._waiting: list[tuple[Entry, asyncio.Future[Kept | None]]] = []
-        self._writing: asyncio.Task[None] | None = None
-        self._limiter = CapacityLimiter(1)
+        self._writers = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._limiter = CapacityLimiter(WRITERS)
 
     async def write(self, entry: Entry) -> Kept | None:
         """As `store_delivery`, ended once it is durable. Raises `Unavailable`."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Kept | None] = loop.create_future()
         self._waiting.append((entry, future))
-        if self._writing is None or self._writing.done():
-            self._writing = loop.create_task(self._write_all())
+        if self._writers < WRITERS:
+            self._writers += 1
+            task = loop.create_task(self._write_all())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await future
 
     async def _write_all(self) -> None:
+        try:
+            await self._write_waiting()
+        finally:
+            self._writers -= 1
+
+    async def _write_waiting(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
             found = await to_thread.run_sync(self._store, [entry for entry, _ in batch], limiter=self._limiter)
