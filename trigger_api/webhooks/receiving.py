@@ -15,7 +15,8 @@ from anyio import to_thread
 from graph_compiler import triggers
 from graph_compiler.webhook_verify import SlackVerify
 from platform_core.database import reading
-from platform_core.delivery_store import ACCEPTED, REFUSED, Entry, Kept, NewDelivery, store_delivery
+from platform_core.delivery_batch import store_delivery
+from platform_core.delivery_store import ACCEPTED, REFUSED, Entry, Kept, NewDelivery
 from platform_core.errors import BadSignature, TooManyRequests, TriggerDisabled
 from platform_core.hook_store import take_call
 from platform_core.web.services import Services
