@@ -29,7 +29,7 @@ def read_source(path: str) -> Source:
 
 
 def read_text(path: Path) -> str:
-    """The UTF-8 text of a file, or of standard input for `-`, its lines ended by \\n. Raises `CommandError` if it cannot be read."""
+    """The UTF-8 text of a file, or of standard input for `-`, with plain line ends. Raises `CommandError`."""
     try:
         return io.StringIO(_read(str(path)).decode(), newline=None).read()
     except UnicodeDecodeError as error:
