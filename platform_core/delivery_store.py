@@ -158,7 +158,7 @@ def statement_of(entry: Entry) -> tuple[sa.TextClause, dict[str, Any]]:
     values = {**entry.hook.guard(), **vars(entry.new), "delivery_run_id": None, "verdict": entry.verdict}
     if run is None:
         return KEEP, values | {"issues": entry.issues}
-    run_id = str(uuid.uuid4())
+    run_id = run.run_id or str(uuid.uuid4())
     values |= {"delivery_run_id": run_id, "issues": None, "verdict": ACCEPTED, **run_values(run, run_id)}
     del values["idempotency_key"]
     return ACCEPT, values
