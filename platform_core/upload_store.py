@@ -37,11 +37,11 @@ def remove_uploads(settings: Settings, owner: str, run_id: str) -> None:
     """Remove the files that were sent for a run; a run without any is fine. Raises `Unavailable`."""
     with _failures_told("remove files"):
         place = _place(settings, owner, folder_of(run_id))
-        if isinstance(place, Path):
-            with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):  # not asked for before: `exists` is false for a store that is away, too
+            if isinstance(place, Path):
                 shutil.rmtree(place)
-        elif place.exists():
-            place.fs.rm(place.path, recursive=True)
+            else:
+                place.fs.rm(place.path, recursive=True)
 
 
 @contextmanager
