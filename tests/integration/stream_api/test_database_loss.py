@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -22,7 +19,7 @@ from platform_core.user_store import User
 from stream_api.listener import APPLICATION_NAME
 from tests.integration.stream_api.conftest import Served, serving
 from tests.integration.stream_api.runs import append, create_owner, create_run
-from tests.waiting import wait_until
+from tests.running_postgres import running
 
 
 def end_connections(connection: psycopg.Connection, name: str) -> int:
@@ -48,19 +45,6 @@ def test_a_killed_connection_is_replaced_and_nothing_is_missed(
         assert [next(blocks).id for _ in range(3)] == ["2", "3", "4"]
         append(connection, run_id, "run.succeeded")
         assert [block.id for block in blocks] == ["5"]
-
-
-@contextmanager
-def running(server: EmbeddedPostgres) -> Iterator[subprocess.Popen[bytes]]:
-    """The server, ready; at the end it stops without waiting for its clients."""
-    with (server.home / "postgres.log").open("ab") as log:
-        process = subprocess.Popen(server.command(), stdout=log, stderr=log, **server.options())
-    try:
-        wait_until(server.is_ready, "PostgreSQL accepts connections")
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
 
 
 def test_a_stream_goes_on_after_the_database_was_killed(tmp_path: Path) -> None:
