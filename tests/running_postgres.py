@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from platform_core.postgres import STOP_SIGNAL, EmbeddedPostgres
 from tests.waiting import wait_until
+
+
+@contextmanager
+def prepared() -> Iterator[EmbeddedPostgres]:
+    """A server that does not run yet, in a home of its own.
+
+    Not in pytest's temporary folders: each pytest that starts closes those to other users, and so to the server's.
+    """
+    with tempfile.TemporaryDirectory(prefix="headrace-tests-") as folder:
+        server = EmbeddedPostgres(Path(folder))
+        server.prepare()
+        yield server
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -19,7 +18,7 @@ from platform_core.user_store import User
 from stream_api.listener import APPLICATION_NAME
 from tests.integration.stream_api.conftest import Served, serving
 from tests.integration.stream_api.runs import append, create_owner, create_run
-from tests.running_postgres import running
+from tests.running_postgres import prepared, running
 
 
 def end_connections(connection: psycopg.Connection, name: str) -> int:
@@ -47,10 +46,14 @@ def test_a_killed_connection_is_replaced_and_nothing_is_missed(
         assert [block.id for block in blocks] == ["5"]
 
 
-def test_a_stream_goes_on_after_the_database_was_killed(tmp_path: Path) -> None:
-    server = EmbeddedPostgres(tmp_path)
-    server.prepare()
-    settings = Settings(home=tmp_path, database_url=server.url)
+@pytest.fixture
+def server() -> Iterator[EmbeddedPostgres]:
+    with prepared() as server:
+        yield server
+
+
+def test_a_stream_goes_on_after_the_database_was_killed(server: EmbeddedPostgres) -> None:
+    settings = Settings(home=server.home, database_url=server.url)
     keys = KeyRing.load_or_create(settings)
     engine = build_engine(server.url)
     with running(server) as process:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 import pytest
@@ -26,7 +25,7 @@ from platform_core.tables import deliveries, runs
 from platform_core.user_store import create_user
 from tests.integration.trigger_api.conftest import NO_TLS, assert_problem
 from tests.integration.trigger_api.hooks import save_hook
-from tests.running_postgres import running
+from tests.running_postgres import prepared, running
 from tests.serving import served
 from tests.waiting import wait_until
 from trigger_api.app import create_app
@@ -68,13 +67,12 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    server = EmbeddedPostgres(tmp_path)
-    server.prepare()
-    settings = Settings(home=tmp_path, database_url=server.url, public_url="http://headrace.test")
-    engine = build_engine(server.url)
-    yield Site(server, engine, settings, KeyRing.load_or_create(settings))
-    engine.dispose()
+def site() -> Iterator[Site]:
+    with prepared() as server:
+        settings = Settings(home=server.home, database_url=server.url, public_url="http://headrace.test")
+        engine = build_engine(server.url)
+        yield Site(server, engine, settings, KeyRing.load_or_create(settings))
+        engine.dispose()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["stopped", "killed"])
