@@ -75,6 +75,16 @@ def close_all_but(kept: Collection[int]) -> None:
                 os.close(int(name))
 
 
+def send_to_child(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a child of this process, unless it was reaped: its id may be any other process's by now.
+
+    Only sound where no other thread reaps.
+    """
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # it stays as it is, also if it has ended
+        os.kill(pid, number)
+
+
 def end_children(user: int | None = None, spare: Collection[int] = ()) -> None:
     """Kill and reap every descendant of this process except `spare` and what is below those.
 

@@ -96,7 +96,7 @@ def store_delivery(connection: Connection, entry: Entry) -> Kept | None:
 
 def _store(connection: Connection, entries: Sequence[Entry]) -> list[Kept | None]:
     """`entries` have different keys."""
-    run_ids = [None if entry.run is None else str(uuid.uuid4()) for entry in entries]
+    run_ids = [None if entry.run is None else entry.run.run_id or str(uuid.uuid4()) for entry in entries]
     guards = list(dict.fromkeys(entry.hook.guard for entry in entries))
     given = [
         {"place": place, "hook": guards.index(entry.hook.guard), **_row(entry, run_id)}

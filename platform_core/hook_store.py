@@ -11,7 +11,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from platform_core.tables import graphs, triggers
+from platform_core.rates import take
+from platform_core.tables import graphs, hook_rates, triggers
 from platform_core.tables import secrets as secrets_table
 
 LIVE_HOOKS = """
@@ -149,32 +150,6 @@ def rotate_hook(connection: Connection, trigger: str, overlap: float) -> tuple[s
     return hook_id, row.previous_hook_until
 
 
-# `free_at` is when all that was let through would be used up if it came evenly (GCRA): one value per webhook, under its
-# row lock, by the database's clock, exact in all processes. Its commit is not waited for on disk.
-_TAKE = sa.text(
-    """
-    WITH limits AS (
-        SELECT make_interval(secs => :per / :requests) AS step, make_interval(secs => :per) AS span,
-            set_config('synchronous_commit', 'off', true) AS quick
-    )
-    INSERT INTO headrace.hook_rates AS rates (trigger, free_at) SELECT :trigger, clock_timestamp() + step FROM limits
-    ON CONFLICT (trigger) DO UPDATE SET free_at = greatest(rates.free_at, clock_timestamp()) + (SELECT step FROM limits)
-    WHERE greatest(rates.free_at, clock_timestamp()) + (SELECT step FROM limits)
-        <= clock_timestamp() + (SELECT span FROM limits) + interval '1 microsecond'
-    RETURNING free_at
-    """
-)
-_WAIT = sa.text(
-    """
-    SELECT extract(epoch FROM free_at - clock_timestamp()) + :per / :requests - :per
-    FROM headrace.hook_rates WHERE trigger = :trigger
-    """
-)
-
-
 def take_call(connection: Connection, trigger: str, requests: int, per: float) -> float:
     """Count a call against `requests` in `per` seconds: 0 if it may pass, else the seconds until one may."""
-    values = {"trigger": trigger, "requests": float(requests), "per": per}
-    if connection.execute(_TAKE, values).first() is not None:
-        return 0.0
-    return max(0.001, float(connection.execute(_WAIT, values).scalar_one()))
+    return take(connection, hook_rates, trigger, requests, per)

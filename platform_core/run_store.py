@@ -43,6 +43,8 @@ class NewRun:
     retry_from: str | None = None
     """Of a retry: `failure` takes the parent's stored values, `start` executes everything."""
     outputs: Mapping[str, Any] | None = None
+    run_id: str | None = None
+    """Of a run that had to have one before it was accepted, as for its files; else a new one is given."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
     Returns the run and whether it is new: the same idempotency key with the same request answers with the first run.
     Raises `IdempotencyKeyReused` when the key came with another request before.
     """
-    run_id = str(uuid.uuid4())
+    run_id = new.run_id or str(uuid.uuid4())
     row = connection.execute(_ACCEPT, _values(new, run_id)).first()
     if row is None:
         first = find_run(connection, new.graph_id, new.idempotency_key, new.request_sha256)

@@ -158,6 +158,13 @@ hook_rates = sa.Table(
     _time("free_at"),
 )
 
+login_rates = sa.Table(
+    "login_rates",
+    metadata,
+    sa.Column("subject", sa.Text, primary_key=True),
+    _time("free_at"),
+)
+
 secrets = sa.Table(
     "secrets",
     metadata,
