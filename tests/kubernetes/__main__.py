@@ -8,10 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-KUBE = ROOT.parent / "shared" / "kube"
-TARGETS = ("trigger-api", "stream-api", "code-server", "daemon", "ui", "run", "postgres")
-TAG = "local"
+from tests.kubernetes import images
+from tests.kubernetes.images import KUBE, ROOT
 
 
 def main() -> int:
@@ -23,7 +21,7 @@ def main() -> int:
             return 0
         start_cluster()
     try:
-        build_images()
+        images.build()
         return subprocess.run(
             [sys.executable, "-m", "pytest", "tests/kubernetes", "-x", *sys.argv[1:]], cwd=ROOT
         ).returncode
@@ -40,20 +38,6 @@ def start_cluster() -> None:
     programs = Path(os.environ.get("KUBE_HOME", "/tmp/kube")) / "cache" / "bin"
     # A newer kubectl comes first if there is one: that of the cluster knows no components.
     os.environ["PATH"] = f"{os.environ['PATH']}:{programs}"
-
-
-def build_images() -> None:
-    """One image for each role, where the cluster finds it; set HEADRACE_TEST_IMAGES=built to skip."""
-    if os.environ.get("HEADRACE_TEST_IMAGES") == "built":
-        return
-    for target in TARGETS:
-        name = f"headrace-{target}:{TAG}"
-        options = ["--target", target]
-        if (KUBE / "kube-image").exists():
-            command = [str(KUBE / "kube-image"), name, ".", "deploy/docker/Dockerfile", *options]
-        else:
-            command = ["docker", "build", "-f", "deploy/docker/Dockerfile", "-t", name, *options, "."]
-        subprocess.run(command, cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":
