@@ -14,9 +14,9 @@ def execute(run_id: str) -> int:
     """Execute one run in this process; the exit code. Raises `CommandError` without a database."""
     # The first process of a container ignores signals that it does not handle.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
-    # The garbage collector rests from here on while the code is loaded.
     from definitions import lean_imports
 
+    # The garbage collector rests from here on while the code is loaded.
     lean_imports.hide()
     from headrace_cli.configuration import service_settings
 
