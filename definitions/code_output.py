@@ -7,32 +7,38 @@ from __future__ import annotations
 
 import codecs
 import json
-import struct
 from collections.abc import Callable
 from typing import Any, Literal
 
 from definitions.code_call import ERROR, RESULT
+from definitions.code_publisher import HEAD as _HEAD
+from definitions.code_publisher import MAX_PUBLISHED
 from graph_compiler.errors import NodeError
 
 Stream = Literal["stdout", "stderr"]
 OnLine = Callable[[Stream, str], None]
+OnPublish = Callable[[str, dict[str, Any]], None]
+"""Gets what the code publishes: its kind (progress, emit, log, truncated) and its content, checked."""
 
 MAX_LINE = 16 * 1024
 MAX_LINES = 10_000
 MAX_ERROR_BYTES = 64 * 1024
 CHILD_KINDS = frozenset({"code_error", "code_exit", "code_memory", "code_output", "bad_value"})
-_HEAD = struct.Struct(">cI")
+LEVELS = frozenset({"debug", "info", "warning", "error"})
 
 
 class Lines:
     """Splits one stream into lines of text for `on_line`.
 
-    A line of more than 16 Ki characters comes in pieces. What exceeds `max_bytes` or 10,000 lines is dropped, and a
-    last line says so. NUL, and bytes that are not UTF-8, become U+FFFD.
+    A line of more than 16 Ki characters comes in pieces. What exceeds `max_bytes` or 10,000 lines is dropped, and
+    `on_cut` is told so, or a last line says so. NUL, and bytes that are not UTF-8, become U+FFFD.
     """
 
-    def __init__(self, stream: Stream, on_line: OnLine, max_bytes: int) -> None:
+    def __init__(
+        self, stream: Stream, on_line: OnLine, max_bytes: int, on_cut: Callable[[Stream, str], None] | None = None
+    ) -> None:
         self._stream = stream
+        self._on_cut = on_cut
         self._on_line = on_line
         self._limits = f"{MAX_LINES} lines or {max_bytes} bytes"
         self._bytes_left = max_bytes
@@ -76,13 +82,20 @@ class Lines:
     def _drop_the_rest(self) -> None:
         if self._lines_left >= 0:
             self._lines_left = -1
-            self._on_line(self._stream, f"[{self._stream} is cut here: a call may write {self._limits}]")
+            if self._on_cut is not None:
+                self._on_cut(self._stream, self._limits)
+            else:
+                self._on_line(self._stream, f"[{self._stream} is cut here: a call may write {self._limits}]")
 
 
 class Frames:
-    """Reads the frames of one call: a type of one byte, a length of four, then JSON. The first outcome counts."""
+    """Reads the frames of one call: a type of one byte, a length of four, then JSON. The first outcome counts.
 
-    def __init__(self, max_bytes: int) -> None:
+    What the code publishes before it goes to `on_publish`; what is not of the form is dropped.
+    """
+
+    def __init__(self, max_bytes: int, on_publish: OnPublish | None = None) -> None:
+        self._on_publish = on_publish
         self._max_bytes = max(max_bytes, MAX_ERROR_BYTES)
         self._buffer = bytearray()
         self._outcome: tuple[bytes, bytes] | None = None
@@ -106,6 +119,10 @@ class Frames:
                 return
             if kind in (RESULT, ERROR):
                 self._outcome = kind, bytes(self._buffer[_HEAD.size : end])
+            elif self._on_publish is not None and length <= MAX_PUBLISHED:
+                published = _published(kind, bytes(self._buffer[_HEAD.size : end]))
+                if published is not None:
+                    self._on_publish(*published)
             del self._buffer[:end]
 
     def value(self) -> Any:
@@ -120,6 +137,33 @@ class Frames:
         if error is not None:
             raise error
         return content
+
+
+def _published(kind: bytes, body: bytes) -> tuple[str, dict[str, Any]] | None:
+    """What the code published, checked: the code may have written the frame itself."""
+    try:
+        content = json.loads(body)
+        match kind:
+            case b"P":
+                fraction = content["fraction"]
+                shown = None if fraction is None else min(1.0, max(0.0, float(fraction)))
+                return "progress", {"fraction": shown, "message": _clean(content["message"])}
+            case b"V":
+                json.dumps(content["value"], allow_nan=False)
+                return "emit", {"value": content["value"]}
+            case b"L" if content["level"] in LEVELS and isinstance(content["fields"], dict):
+                json.dumps(content["fields"], allow_nan=False)
+                message = _clean(content["message"])
+                return "log", {"message": message, "level": content["level"], "fields": content["fields"]}
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return None
+    return None
+
+
+def _clean(text: Any) -> str:
+    if not isinstance(text, str):
+        raise TypeError(text)
+    return text[:MAX_LINE].replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _node_error(content: dict[str, Any]) -> NodeError:

@@ -13,13 +13,13 @@ import os
 import resource
 import signal
 import socket
-import struct
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
 from definitions import code_call, process
+from definitions.code_publisher import Publisher
 
 FIRST_USER = 2_000_000_000  # above all accounts; plus a process id, so that no two calls share a user
 NOBODY = 65534
@@ -80,7 +80,7 @@ class Sandbox:
         self._inbox.close()
         stdout, stderr, frames, request = descriptors
         with open(request, "rb") as file:
-            content = json.load(file)
+            content = code_call.decode(file.read())
         for descriptor, place in ((stdout, 1), (stderr, 2)):
             os.dup2(descriptor, place)
             os.close(descriptor)
@@ -122,15 +122,17 @@ class Sandbox:
 
 def _execute(code: str, arguments: dict[str, Any], output_bytes: int, frames: int) -> None:
     pid = os.getpid()
+    publisher = Publisher(frames)
+    headrace = sys.modules.get("headrace")
+    if headrace is not None:
+        headrace._publish = publisher.publish  # type: ignore[attr-defined]  # what `import headrace` gives the code
     kind, body = code_call.execute(code, arguments, output_bytes)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BaseException):  # the code may have closed or replaced it
             stream.flush()
     if os.getpid() != pid:  # a fork made by the code came back here too
         return
-    rest = memoryview(struct.pack(">cI", kind, len(body)) + body)
-    while rest:
-        rest = rest[os.write(frames, rest) :]
+    publisher.write(kind, body)
 
 
 def _threads_of_the_machine() -> int:

@@ -7,14 +7,16 @@ process keeps such things; it is built when first asked for, from the environmen
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 from definitions.code_interpreter import CodeInterpreter
+from definitions.extensions import installed_node_types
 from definitions.http_client import HttpClient
+from definitions.spilled_values import SpilledValues
 from graph_compiler.node_type import NodeTypes
-from graph_compiler.node_types import builtin_node_types
 from platform_core.database import Engine, build_engine
 from platform_core.keys import KeyRing
 from platform_core.settings import Settings
@@ -25,6 +27,8 @@ class Cancellation:
     """Whether the run of this process is to end; `subscribe` is told at once, also when it comes too late to wait."""
 
     requested: threading.Event = field(default_factory=threading.Event)
+    was_requested: bool = False
+    """Whether it was requested before `rearm`."""
     _listeners: list[Callable[[], None]] = field(default_factory=list)
 
     def request(self) -> None:
@@ -37,10 +41,16 @@ class Cancellation:
         if self.requested.is_set():
             listener()
 
+    def rearm(self) -> None:
+        """Let what runs last in a cancelled run go on, until asked again."""
+        self.was_requested = self.was_requested or self.requested.is_set()
+        self.requested.clear()
+
     def reset(self) -> None:
         """Forget the run before; only between runs."""
         self._listeners.clear()
         self.requested.clear()
+        self.was_requested = False
 
 
 class ProcessContext:
@@ -49,6 +59,8 @@ class ProcessContext:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.cancellation = Cancellation()
+        self.outcome: Mapping[str, Any] = {}
+        """How the run's ordinary nodes ended, `{status, error}`: seen by those that run last."""
 
     def prepare(self) -> None:
         """Make what is slow to make and holds neither connection nor process; before a fork, which then shares it."""
@@ -69,12 +81,16 @@ class ProcessContext:
         return CodeInterpreter()
 
     @cached_property
+    def spilled_values(self) -> SpilledValues:
+        return SpilledValues(self.settings.values_url or str(self.settings.home / "values"))
+
+    @cached_property
     def http(self) -> HttpClient:
         return HttpClient(allow_private=self.settings.http_allow_private)
 
     @cached_property
     def node_types(self) -> NodeTypes:
-        return builtin_node_types()
+        return installed_node_types()
 
 
 @lru_cache(maxsize=1)

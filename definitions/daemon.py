@@ -21,6 +21,7 @@ from definitions import addresses, instance_files
 from definitions.context import process_context
 from definitions.location_refresh import LocationRefresh
 from definitions.notifications import Notifications
+from definitions.retention import Retention, RetentionThread
 from definitions.run_queue import WokenRunQueue
 from definitions.submission import Submission
 from platform_core import channels
@@ -28,6 +29,7 @@ from platform_core.database import plain_url
 from platform_core.settings import Settings
 
 QUEUE_INTERVAL = 2.0
+RETENTION_INTERVAL = 60.0
 _LEADER_KEY = 0x48656164
 """Key of the advisory lock that the leading daemon holds ("Head")."""
 _CHECK = 1.0
@@ -69,7 +71,9 @@ def _run(
     stop: threading.Event,
 ) -> int:
     assert settings.database_url is not None
-    queue = WokenRunQueue(QUEUE_INTERVAL, Submission(settings, process_context().engine, instance))
+    process = process_context()
+    queue = WokenRunQueue(QUEUE_INTERVAL, Submission(settings, process.engine, instance))
+    retention = Retention(process.engine, instance, process.spilled_values)
 
     def daemons(instance: DagsterInstance) -> Iterator[DagsterDaemon[Any]]:
         for kind in instance.get_required_daemon_types():
@@ -84,6 +88,7 @@ def _run(
             lambda channel: queue.wake() if channel == channels.QUEUE else refresh.request(),
         )
         notifications.start()
+        sweeps = RetentionThread(retention, RETENTION_INTERVAL)
         try:
             while not stop.wait(_CHECK):
                 controller.check_daemon_threads()
@@ -93,6 +98,7 @@ def _run(
             return 1
         finally:
             queue.wake()
+            sweeps.close()
             notifications.close()
             refresh.close()
     return 0

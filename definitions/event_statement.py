@@ -7,22 +7,23 @@ between or the first one still waits for the lock, and changes nothing. `last_ba
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from definitions.run_events import NewEvent, StatusChange, storable
+from graph_compiler.binary import dumps
 from platform_core import channels
 
 
 @dataclass(frozen=True, slots=True)
 class NewValue:
-    """A node's output value: `step` is Dagster's step key, `text` its JSON."""
+    """A node's output value: `step` is Dagster's step key, `text` its JSON, or None if that is at `location`."""
 
     step: str
     port: str
-    text: str
+    text: str | None
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,11 @@ WITH locked AS MATERIALIZED (
                      %(message)s::text[], %(data)s::text[])
          WITH ORDINALITY AS e (ts, type, node, item, level, message, data, position)
 ), vals AS (
-    INSERT INTO headrace.run_values (run_id, step, port, value)
-    SELECT %(run)s, v.step, v.port, v.value
-    FROM run, unnest(%(value_step)s::text[], %(value_port)s::text[], %(value)s::text[]) AS v (step, port, value)
-    ON CONFLICT (run_id, step, port) DO UPDATE SET value = excluded.value
+    INSERT INTO headrace.run_values (run_id, step, port, value, location)
+    SELECT %(run)s, v.step, v.port, v.value, v.location
+    FROM run, unnest(%(value_step)s::text[], %(value_port)s::text[], %(value)s::text[], %(value_location)s::text[])
+         AS v (step, port, value, location)
+    ON CONFLICT (run_id, step, port) DO UPDATE SET value = excluded.value, location = excluded.location
 ), logs AS (
     INSERT INTO event_logs (run_id, event, dagster_event_type, "timestamp", step_key, asset_key, partition)
     SELECT %(run)s, l.event, l.type, l.ts, l.step, l.asset, l.partition
@@ -113,6 +115,7 @@ def build(
         "data": [_json(event.data) for event in events],
         "value_step": [value.step for value in values.values()],
         "value_port": [value.port for value in values.values()],
+        "value_location": [value.location for value in values.values()],
         "value": [value.text for value in values.values()],
         "log_event": [log["event"] for log in logs],
         "log_type": [log["dagster_event_type"] for log in logs],
@@ -124,4 +127,4 @@ def build(
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return dumps(value, separators=(",", ":"))

@@ -7,14 +7,12 @@ changes the run's status: event, status and our own row then commit as one.
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any
 
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._time import datetime_from_timestamp
@@ -25,7 +23,22 @@ from definitions.event_writer import EventWriter
 from definitions.patience import PATIENCE, patiently
 from definitions.run_events import NewEvent, StatusChange, status_change, to_run_event
 from definitions.run_storage import PooledRunStorage
+from graph_compiler.naming import step_place
 from platform_core.database import Connection, DatabaseError, Engine
+
+_TOLD = frozenset({"node.skipped", "node.failed", "node.retrying"})
+_ENDS = frozenset({"node.succeeded", "node.retrying"})
+
+
+_NOISE = frozenset({DagsterEventType.LOADED_INPUT, DagsterEventType.STEP_INPUT, DagsterEventType.HANDLED_OUTPUT})
+
+
+def _is_noise(event: EventLogEntry) -> bool:
+    """What Dagster tells of the values of each item of a `foreach`: half of its events, and nobody reads them."""
+    if event.dagster_event_type not in _NOISE or event.step_key is None:
+        return False
+    found = step_place(event.step_key)
+    return found.item is not None or found.role in ("expand", "collect")
 
 
 class PooledEventStorage(PostgresEventLogStorage):
@@ -37,6 +50,7 @@ class PooledEventStorage(PostgresEventLogStorage):
         self._engine = engine
         self._run_storage = run_storage
         self._writer: EventWriter | None = None
+        self._told: set[tuple[str, str | None, int | None]] = set()
 
     @property
     def handles_run_events_in_store_event(self) -> bool:
@@ -65,7 +79,9 @@ class PooledEventStorage(PostgresEventLogStorage):
             # PostgresEventLogStorage would NOTIFY with a bound parameter, which only psycopg 2 can.
             SqlEventLogStorage.store_event(self, event)
             return
-        record = Record(log=self._event_to_row(event), event=to_run_event(event))
+        if event.is_dagster_event and _is_noise(event):
+            return
+        record = Record(log=self._event_to_row(event), event=self._untold(event.run_id, to_run_event(event)))
         change = status_change(event)
         if change is None:
             self._put(event.run_id, record)
@@ -75,24 +91,38 @@ class PooledEventStorage(PostgresEventLogStorage):
 
     def store_run_event(self, run_id: str, event: NewEvent, entry: EventLogEntry | None = None) -> None:
         """An event of ours, and the entry that shows it in Dagster's log, if it is to be seen there."""
+        if event.type in _TOLD:
+            self._told.add((run_id, event.node, event.item))
         self._put(run_id, Record(log=None if entry is None else self._event_to_row(entry), event=event))
 
-    def store_value(self, run_id: str, value: NewValue, event: NewEvent | None) -> None:
-        """A node's output value, and the event that shows it."""
-        self._put(run_id, Record(value=value, event=event))
+    def _untold(self, run_id: str, event: NewEvent | None) -> NewEvent | None:
+        """The event of Dagster's, unless the node itself has told its end already."""
+        if event is None or event.type not in _ENDS:
+            return event
+        key = (run_id, event.node, event.item)
+        if key not in self._told:
+            return event
+        self._told.discard(key)
+        return None
+
+    def store_value(self, run_id: str, value: NewValue, events: Sequence[NewEvent]) -> None:
+        """A node's output value, and the events that show it."""
+        self._put(run_id, Record(value=value, event=events[0] if events else None))
+        for event in events[1:]:
+            self._put(run_id, Record(event=event))
 
     def store_outputs(self, run_id: str, outputs: str) -> None:
         """The run's outputs as JSON text; seen by nobody before the run has ended."""
         self._put(run_id, Record(outputs=outputs))
 
-    def read_value(self, run_id: str, step: str, port: str) -> Any:
+    def read_value(self, run_id: str, step: str, port: str) -> NewValue:
         """A stored output value. Raises `KeyError` if there is none."""
-        query = "SELECT value FROM headrace.run_values WHERE run_id = %s AND step = %s AND port = %s"
+        query = "SELECT value, location FROM headrace.run_values WHERE run_id = %s AND step = %s AND port = %s"
         with self._connect() as connection:
             row = connection.exec_driver_sql(query, (run_id, step, port)).fetchone()
         if row is None:
             raise KeyError(f"{step}.{port} of run {run_id}")
-        return json.loads(row[0])
+        return NewValue(step, port, row[0], row[1])
 
     def _connect(self) -> AbstractContextManager[Connection]:
         self.flush()

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json as jsonlib
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, NoReturn
 
 import httpcore
 import httpx
 
 from definitions.http_network import GuardedNetwork, Resolve, TargetRefused, resolve
+from graph_compiler.binary import as_plain
 from graph_compiler.errors import NodeError
 from graph_compiler.runtime import HttpAnswer
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_REDIRECTS = 10
 PORTION = 64 * 1024
+TEXT = frozenset(
+    {"", "application/xml", "application/yaml", "application/javascript", "application/x-www-form-urlencoded"}
+    | {"application/x-ndjson", "application/graphql", "application/sql", "application/toml"}
+)
+"""Media types beside text/* whose bodies are text; those of others, but JSON, are bytes."""
 GZIP = 16 + zlib.MAX_WBITS
 FAILURES = (
     httpx.HTTPError,
@@ -25,6 +32,20 @@ FAILURES = (
     httpcore.ProtocolError,
     httpcore.UnsupportedProtocol,
 )
+
+
+Sink = Callable[[bytes], Any]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A body that is no text: a form with or without files, or one stream of bytes with its headers."""
+
+    form: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, tuple[str, BinaryIO, str]] = field(default_factory=dict)
+    """Name, content and media type by form field."""
+    content: Iterable[bytes] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class HttpClient:
@@ -48,22 +69,27 @@ class HttpClient:
         query: Mapping[str, Any] | None = None,
         json: Any = None,
         body: str | bytes | None = None,
+        upload: Upload | None = None,
         timeout: float,
+        sink: Sink | None = None,
+        private_headers: Collection[str] = (),
     ) -> HttpAnswer:
         """Send one request, follow its redirects and read the answer.
 
-        `query` is added to the URL's own; `json` is sent unless it is None, then `body`. `timeout` is in seconds,
+        `query` is added to the URL's own; `json` is sent unless it is None, then `body`, then `upload`. The body of
+        an answer below 400 goes to `sink`, if there is one, a portion at a time and however large it is.
+        `private_headers` are taken off when a redirect leads to another origin. `timeout` is in seconds,
         for everything from the name's resolution to the last byte. The answer's body is the parsed JSON if its
-        content type says JSON (None if it is empty), else text.
+        content type says JSON (None if it is empty), text if it says that, or nothing, else bytes.
 
         Raises `NodeError`: http_bad_url, http_bad_request (a header or method that HTTP does not know),
         http_refused_target, http_timeout, http_unreachable, http_too_large, http_bad_answer, canceled.
         """
-        request = _request(method, url, headers or {}, query or {}, json, body)
+        request = _request(method, url, headers or {}, query or {}, json, body, upload)
         where = f"{request.url.scheme}://{request.url.netloc.decode('ascii').rpartition('@')[2]}"
         with self._network.exchange(timeout) as exchange:
             try:
-                return self._send(request)
+                return self._send(request, sink, private_headers)
             except TargetRefused as error:
                 said = f"{error} is not a public address; private targets are not allowed here."
                 raise NodeError("http_refused_target", said, retryable=False) from None
@@ -81,13 +107,20 @@ class HttpClient:
         """Close the kept connections."""
         self._transport.close()
 
-    def _send(self, request: httpx.Request) -> HttpAnswer:
+    def _send(self, request: httpx.Request, sink: Sink | None, private_headers: Collection[str]) -> HttpAnswer:
         # A client of its own for each request, so that no cookie goes from one node's request to another's.
         client = httpx.Client(
-            transport=self._transport, trust_env=False, follow_redirects=True, max_redirects=MAX_REDIRECTS
+            transport=_OneOrigin(self._transport, request.url, private_headers),
+            trust_env=False,
+            follow_redirects=True,
+            max_redirects=MAX_REDIRECTS,
         )
         response = client.send(request, stream=True)
         try:
+            if sink is not None and response.status_code < 400:
+                for chunk in _decoded(response):
+                    sink(chunk)
+                return HttpAnswer(response.status_code, dict(response.headers), None)
             content = b"".join(self._bounded(_decoded(response)))
         finally:
             response.close()
@@ -101,6 +134,21 @@ class HttpClient:
                 said = f"The answer is larger than {self._max_bytes} bytes."
                 raise NodeError("http_too_large", said, retryable=False)
             yield chunk
+
+
+class _OneOrigin(httpx.BaseTransport):
+    """Keeps headers with credentials to the origin that they are for; httpx does so for `authorization` only."""
+
+    def __init__(self, transport: httpx.BaseTransport, url: httpx.URL, names: Collection[str]) -> None:
+        self._transport = transport
+        self._origin = (url.scheme, url.host, url.port)
+        self._names = names
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if (request.url.scheme, request.url.host, request.url.port) != self._origin:
+            for name in self._names:
+                request.headers.pop(name, None)
+        return self._transport.handle_request(request)
 
 
 class _Transport(httpx.BaseTransport):
@@ -139,7 +187,13 @@ class _Stream(httpx.SyncByteStream):
 
 
 def _request(
-    method: str, url: str, headers: Mapping[str, str], query: Mapping[str, Any], json: Any, body: str | bytes | None
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    query: Mapping[str, Any],
+    json: Any,
+    body: str | bytes | None,
+    upload: Upload | None,
 ) -> httpx.Request:
     try:
         target = httpx.URL(url).copy_merge_params(dict(query))
@@ -148,8 +202,13 @@ def _request(
     if target.scheme not in ("http", "https") or not target.host:
         raise NodeError("http_bad_url", "The URL is not an absolute http or https URL.", retryable=False)
     try:
-        content: dict[str, Any] = {"json": json} if json is not None else {"content": body}
-        request = httpx.Request(method, target, headers={"user-agent": "headrace", **headers}, **content)
+        content: dict[str, Any] = {"json": as_plain(json)} if json is not None else {"content": body}
+        if upload is not None and json is None and body is None:
+            content = {"data": dict(upload.form), "files": dict(upload.files) or None}
+            if upload.content is not None:
+                content = {"content": upload.content}
+        given = {"user-agent": "headrace", **(upload.headers if upload else {}), **headers}
+        request = httpx.Request(method, target, headers=given, **content)
     except (TypeError, ValueError) as error:
         raise NodeError("http_bad_request", f"The request cannot be written: {error}", retryable=False) from None
     request.headers.setdefault("accept", "*/*")
@@ -189,6 +248,8 @@ def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def _body(response: httpx.Response, content: bytes) -> Any:
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
+        if not _is_text(kind) and "charset" not in response.headers.get("content-type", ""):
+            return content
         return httpx.Response(
             200, headers={"content-type": response.headers.get("content-type", "")}, content=content
         ).text
@@ -198,6 +259,10 @@ def _body(response: httpx.Response, content: bytes) -> Any:
         return jsonlib.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise httpx.DecodingError(f"it says {kind} and is not JSON: {error}") from None
+
+
+def _is_text(kind: str) -> bool:
+    return kind in TEXT or kind.startswith("text/") or kind.endswith(("+xml", "+yaml"))
 
 
 def _refuse_constant(name: str) -> NoReturn:

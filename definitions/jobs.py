@@ -10,12 +10,13 @@ from definitions.context import process_context
 from definitions.executors import thread_executor
 from definitions.io_managers import value_store
 from definitions.names import GRAPH_ID_TAG, GRAPH_TAG, OWNER_TAG, VERSION_TAG, limit_tag
-from definitions.patience import read_patiently
+from definitions.patience import patiently, read_patiently
 from definitions.resources import run_runtime
 from graph_compiler.compilation import compile_job
 from graph_compiler.naming import job_name
 from graph_compiler.spec import GraphSpec
 from platform_core.execution_store import PinnedVersion, read_version
+from platform_core.graph_library import OwnedGraphs
 
 CACHED = 10_000
 """Jobs kept per process: more than an installation has graphs, or each snapshot would compile them anew."""
@@ -39,6 +40,7 @@ def compile_version(stored: PinnedVersion) -> JobDefinition:
         executor=thread_executor,
         io_manager=value_store,
         node_types=process_context().node_types,
+        library=OwnedGraphs(lambda: patiently(process_context().engine), stored.owner_id),
         tags={
             GRAPH_TAG: stored.graph,
             GRAPH_ID_TAG: stored.graph_id,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 from dagster import Field, InitResourceContext, resource
@@ -11,30 +13,41 @@ from dagster._core.events.log import EventLogEntry
 
 from definitions.context import ProcessContext, process_context
 from definitions.event_storage import PooledEventStorage
+from definitions.masking import Masking
+from definitions.output_limits import OutputLimits
 from definitions.patience import read_patiently
 from definitions.run_events import NewEvent
+from definitions.services import Services
+from graph_compiler.binary import as_plain, dumps
 from graph_compiler.errors import NodeError
-from graph_compiler.naming import dagster_name
-from graph_compiler.runtime import HttpAnswer, Level, OnLine
+from graph_compiler.naming import step_key
+from graph_compiler.runtime import Level, OnLine, OnPublish
+from graph_compiler.values import as_json
+from platform_core.database import transaction
 from platform_core.execution_store import Execution, read_execution
+from platform_core.result_store import read_result, store_result
 from platform_core.secret_store import read_secret
 
-_SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr"})
+_SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr", "truncated"})
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
-class RunRuntime:
+class RunRuntime(Services):
     """The `NodeRuntime` of one run in this process."""
 
     def __init__(self, process: ProcessContext, storage: PooledEventStorage, execution: Execution) -> None:
+        super().__init__(process, execution.owner)
         self._process = process
         self._storage = storage
         self._execution = execution
+        self._masking = Masking()
+        self._limits = OutputLimits()
         process.cancellation.subscribe(self._cancel)
 
-    @property
+    @cached_property
     def params(self) -> Mapping[str, Any]:
-        return self._execution.params
+        given: Mapping[str, Any] = as_json(self._execution.params, "params")
+        return given
 
     @property
     def trigger(self) -> Mapping[str, Any]:
@@ -48,6 +61,7 @@ class RunRuntime:
             "graph": execution.graph,
             "version": execution.version,
             "owner": execution.owner,
+            **self._process.outcome,
         }
 
     def secret(self, name: str) -> str:
@@ -56,27 +70,41 @@ class RunRuntime:
         if value is None:
             message = f"there is no secret {name!r}; set it with `headrace secret set {name}`"
             raise NodeError("secret_missing", message, retryable=False)
+        self._masking.add(value)
         return value
 
-    def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:
-        self._refuse_when_canceled()
-        return self._process.interpreter.run(code, arguments, timeout=timeout, on_line=on_line)
+    def masked(self, value: Any) -> Any:
+        return self._masking.value(value)
 
-    def http(
+    def recall(self, key: str) -> Mapping[str, Any] | None:
+        owner_id, name = self._execution.owner_id, self._result_key(key)
+        outputs = read_patiently(self._process.engine, lambda connection: read_result(connection, owner_id, name))
+        return None if outputs is None else as_json(outputs, "a result of an earlier run")
+
+    def remember(self, key: str, outputs: Mapping[str, Any], ttl: float) -> None:
+        with transaction(self._process.engine) as connection:
+            store_result(connection, self._execution.owner_id, self._result_key(key), as_plain(outputs), ttl)
+
+    def _result_key(self, key: str) -> str:
+        return sha256(f"{self._execution.graph_id} {key}".encode()).hexdigest()
+
+    def run_code(
         self,
-        method: str,
-        url: str,
+        code: str,
+        arguments: Mapping[str, Any],
         *,
-        headers: Mapping[str, str],
-        params: Mapping[str, Any],
-        json: Any,
-        body: str | None,
-        timeout: float,
-    ) -> HttpAnswer:
+        timeout: float | None,
+        on_line: OnLine,
+        on_publish: OnPublish | None = None,
+    ) -> Any:
         self._refuse_when_canceled()
-        return self._process.http.request(
-            method, url, headers=headers, query=params, json=json, body=body, timeout=timeout
-        )
+        try:
+            return self._process.interpreter.run(
+                code, arguments, timeout=timeout, on_line=on_line, on_publish=on_publish
+            )
+        finally:
+            # Before the node is said to have ended: the newest progress, and what was dropped.
+            self._store(self._limits.flush())
 
     def wait(self, seconds: float) -> None:
         if self._process.cancellation.requested.wait(seconds):
@@ -92,9 +120,15 @@ class RunRuntime:
         item: int | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        event = NewEvent(time.time(), type, message, node, item, level, data or {})
-        entry = self._log_entry(event) if type in _SHOWN_IN_DAGSTER else None
-        self._storage.store_run_event(self._execution.run_id, event, entry)
+        shown = self._masking.value(dict(data or {}))
+        event = NewEvent(time.time(), type, self._masking.text(message), node, item, level, shown)
+        size = len(event.message) + (len(dumps(shown)) if shown else 0)
+        self._store(self._limits.pass_on(event, size))
+
+    def _store(self, events: Sequence[NewEvent]) -> None:
+        for event in events:
+            entry = self._log_entry(event) if event.type in _SHOWN_IN_DAGSTER else None
+            self._storage.store_run_event(self._execution.run_id, event, entry)
 
     def _log_entry(self, event: NewEvent) -> EventLogEntry:
         return EventLogEntry(  # type: ignore[no-untyped-call]  # Dagster does not annotate it
@@ -103,7 +137,7 @@ class RunRuntime:
             user_message=event.message,
             run_id=self._execution.run_id,
             timestamp=event.ts,
-            step_key=None if event.node is None else dagster_name(event.node),
+            step_key=None if event.node is None else step_key(event.node),
         )
 
     def _refuse_when_canceled(self) -> None:
@@ -112,6 +146,7 @@ class RunRuntime:
 
     def _cancel(self) -> None:
         self._process.interpreter.cancel_all()
+        self._cancel_services()
         self._process.http.cancel_all()
 
 

@@ -14,10 +14,12 @@ from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
 from dagster_shared.error import SerializableErrorInfo
 
 from graph_compiler.errors import NodeError
-from graph_compiler.naming import OUTPUTS_OP, node_id
+from graph_compiler.naming import StepPlace, step_place
 
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "error"}
 _LONGEST_MESSAGE = 10_000
+NO_PLACE: Mapping[str, Any] = {"node": None}
+_ERROR_KEYS = frozenset({"kind", "message", "attempts"})
 _NODE_ERROR = f"{NodeError.__module__}.{NodeError.__qualname__}: "
 _DAGSTERS_CANCELED = re.compile("Execution of run for .* canceled|Run (was canceled|failed after it was requested)")
 _INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
@@ -65,7 +67,7 @@ def status_change(entry: EventLogEntry) -> StatusChange | None:
         case DagsterEventType.RUN_FAILURE:
             return StatusChange("FAILURE", is_end=True, error=run_error(event))
         case DagsterEventType.RUN_CANCELED:
-            error = {"kind": "canceled", "message": _canceled_message(event), "node": None}
+            error = {"kind": "canceled", "message": _canceled_message(event), **NO_PLACE}
             return StatusChange("CANCELED", is_end=True, error=error)
     return None
 
@@ -76,22 +78,31 @@ def to_run_event(entry: EventLogEntry) -> NewEvent | None:
         return _log(entry)
     event = entry.get_dagster_event()
     translate = _TRANSLATIONS.get(event.event_type)
-    if translate is None or (event.step_key and _is_outputs(event.step_key)):
+    if translate is None or (event.step_key and not _is_told(event.event_type, step_place(event.step_key))):
         return None
     return translate(entry.timestamp, event)
 
 
+_FIRST_STEPS = frozenset({"node", "expand", "params"})
+_LAST_STEPS = frozenset({"node", "collect", "outputs"})
+_TOLD_OF = {
+    DagsterEventType.STEP_START: _FIRST_STEPS,
+    DagsterEventType.STEP_SKIPPED: _FIRST_STEPS,
+    DagsterEventType.STEP_SUCCESS: _LAST_STEPS,
+}
+
+
+def _is_told(event_type: DagsterEventType, found: StepPlace) -> bool:
+    """A node of several steps starts with the first and ends with the last of them."""
+    return found.node is not None and found.role in _TOLD_OF.get(event_type, _FIRST_STEPS | _LAST_STEPS)
+
+
 def place(step_key: str | None) -> tuple[str | None, int | None]:
-    """Node and item of a Dagster step key: `node`, or `node[3]` for one item of a foreach."""
+    """Node and foreach item of a Dagster step key."""
     if step_key is None:
         return None, None
-    name, bracket, key = step_key.partition("[")
-    item = key.rstrip("]")
-    return node_id(name), int(item) if bracket and item.isdigit() else None
-
-
-def _is_outputs(step_key: str) -> bool:
-    return step_key.partition("[")[0] == OUTPUTS_OP
+    found = step_place(step_key)
+    return found.node, found.item
 
 
 def _log(entry: EventLogEntry) -> NewEvent | None:
@@ -147,18 +158,33 @@ def _canceled_message(event: DagsterEvent) -> str:
 
 
 def run_error(event: DagsterEvent) -> dict[str, Any]:
-    """`{kind, message, node}` of a run's failure: the first failed node's if there is one, else the run's own."""
+    """`{kind, message, node}` of a run's failure; of a node's also `attempts`, and `item` under `foreach`."""
     specific = event.event_specific_data
     if isinstance(specific, JobFailureData):
         step = specific.first_step_failure_event
         if step is not None:
-            error = _step_error(step.event_specific_data)
-            node = None if _is_outputs(step.step_key or "") else place(step.step_key)[0]
-            return {"kind": error["kind"], "message": error["message"], "node": node}
+            return failed_step_error(step)
         if specific.error is not None:
             error = _error_info(specific.error)
-            return {"kind": error["kind"], "message": error["message"], "node": None}
-    return {"kind": "run_failed", "message": _short(event.message or "The run failed."), "node": None}
+            return {**error, **NO_PLACE}
+    return {"kind": "run_failed", "message": _short(event.message or "The run failed."), **NO_PLACE}
+
+
+def cut_short(node: str, failure: DagsterEvent, ts: float) -> NewEvent:
+    """The end of a node that failed by one of its steps: an item, or a node of the graph it calls."""
+    error = failed_step_error(failure)
+    inner = (error["node"] or "").removeprefix(node).removeprefix("/")
+    message = f"{inner}: {error['message']}" if inner else error["message"]
+    data = {"kind": error["kind"], "message": message, "attempts": error.get("attempts", 1)}
+    return NewEvent(ts, "node.failed", message, node, None, "error", data)
+
+
+def failed_step_error(step: DagsterEvent) -> dict[str, Any]:
+    """`{kind, message, node, attempts}` of a failed step, and its `item`."""
+    error = _step_error(step.event_specific_data)
+    node, item = place(step.step_key)
+    known = {key: error[key] for key in error if key in _ERROR_KEYS} | {"node": node}
+    return known if item is None else known | {"item": item}
 
 
 def _step_error(specific: object) -> dict[str, Any]:
@@ -177,6 +203,8 @@ def _error_info(error: SerializableErrorInfo) -> dict[str, Any]:
     root = error
     while root.cause is not None:
         root = root.cause
+    if error.cls_name == "RunTimedOut":
+        return {"kind": "run_timeout", "message": _short(root.message.strip().partition(": ")[2])}
     if error.cls_name in _INTERRUPTS:
         return {"kind": "canceled", "message": "The run was canceled while this was running."}
     if root.cls_name == NodeError.__name__:

@@ -56,6 +56,7 @@ class RunWorker:
                         number >= self._process.settings.runs_per_worker
                         or threading.active_count() > threads + 1
                         or self._process.cancellation.requested.is_set()
+                        or self._process.cancellation.was_requested
                     )
                     self._answer(is_spent)
                     if is_spent:
@@ -94,7 +95,8 @@ class RunWorker:
     def _end(self) -> None:
         with self._lock:
             self._current = None
-            if self._process.cancellation.requested.is_set():
+            cancellation = self._process.cancellation
+            if cancellation.requested.is_set() or cancellation.was_requested:
                 return
             self._process.cancellation.reset()
 

@@ -14,6 +14,7 @@ from dagster._core.run_coordinator import SubmitRunContext
 from definitions.jobs import pinned_job
 from definitions.names import TRIGGER_KIND_TAG, TRIGGER_TAG
 from definitions.pinning import code_origin, remote_origin
+from definitions.retries import plan_from_failure, retry_tags
 from platform_core.database import DatabaseError, Engine, reading, transaction
 from platform_core.errors import Unavailable
 from platform_core.execution_store import (
@@ -84,9 +85,15 @@ class Submission:
             tags[TRIGGER_TAG] = execution.trigger["id"]
         if execution.priority:
             tags[_PRIORITY_TAG] = str(execution.priority)
+        parent = self._parent(execution)
+        if parent is not None:
+            tags |= retry_tags(parent)
         try:
             return self._instance.create_run_for_job(
                 job,
+                execution_plan=None if parent is None else plan_from_failure(self._instance, job, parent),
+                parent_run_id=None if parent is None else parent.run_id,
+                root_run_id=None if parent is None else parent.root_run_id or parent.run_id,
                 run_id=execution.run_id,
                 tags=tags,
                 job_code_origin=code_origin(job.name, execution.graph_id, execution.version),
@@ -96,6 +103,13 @@ class Submission:
             run = self._instance.get_run_by_id(execution.run_id)
             assert run is not None
             return run
+
+    def _parent(self, execution: Execution) -> DagsterRun | None:
+        """The run whose failure this one retries from, if Dagster knows of anything that it executed."""
+        if execution.parent_run_id is None or execution.retry_from != "failure":
+            return None
+        parent = self._instance.get_run_by_id(execution.parent_run_id)
+        return parent if parent is not None and parent.execution_plan_snapshot_id else None
 
     def _fail(self, run_id: str, error: Exception) -> None:
         _logger.exception("Run %s cannot be submitted.", run_id)

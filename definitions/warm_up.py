@@ -29,6 +29,9 @@ class _NoRun:
     trigger: ClassVar[dict[str, Any]] = {}
     run: ClassVar[dict[str, Any]] = {}
 
+    def masked(self, value: Any) -> Any:
+        return value
+
 
 def warm_up() -> None:
     """Compile and execute one graph; leaves neither a thread nor a connection."""

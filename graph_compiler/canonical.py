@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
 from typing import Any
+
+from .binary import dumps
 
 
 def canonical_json(data: Any) -> str:
     """The data as JSON with sorted keys and no spaces: equal data, equal text, whatever it was written in."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def content_hash(document: str) -> str:

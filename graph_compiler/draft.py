@@ -13,7 +13,6 @@ from .node_type import AnyNodeType, NodeConfig, Ports
 from .shape import findings_of
 from .spec import EdgeSpec, GraphSpec, NodeSpec, WebhookTrigger
 
-LATER_NODE_KEYS = ("foreach", "max_parallel", "on_item_error", "when", "on_error", "finally", "cache")
 LATER_TRIGGERS = ("schedule",)
 
 M = TypeVar("M", bound=BaseModel)
@@ -33,8 +32,6 @@ class DraftNode:
 
     path: str
     spec: NodeSpec
-    whole: bool = True
-    """False if it has keys of a later version, whose meaning for ports and templates is not known here."""
     node_type: AnyNodeType | None = None
     config: NodeConfig | None = None
     ports: Ports | None = None
@@ -52,6 +49,7 @@ class Draft:
     params: dict[str, Any] | None = None
     """None if what stands there is no object."""
     outputs: dict[str, Any] = field(default_factory=dict)
+    name: str | None = None
 
     def by_id(self) -> dict[str, DraftNode]:
         """The readable nodes by id; the first of two with one id."""
@@ -62,52 +60,37 @@ def read_draft(data: Any) -> tuple[GraphSpec | None, Draft, list[Finding]]:
     """The spec if the data has the shape of one, what could be read in any case, and the findings of shape."""
     if not isinstance(data, dict):
         return None, Draft(), [Finding("wrong_type", "", "a graph document is an object")]
-    present, rows, findings = _without_later_parts(data)
+    present, rows, findings = _without_later_triggers(data)
     spec: GraphSpec | None = None
     try:
         spec = GraphSpec.model_validate(present)
     except ValidationError as error:
         findings += findings_of(error, present, "", GraphSpec, rows)
-    later = {finding.path.rpartition("/")[0] for finding in findings if finding.code == "unsupported"}
     params = data.get("params", {})
     outputs = data.get("outputs")
     draft = Draft(
-        nodes=[
-            DraftNode(placed.path, placed.spec, placed.path not in later)
-            for placed in _placed(NodeSpec, present, "nodes", rows)
-        ],
+        nodes=[DraftNode(placed.path, placed.spec) for placed in _placed(NodeSpec, present, "nodes", rows)],
         ids=list(_ids(data, "nodes")),
         trigger_ids=list(_ids(data, "triggers")),
         edges=list(_placed(EdgeSpec, present, "edges", rows)),
         triggers=list(_placed(WebhookTrigger, present, "triggers", rows)),
         params=params if isinstance(params, dict) else None,
         outputs=outputs if isinstance(outputs, dict) else {},
+        name=name if isinstance(name := data.get("name"), str) else None,
     )
     return spec, draft, findings
 
 
-def _without_later_parts(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Sequence[int]], list[Finding]]:
-    """The document without what a later version of the language executes, and an `unsupported` for each such part."""
+def _without_later_triggers(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Sequence[int]], list[Finding]]:
+    """The document without triggers that a later version executes, and an `unsupported` for each of them."""
     present = dict(data)
     rows: dict[str, Sequence[int]] = {}
     findings: list[Finding] = []
-    if isinstance(nodes := data.get("nodes"), list):
-        present["nodes"] = [_without_later_keys(node, f"/nodes/{row}", findings) for row, node in enumerate(nodes)]
     if isinstance(triggers := data.get("triggers"), list):
         kept = [row for row, trigger in enumerate(triggers) if not _is_later(trigger, f"/triggers/{row}", findings)]
         present["triggers"] = [triggers[row] for row in kept]
         rows["triggers"] = kept
     return present, rows, findings
-
-
-def _without_later_keys(node: Any, path: str, findings: list[Finding]) -> Any:
-    if not isinstance(node, dict):
-        return node
-    later = [key for key in LATER_NODE_KEYS if key in node]
-    for key in later:
-        message = f"`{key}` is not executed by this version of Headrace"
-        findings.append(Finding("unsupported", f"{path}/{key}", message, at_key=True))
-    return {key: value for key, value in node.items() if key not in later}
 
 
 def _is_later(trigger: Any, path: str, findings: list[Finding]) -> bool:

@@ -27,6 +27,13 @@ class NodeError(Exception):
         return f"{self.kind}: {self.message}"
 
 
+def node_error(error: Exception) -> NodeError:
+    """What a node type raised, as the kind of error that documents know."""
+    if isinstance(error, NodeError):
+        return error
+    return NodeError("internal_error", f"{type(error).__name__}: {error}")
+
+
 class TemplateFailed(NodeError):
     """A template could not be rendered with the values it met."""
 

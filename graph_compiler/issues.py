@@ -40,6 +40,15 @@ CODES: dict[str, str] = {
     "port_taken": "Two edges feed one input port.",
     "port_mismatch": "An edge joins ports whose types have no value in common.",
     "cycle": "Nodes wait for one another.",
+    # control flow
+    "needs_foreach": "`max_parallel` or `on_item_error` stands on a node without `foreach`.",
+    "foreach_not_allowed": "A node of this type cannot run once per item.",
+    "finally_order": "Something that does not run last uses a node with `finally: true`.",
+    # calls of other graphs
+    "unknown_graph": "A `graph` node names a graph that its owner does not have.",
+    "unknown_version": "A `graph` node names a version that the graph does not have.",
+    "recursive_graph": "A graph calls itself, or a graph that leads back to it, in whichever version.",
+    "call_limit": "Calls go deeper than 8 graphs, or bring the nodes of all graphs to more than 5,000.",
     # templates
     "bad_template": "A text with {{ }} or {% %} is not a template.",
     "unknown_name": "A template names something that cannot exist where it stands.",
@@ -50,6 +59,9 @@ CODES: dict[str, str] = {
     "missing_main": "The code of a python node defines no function `main`.",
     "bad_main": "`main` cannot be called by name: it is async or has positional-only parameters.",
     "unknown_argument": "`config.args` gives an argument that `main` does not take.",
+    # other nodes
+    "bad_expression": "A JMESPath expression of a node cannot be read.",
+    "unavailable": "A node type that this installation cannot run.",
     # params
     "bad_schema": "`params` is not a JSON Schema (2020-12) of an object.",
     "remote_ref": "`params` refers to a schema outside the document.",

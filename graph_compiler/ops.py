@@ -1,6 +1,6 @@
 """Dagster ops for nodes: one definition per node type and port signature, shared by all jobs of the process.
 
-An op knows nothing of its node; it finds it in the job's `plan` resource by its alias. Dagster refuses two
+An op knows nothing of its node; it finds it in the job's `plan` resource by its step. Dagster refuses two
 different ops of one name in a repository, and sharing them keeps a repository of thousands of graphs small.
 No postponed annotations here: Dagster reads the type of `context` itself.
 """
@@ -11,11 +11,13 @@ from functools import cache
 from hashlib import sha256
 from typing import Any
 
-from dagster import Failure, In, Nothing, OpDefinition, OpExecutionContext, Out, Output
+from dagster import In, Nothing, OpDefinition, OpExecutionContext, Out, Output
 
-from .errors import NodeError
-from .execution import render_outputs, run_node
-from .naming import AFTER_INPUT, OUTPUTS_OP, dagster_name, node_id
+from .attempt import Attempt
+from .errors import NodeError, node_error
+from .execution import is_wanted, render_outputs, run_node
+from .gathering import gathered
+from .naming import DONE_OUTPUT, INPUTS_INPUT, OUTPUTS_OP, PARAMS_INPUT, after_input
 
 RESOURCES = {"runtime", "plan"}
 FAN_IN = "values"
@@ -24,12 +26,17 @@ OUTPUTS_PORT = "outputs"
 
 @dataclass(frozen=True)
 class OpSignature:
-    """What makes two nodes share an op definition: ports by Dagster name, and whether something orders them."""
+    """What makes two nodes share an op definition: ports by Dagster name, and what orders or may skip them."""
 
     node_type: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    ordered: bool
+    afters: int = 0
+    gathers: bool = False
+    is_awaited: bool = False
+    may_leave_out: bool = False
+    is_called: bool = False
+    """Whether it is in a called graph, and so takes that graph's params."""
 
     @property
     def op_name(self) -> str:
@@ -37,18 +44,28 @@ class OpSignature:
         digest = sha256(repr(self).encode()).hexdigest()[:12]
         return f"{self.node_type.replace('.', '_').replace('-', '_')}__{digest}"
 
+    def ins(self) -> dict[str, In]:
+        """Dagster's inputs."""
+        names = (INPUTS_INPUT,) if self.gathers and self.inputs else self.inputs
+        ins = {name: In() for name in names} | {after_input(index): In(Nothing) for index in range(self.afters)}
+        return ins | ({PARAMS_INPUT: In()} if self.is_called else {})
+
+    def outs(self) -> dict[str, Out]:
+        """Dagster's outputs."""
+        outs = {name: Out(is_required=not self.may_leave_out) for name in self.outputs}
+        if self.is_awaited:
+            outs[DONE_OUTPUT] = Out(Nothing, is_required=not self.may_leave_out)
+        return outs
+
 
 @cache
 def node_op(signature: OpSignature) -> OpDefinition:
     """The op definition of every node with this signature."""
-    ins = {name: In() for name in signature.inputs}
-    if signature.ordered:
-        ins[AFTER_INPUT] = In(Nothing)
     return OpDefinition(
         name=signature.op_name,
         compute_fn=_compute_node,
-        ins=ins,
-        outs={name: Out() for name in signature.outputs},
+        ins=signature.ins(),
+        outs=signature.outs(),
         required_resource_keys=RESOURCES,
         tags={"headrace/node_type": signature.node_type},
     )
@@ -67,27 +84,31 @@ def outputs_op(reads_nodes: bool) -> OpDefinition:
 
 
 def _compute_node(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Output[Any]]:
-    node = context.resources.plan.nodes[context.op_handle.name]
-    values = {node_id(name): value for name, value in inputs.items() if name != AFTER_INPUT}
+    attempt = Attempt(context, inputs)
+    node, runtime = attempt.node, attempt.runtime
     try:
-        outputs = run_node(node, values, context.resources.runtime)
-    except NodeError as error:
-        raise _failure(error) from error
-    for name, value in outputs.items():
-        yield Output(value, dagster_name(name))
+        values = attempt.inputs()
+        if not is_wanted(node, values, runtime, attempt.scope):
+            attempt.skip()
+            return
+        outputs = run_node(node, values, runtime, scope=attempt.scope)
+    except Exception as raised:
+        error = node_error(raised)
+    else:
+        yield from attempt.outputs(outputs)
+        return
+    # Not inside the except: the original error would be in Dagster's log as the context of ours, secrets and all.
+    attempt.retry(error)
+    yield from attempt.ended(error)
 
 
 def _compute_outputs(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Output[Any]]:
+    attempt = Attempt(context, inputs)
     try:
-        outputs = render_outputs(context.resources.plan, inputs.get(FAN_IN, []), context.resources.runtime)
-    except NodeError as error:
-        raise _failure(error) from error
-    yield Output(outputs, OUTPUTS_PORT)
-
-
-def _failure(error: NodeError) -> Failure:
-    return Failure(
-        description=str(error),
-        metadata={"kind": error.kind, "message": error.message},
-        allow_retries=error.retryable,
-    )
+        outputs = render_outputs(attempt.plan, gathered(context, FAN_IN, inputs), attempt.runtime)
+    except NodeError as raised:
+        error = raised
+    else:
+        yield Output(attempt.runtime.masked(outputs), OUTPUTS_PORT)
+        return
+    raise attempt.failure(error)

@@ -84,6 +84,11 @@ def required_names(schema: Mapping[str, Any]) -> set[str]:
     return {name for name in schema.get("required", ()) if "default" not in _subschema(properties, name)}
 
 
+def schema_of(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The schema of one param; empty if there is none of its own."""
+    return _subschema(schema.get("properties", {}), name)
+
+
 def schema_defects(schema: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
     """What is wrong with a params schema, each as (pointer, issue code, message)."""
     return _schema_defects(canonical_json(schema))

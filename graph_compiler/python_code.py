@@ -10,7 +10,7 @@ from .port_types import PortType
 
 _ANNOTATIONS: dict[str, PortType] = {
     "bool": "boolean", "int": "integer", "float": "number", "str": "string", "list": "array", "dict": "object",
-    "None": "null",
+    "None": "null", "bytes": "bytes",
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ TRIGGER_ID = r"^[a-z][a-z0-9_-]{0,62}$"
 MAX_NODES = 5_000
 
 Identifier = Annotated[str, StringConstraints(pattern=ID)]
+ErrorKind = Annotated[str, StringConstraints(pattern=ID)]
 
 
 class Model(BaseModel):
@@ -62,6 +63,18 @@ class RetrySpec(Model):
     jitter: Literal["none", "full", "plus_minus"] = Field(
         default="none", description="`full`: between 0 and the pause; `plus_minus`: around it."
     )
+    on: Annotated[list[ErrorKind], Field(min_length=1)] | None = Field(
+        default=None, description="Only errors of these kinds; without it, all that another attempt may help."
+    )
+
+
+class CacheSpec(Model):
+    """Which results of a node are as good as running it again."""
+
+    key: Any = Field(
+        description="Rendered with the node's inputs; equal keys share a result.", examples=["{{ inputs.x }}"]
+    )
+    ttl: Duration = Field(description="How long a result is taken.", examples=["1h"])
 
 
 class NodeSpec(Model):
@@ -71,7 +84,32 @@ class NodeSpec(Model):
     type: str = Field(description="The name of a node type.", examples=["transform"])
     description: str | None = Field(default=None, description="What this node is for.")
     config: dict[str, Any] = Field(default_factory=dict, description="What the node type asks for.")
-    after: list[Identifier] = Field(default_factory=list, description="Nodes that must have succeeded before.")
+    after: list[Identifier] = Field(
+        default_factory=list, description="Nodes that must have ended before; if one was skipped, so is this."
+    )
+    when: bool | str | None = Field(
+        default=None,
+        description="A template that gives true or false; false skips the node and what depends on it.",
+        examples=["{{ inputs.rows | length > 0 }}"],
+    )
+    foreach: list[Any] | str | None = Field(
+        default=None,
+        description="A list, or a template of one: the node runs once per item, its outputs are lists in that order.",
+        examples=["{{ inputs.rows }}"],
+    )
+    max_parallel: int | None = Field(default=None, ge=1, le=1_000, description="Items run at once, with `foreach`.")
+    on_item_error: Literal["fail", "collect"] | None = Field(
+        default=None,
+        description="With `foreach`; `collect`: a failed item is null in the outputs, and the port `errors` tells why.",
+    )
+    on_error: Literal["fail", "continue", "route"] = Field(
+        default="fail",
+        description="`continue`: the run goes on without the outputs; `route`: also the port `error` gives the error.",
+    )
+    finally_: bool = Field(
+        default=False, alias="finally", description="Run after all other nodes have ended, whatever happened to them."
+    )
+    cache: CacheSpec | None = Field(default=None, description="Without it, every run executes the node.")
     retry: RetrySpec | None = Field(default=None, description="Without it, one attempt.")
     timeout: Duration | None = Field(default=None, description="Of one attempt; a longer one fails.")
 
@@ -113,10 +151,13 @@ class SettingsSpec(Model):
     """Limits and wishes that hold for every run of the graph."""
 
     timeout: Duration | None = Field(default=None, description="Of a whole run; a longer one fails.")
+    max_parallel: int | None = Field(
+        default=None, ge=1, le=256, description="Nodes that run at once; without it, four per processor."
+    )
     max_concurrent_runs: int | None = Field(default=None, ge=1, le=10_000)
     priority: int = Field(default=0, ge=-1_000, le=1_000, description="Higher leaves the queue first.")
     resources: ResourcesSpec | None = None
-    retention: Duration | None = Field(default=None, description="How long ended runs are kept.")
+    retention: Duration | None = Field(default=None, description="How long ended runs are kept; without it, for ever.")
 
 
 class GraphSpec(Model):

@@ -6,11 +6,8 @@ loops) is checked before it is done. CPU time is bounded by loop steps, not by a
 
 from __future__ import annotations
 
-import json
-import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import ContextVar
-from functools import wraps
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
@@ -20,61 +17,23 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from .binary import dumps
+from .template_bounds import MAX_TEXT, bounding, check_format, check_growth, check_size, spend, weigh, weighing
 from .values import as_json
-
-MAX_TEXT = 2_000_000
-"""Characters or items that one operation may make."""
-MAX_STEPS = 1_000_000
-"""Loop steps of one rendering."""
-MAX_BITS = 4_096
-"""Bits of an integer that `*` or `**` may make."""
-MAX_WIDTH = 10_000
-"""Of a format, an indentation or a batch."""
 
 REFUSED_STATEMENTS = (
     nodes.Macro | nodes.CallBlock | nodes.FilterBlock | nodes.AssignBlock | nodes.Include | nodes.Import
     | nodes.FromImport | nodes.Extends | nodes.Block | nodes.With | nodes.ScopedEvalContextModifier
 )  # fmt: skip
-REFUSED_FILTERS = frozenset(
-    [
-        "center",
-        "indent",
-        "random",
-        "xmlattr",
-        "urlize",
-        "pprint",
-        "slice",
-        "wordwrap",
-        "safe",
-        "escape",
-        "e",
-        "forceescape",
-        "attr",
-    ]
-)
-REFUSED_TEXT_METHODS = frozenset(
-    [
-        "center",
-        "ljust",
-        "rjust",
-        "zfill",
-        "expandtabs",
-        "format",
-        "format_map",
-        "join",
-        "replace",
-        "translate",
-        "encode",
-    ]
-)
+REFUSED_FILTERS = frozenset([
+    "center", "indent", "random", "xmlattr", "urlize", "pprint", "slice",
+    "wordwrap", "safe", "escape", "e", "forceescape", "attr",
+])  # fmt: skip
+REFUSED_TEXT_METHODS = frozenset([
+    "center", "ljust", "rjust", "zfill", "expandtabs", "format",
+    "format_map", "join", "replace", "translate", "encode",
+])  # fmt: skip
 TEXT_FILTERS = ["lower", "upper", "title", "capitalize", "trim", "striptags", "urlencode", "truncate", "wordcount"]
-
-_FORMAT = re.compile(r"%(?:\([^)]*\))?[-#0 +]*(\*|\d*)(?:\.(\*|\d*))?")
-steps: ContextVar[int] = ContextVar("steps")
-
-
-class Unbounded(SecurityError):
-    """A template tried to build more than the limits allow."""
 
 
 class Missing(StrictUndefined):
@@ -112,11 +71,13 @@ class Environment(ImmutableSandboxedEnvironment, NativeEnvironment):
         for name in REFUSED_FILTERS:
             del self.filters[name]
         for name in TEXT_FILTERS:
-            self.filters[name] = _weighing(self.filters[name])
+            self.filters[name] = weighing(self.filters[name])
         for name in ("batch", "format", "round"):
-            self.filters[name] = _bounding(self.filters[name])
+            self.filters[name] = bounding(self.filters[name])
         self.filters |= {"counted": _counted, "joined": _joined, "join": _join}
         self.filters |= {"replace": _replace, "string": as_text, "tojson": _to_json}
+        self.filters |= {"to_base64": _to_base64, "from_base64": _from_base64}
+        self.filters |= {"to_bytes": _to_bytes, "to_text": _to_text}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
@@ -130,7 +91,7 @@ class Environment(ImmutableSandboxedEnvironment, NativeEnvironment):
         return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        if isinstance(obj, str) and attr in REFUSED_TEXT_METHODS:
+        if isinstance(obj, bytes) or (isinstance(obj, str) and attr in REFUSED_TEXT_METHODS):
             return False
         return super().is_safe_attribute(obj, attr, value)
 
@@ -141,9 +102,9 @@ class Environment(ImmutableSandboxedEnvironment, NativeEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if operator == "%":
-            _check_format(left)
+            check_format(left)
         else:
-            _check_growth(operator, left, right)
+            check_growth(operator, left, right)
         return super().call_binop(context, operator, left, right)
 
 
@@ -167,80 +128,6 @@ class _Bounds(NodeTransformer):
         return nodes.Filter(parts, "joined", [], [], None, None, lineno=node.lineno)
 
 
-def weigh(value: Any) -> int:
-    """About how many characters the value has as text; raises `Unbounded` beyond the limit."""
-    weight, pending = 0, [value]
-    while pending:
-        part = pending.pop()
-        kind = type(part)
-        if kind is dict:
-            pending.extend(part)
-            pending.extend(part.values())
-        elif kind is list or kind is tuple:
-            pending.extend(part)
-        elif isinstance(part, str):
-            weight += len(part)
-        weight += 4
-        if weight > MAX_TEXT:
-            raise Unbounded(f"more than {MAX_TEXT} characters")
-    return weight
-
-
-def spend() -> None:
-    """Take one loop step from this rendering's budget."""
-    left = steps.get(MAX_STEPS) - 1
-    if left < 0:
-        raise Unbounded(f"more than {MAX_STEPS} loop steps")
-    steps.set(left)
-
-
-def _check_growth(operator: str, left: Any, right: Any) -> None:
-    if operator == "**":
-        if isinstance(left, int) and isinstance(right, int):
-            _check_size(left.bit_length() * max(right, 0), MAX_BITS)
-    elif isinstance(left, int) and isinstance(right, int):
-        _check_size(left.bit_length() + right.bit_length(), MAX_BITS)
-    elif operator == "*":
-        for sequence, times in ((left, right), (right, left)):
-            if isinstance(sequence, str | list | tuple) and isinstance(times, int):
-                _check_size(len(sequence) * max(times, 0), MAX_TEXT)
-    elif isinstance(left, str | list | tuple) and isinstance(right, str | list | tuple):
-        _check_size(len(left) + len(right), MAX_TEXT)
-
-
-def _check_size(size: int, limit: int) -> None:
-    if size > limit:
-        raise Unbounded(f"the result is too large: {size}; {limit} is the limit")
-
-
-def _check_format(text: Any) -> None:
-    for width in (part for spec in _FORMAT.findall(text) for part in spec) if isinstance(text, str) else ():
-        if width == "*" or len(width) > 9 or (width and int(width) > MAX_WIDTH):
-            raise Unbounded(f"a format wider than {MAX_WIDTH}, or with `*`")
-
-
-def _weighing(text_filter: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(text_filter)
-    def weighed(*args: Any, **kwargs: Any) -> Any:
-        weigh([args, kwargs])
-        return text_filter(*args, **kwargs)
-
-    return weighed
-
-
-def _bounding(sized_filter: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(sized_filter)
-    def bounded(value: Any, *args: Any, **kwargs: Any) -> Any:
-        weigh([args, kwargs])
-        _check_format(value)
-        for argument in (*args, *kwargs.values()):
-            if isinstance(argument, int):
-                _check_size(abs(argument), MAX_WIDTH if sized_filter.__name__ != "do_round" else 100)
-        return sized_filter(value, *args, **kwargs)
-
-    return bounded
-
-
 def _counted(items: Iterable[Any]) -> Iterator[Any]:
     for item in items:
         spend()
@@ -252,7 +139,7 @@ def as_text(value: Any) -> str:
     if isinstance(value, str):
         return str(value)
     weigh(value)
-    return json.dumps(as_json(value, "a value in a text"), ensure_ascii=False)
+    return dumps(as_json(value, "a value in a text"), ensure_ascii=False)
 
 
 def _joined(parts: list[Any]) -> str:
@@ -264,17 +151,45 @@ def _join(items: Iterable[Any], separator: str = "", attribute: str | None = Non
     parts = list(_counted(items))
     if attribute is not None:
         parts = [part[attribute] for part in parts]
-    _check_size(weigh(parts) + len(separator) * len(parts), MAX_TEXT)
+    check_size(weigh(parts) + len(separator) * len(parts), MAX_TEXT)
     return separator.join(map(as_text, parts))
 
 
 def _replace(text: Any, old: str, new: str, count: int = -1) -> str:
     written = as_text(text)
     found = written.count(old) if count < 0 else min(count, written.count(old))
-    _check_size(len(written) + found * len(new), MAX_TEXT)
+    check_size(len(written) + found * len(new), MAX_TEXT)
     return written.replace(old, new, count)
 
 
 def _to_json(value: Any) -> str:
     weigh(value)
-    return json.dumps(as_json(value, "the value of tojson"), ensure_ascii=False)
+    return dumps(as_json(value, "the value of tojson"), ensure_ascii=False)
+
+
+def _to_bytes(text: Any) -> bytes:
+    weigh(text)
+    if not isinstance(text, str):
+        raise TypeError(f"to_bytes takes text, not {type(text).__name__}")
+    return text.encode()
+
+
+def _to_text(data: Any) -> str:
+    weigh(data)
+    return _checked_bytes(data, "to_text").decode()
+
+
+def _to_base64(data: Any) -> str:
+    weigh(data)
+    return b64encode(_checked_bytes(data, "to_base64")).decode("ascii")
+
+
+def _from_base64(text: Any) -> bytes:
+    weigh(text)
+    return b64decode(text, validate=True)
+
+
+def _checked_bytes(data: Any, name: str) -> bytes:
+    if not isinstance(data, bytes):
+        raise TypeError(f"{name} takes bytes, not {type(data).__name__}")
+    return data

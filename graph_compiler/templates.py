@@ -11,10 +11,11 @@ from typing import Any
 
 from jinja2 import Template, TemplateSyntaxError, Undefined, nodes
 
-from . import template_sandbox
+from .binary import stands_for_bytes
 from .errors import NodeError, TemplateFailed
 from .pointers import pointer_token
-from .template_sandbox import Environment, as_text, spend, steps, weigh
+from .template_bounds import MAX_STEPS, spend, steps, weigh
+from .template_sandbox import Environment, as_text
 from .values import as_json
 
 MAX_TEMPLATE = 20_000
@@ -64,7 +65,8 @@ def render(value: Any, context: Mapping[str, Any]) -> Any:
     Raises `TemplateFailed` for undefined names and whatever else goes wrong, `BadValue` if the result is not JSON.
     """
     if isinstance(value, dict):
-        return {key: render(item, context) for key, item in value.items()}
+        rendered = {key: render(item, context) for key, item in value.items()}
+        return as_json(rendered, "the value") if stands_for_bytes(rendered) else rendered
     if isinstance(value, list):
         return [render(item, context) for item in value]
     return _render_text(value, context) if is_template(value) else value
@@ -110,7 +112,7 @@ def _compiled(text: str) -> Template:
 
 
 def _render_text(text: str, context: Mapping[str, Any]) -> Any:
-    token = steps.set(template_sandbox.MAX_STEPS)
+    token = steps.set(MAX_STEPS)
     try:
         template = _compiled(text)
         pieces = template.root_render_func(template.new_context(dict(context)))

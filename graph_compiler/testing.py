@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +11,15 @@ from dagster import JobDefinition, ResourceDefinition, in_process_executor, mem_
 
 from .compilation import compile_job
 from .errors import NodeError
+from .library import GraphLibrary
 from .node_type import NodeTypes
-from .runtime import HttpAnswer, Level, OnLine
+from .runtime import Level, OnLine, OnPublish
 from .spec import GraphSpec
+from .testing_services import MemoryServices
 
 
 @dataclass
-class MemoryRuntime:
+class MemoryRuntime(MemoryServices):
     """A `NodeRuntime` that reaches nothing: code runs in this process, time does not pass, HTTP answers are given."""
 
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -26,10 +28,9 @@ class MemoryRuntime:
         default_factory=lambda: {"id": "run-1", "graph": "test", "version": 1, "owner": "alice"}
     )
     secrets: Mapping[str, str] = field(default_factory=dict)
-    answer: Callable[[str, str], HttpAnswer] | None = None
-    calls: list[tuple[str, Any]] = field(default_factory=list)
-    """Each use of the runtime as (method, what it was asked), in order."""
     events: list[dict[str, Any]] = field(default_factory=list)
+    remembered: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Results of nodes with `cache`; they do not expire."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def secret(self, name: str) -> str:
@@ -37,7 +38,15 @@ class MemoryRuntime:
             raise NodeError("secret_missing", f"there is no secret {name}", retryable=False)
         return self.secrets[name]
 
-    def run_code(self, code: str, arguments: Mapping[str, Any], *, timeout: float | None, on_line: OnLine) -> Any:
+    def run_code(
+        self,
+        code: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout: float | None,
+        on_line: OnLine,
+        on_publish: OnPublish | None = None,
+    ) -> Any:
         self._record("run_code", {"arguments": dict(arguments), "timeout": timeout})
         scope: dict[str, Any] = {"print": lambda *words: on_line("stdout", " ".join(map(str, words)))}
         try:
@@ -46,25 +55,18 @@ class MemoryRuntime:
         except Exception as error:
             raise NodeError("code_error", f"{type(error).__name__}: {error}") from error
 
-    def http(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        params: Mapping[str, Any],
-        json: Any,
-        body: str | None,
-        timeout: float,
-    ) -> HttpAnswer:
-        asked = {"headers": headers, "params": params, "json": json, "body": body, "timeout": timeout}
-        self._record("http", {"method": method, "url": url, **asked})
-        if self.answer is None:
-            raise NodeError("http_unreachable", f"{url} does not answer")
-        return self.answer(method, url)
+    def recall(self, key: str) -> Mapping[str, Any] | None:
+        return self.remembered.get(key)
+
+    def remember(self, key: str, outputs: Mapping[str, Any], ttl: float) -> None:
+        self.remembered[key] = outputs
+
+    def masked(self, value: Any) -> Any:
+        return value
 
     def wait(self, seconds: float) -> None:
         self._record("wait", seconds)
+        self.time += seconds
 
     def emit(
         self,
@@ -86,7 +88,12 @@ class MemoryRuntime:
 
 
 def memory_job(
-    spec: GraphSpec, runtime: MemoryRuntime, *, name: str = "test__graph", node_types: NodeTypes | None = None
+    spec: GraphSpec,
+    runtime: MemoryRuntime,
+    *,
+    name: str = "test__graph",
+    node_types: NodeTypes | None = None,
+    library: GraphLibrary | None = None,
 ) -> JobDefinition:
     """The compiled job on a fake runtime, for `execute_in_process`."""
     return compile_job(
@@ -96,4 +103,5 @@ def memory_job(
         executor=in_process_executor,
         io_manager=mem_io_manager,
         node_types=node_types,
+        library=library,
     )

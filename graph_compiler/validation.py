@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from .canonical import canonical_json, content_hash
 from .draft import Draft, read_draft
 from .issues import Finding, Issue
+from .library import Calls, GraphLibrary
 from .loading import MAX_BYTES, Loaded, Syntax, load, locate
 from .node_type import NodeTypes
 from .node_types import builtin_node_types
-from .rules import edges, identity, names, nodes, order, params
+from .nodes.graph import with_calls
+from .rules import calls, control, edges, identity, names, nodes, order, params
 from .spec import GraphSpec
 
 Rule = Callable[[Draft], Iterable[Finding]]
@@ -23,22 +25,33 @@ RULES: tuple[Rule, ...] = (
     edges.ports,
     edges.missing_inputs,
     order.waiting_in_a_circle,
+    control.conditions,
+    control.foreach_keys,
+    control.hidden_ports,
+    control.last_nodes,
     names.names_in_nodes,
     names.names_in_outputs,
     names.names_in_triggers,
     params.params_schema,
     params.trigger_params,
+    calls.unknown_graphs,
+    calls.extent,
+    calls.call_params,
 )
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A document's spec, canonical JSON and SHA-256, or else the issues that keep it from having them."""
+    """A document's spec, canonical JSON and SHA-256, or else the issues that keep it from having them.
+
+    In all three each call names the version that it means. `notes` are places that could not be checked.
+    """
 
     spec: GraphSpec | None
     document: str | None
     sha256: str | None
     issues: tuple[Issue, ...]
+    notes: tuple[Issue, ...] = ()
 
 
 def check(
@@ -47,23 +60,29 @@ def check(
     syntax: Syntax | None = None,
     max_bytes: int = MAX_BYTES,
     node_types: NodeTypes | None = None,
+    library: GraphLibrary | None = None,
 ) -> Checked:
     """Everything about a document at once; never raises for what the text is.
 
     `node_types` are the built-in ones unless given. The spec is there exactly if there is no issue.
+    `library` has the graphs that the document may call; without it calls are noted and not checked.
     """
     loaded = load(source, syntax=syntax, max_bytes=max_bytes)
     if loaded.data is None and loaded.issues:
         return Checked(None, None, None, loaded.issues)
-    types = builtin_node_types() if node_types is None else node_types
+    types = with_calls(builtin_node_types() if node_types is None else node_types, Calls(library))
     spec, draft, findings = read_draft(loaded.data)
     findings += nodes.resolve_nodes(draft, types)
     findings += [finding for rule in RULES for finding in rule(draft)]
     issues = _issues(findings, loaded)
+    notes = locate(calls.unchecked_calls(draft), loaded.positions)
     if spec is None or issues:
-        return Checked(None, None, None, issues)
-    document = canonical_json(loaded.data)
-    return Checked(spec, document, content_hash(document), ())
+        return Checked(None, None, None, issues, notes)
+    data = calls.pinned(loaded.data, draft)
+    if data != loaded.data:
+        spec = GraphSpec.model_validate(data)
+    document = canonical_json(data)
+    return Checked(spec, document, content_hash(document), (), notes)
 
 
 def _issues(findings: Iterable[Finding], loaded: Loaded) -> tuple[Issue, ...]:

@@ -1,4 +1,4 @@
-"""What may travel between nodes: JSON values. Everything else is refused with its place named, never coerced."""
+"""What may travel between nodes: JSON values and bytes. All else is refused with its place named, never coerced."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import ItemsView, Iterable, KeysView, ValuesView
 from types import GeneratorType
 from typing import Any
 
+from .binary import restored, stands_for_bytes
 from .errors import BadValue
 
 MAX_DEPTH = 100
@@ -16,9 +17,10 @@ _SEQUENCES: tuple[type[Iterable[Any]], ...] = (list, tuple, range, GeneratorType
 
 
 def as_json(value: Any, place: str) -> Any:
-    """The value as plain JSON data: templates' tuples, ranges and iterators become lists, their scalars stay.
+    """The value as plain data: templates' tuples, ranges and iterators become lists, their scalars stay.
 
-    Raises `BadValue` for what JSON cannot say (NaN, dates, sets, keys that are not text, lone surrogates,
+    Bytes stay, and an object that stands for them becomes bytes, so that a value is the same before it is stored
+    and after. Raises `BadValue` for what JSON cannot say (NaN, dates, sets, keys that are not text, lone surrogates,
     integers beyond 64 bits) and for what is deeper than 100 levels or larger than two million items.
     """
     try:
@@ -43,7 +45,7 @@ class _Copier:
         kind = type(value)
         if kind is str:
             return _text(value)
-        if value is None or kind is bool:
+        if value is None or kind is bool or kind is bytes:
             return value
         if kind is int or kind is float:
             return _number(value)
@@ -68,7 +70,9 @@ class _Copier:
                 raise
         return copied
 
-    def _object(self, value: dict[Any, Any], depth: int) -> dict[str, Any]:
+    def _object(self, value: dict[Any, Any], depth: int) -> Any:
+        if stands_for_bytes(value):
+            return _bytes(value)
         copied = {}
         for key, item in value.items():
             self._count()
@@ -85,6 +89,13 @@ class _Copier:
         self.items += 1
         if self.items > MAX_ITEMS:
             raise _Refused(f"more than {MAX_ITEMS} items")
+
+
+def _bytes(value: dict[str, str]) -> Any:
+    try:
+        return restored(value)
+    except ValueError:
+        raise _Refused("an object of the one key $bytes holds base64") from None
 
 
 def _text(value: str) -> str:

@@ -79,5 +79,8 @@ def _secret_value(name: str, value: str | None) -> str:
     elif value is None:
         value = sys.stdin.read().removesuffix("\n")
     if not value:
-        raise CommandError(f"The value of {name} is empty.")
+        raise CommandError(
+            f"The value of {name} is empty.",
+            hint=f'Pipe it in (`printf %s "$VALUE" | headrace secret set {name}`) or use --value.',
+        )
     return value

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import FrameType
 
-import uvicorn
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -21,16 +20,15 @@ from platform_core.database import build_engine
 from platform_core.keys import KeyRing
 from platform_core.metrics import Metrics
 from platform_core.settings import Settings
+from platform_core.web.server import Server, server_config
 from stream_api.app import create_app as create_stream_app
 from trigger_api.app import create_app as create_trigger_app
 
-STREAM_PATH = re.compile(r"/api/v1/runs/[^/]+/(events|ws)/?|/api/v1/ws/?|/watch/.*")
+STREAM_PATH = re.compile(r"/api/v1/runs/[^/]+/(events|ws)/?|/api/v1/ws/?|/watch/.*|/asyncapi\.json")
 """The paths of the stream API, in full. Everything else belongs to the trigger API."""
 
 STREAM_PREFIX = "/stream"
 """Under this prefix the stream API's own health, metrics and docs are reached, whose paths both applications have."""
-
-_STOP_SECONDS = 5
 
 
 def combine(trigger_app: FastAPI, stream_app: FastAPI) -> Starlette:
@@ -62,7 +60,8 @@ def serve(settings: Settings, listen_fd: int | None) -> int:
         trigger_app = create_trigger_app(
             settings, engine=engine, keys=keys, metrics=metrics, node_types=installed_node_types()
         )
-        server = uvicorn.Server(_config(combine(trigger_app, stream_app), settings))
+        config = server_config(combine(trigger_app, stream_app), host=settings.host, port=settings.port)
+        server = Server(config, drain=stream_app.state.streams.drain)
         # uvicorn repeats the signal after its graceful end, for the handler that was there before.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _exit)
@@ -70,18 +69,6 @@ def serve(settings: Settings, listen_fd: int | None) -> int:
     finally:
         engine.dispose()
     return ExitCode.OK if server.started else ExitCode.BROKEN
-
-
-def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_STOP_SECONDS,
-    )
 
 
 def _exit(number: int, frame: FrameType | None) -> None:

@@ -23,7 +23,7 @@ class Refused(CommandError):
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         detail = problem.get("detail") or problem.get("title") or f"HTTP {status}"
-        super().__init__(str(detail), hint=_HINTS.get(status, ""), exit_code=ExitCode.REFUSED)
+        super().__init__(str(detail), hint=_HINTS.get(status, _OTHER_HINT), exit_code=ExitCode.REFUSED)
         self.status = status
         self.code = str(problem.get("code", ""))
         self.issues: list[Mapping[str, Any]] = list(problem.get("issues") or [])
@@ -31,8 +31,16 @@ class Refused(CommandError):
 
 _HINTS = {
     401: "The token does not hold there; `headrace token` makes a new one for the admin of a local home.",
-    403: "The token's user or scopes do not allow it.",
+    403: "The token's user or scopes do not allow it; HEADRACE_TOKEN may be that of another.",
+    404: "`headrace graphs` and `headrace runs` list what you may see.",
+    409: "It has changed or ended meanwhile: look at it with `headrace graphs` or `headrace runs`, then ask again.",
+    412: "Somebody else saved it meanwhile; ask again.",
+    413: "Send less, or raise the limit (docs/reference/settings.md).",
+    422: "Correct what is named; `headrace validate FILE` checks a document without a server.",
+    429: "Ask again in a moment.",
+    503: "Ask again in a moment; the server's log is HOME/logs/api.log.",
 }
+_OTHER_HINT = "docs/reference/errors.md has what each code means; the server's log is HOME/logs/api.log."
 
 
 class Client:

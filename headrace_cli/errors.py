@@ -8,7 +8,7 @@ from headrace_cli.exit_codes import ExitCode
 class CommandError(Exception):
     """A command cannot go on. `hint` says what to do next; `exit_code` is what the process ends with."""
 
-    def __init__(self, message: str, *, hint: str = "", exit_code: ExitCode = ExitCode.USAGE) -> None:
+    def __init__(self, message: str, *, hint: str, exit_code: ExitCode = ExitCode.USAGE) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

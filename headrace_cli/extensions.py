@@ -1,20 +1,18 @@
-"""The node types of this installation: the built-in ones and those that installed packages offer."""
+"""The node types of this installation for the command line and the APIs: those that `definitions` executes."""
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-
+from definitions import extensions
 from graph_compiler.node_type import NodeTypes
-from graph_compiler.node_types import builtin_node_types, with_node_types
 from headrace_cli.errors import CommandError
-
-GROUP = "headrace.node_types"
-"""Entry points of this group name a callable without arguments that makes a node type."""
 
 
 def installed_node_types() -> NodeTypes:
-    """All node types by name. Raises `CommandError` if two have one name."""
+    """All node types by name. Raises `CommandError` if an installed one cannot be used."""
     try:
-        return with_node_types([point.load()() for point in entry_points(group=GROUP)], builtin_node_types())
-    except ValueError as error:
-        raise CommandError(f"An installed package disturbs the node types: {error}.") from error
+        return extensions.installed_node_types()
+    except extensions.ExtensionBroken as error:
+        raise CommandError(
+            f"An installed package disturbs the node types: {error}.",
+            hint="Upgrade or uninstall that package; it has the entry-point group headrace.node_types.",
+        ) from error

@@ -39,23 +39,36 @@ def apply(files: Files, home: Home = None, as_json: AsJson = False) -> None:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def validate(files: Files, as_json: AsJson = False) -> None:
+def validate(
+    files: Files,
+    called: Annotated[
+        list[str] | None, typer.Option("--with", metavar="FILE", help="A graph that the documents call; repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Check graph documents here, without a server; exit code 1 if any has an issue.
 
-    Prints `file:line:column: code: message` for every issue.
+    Prints `file:line:column: code: message` for every issue. Calls of graphs that no file given here has cannot be
+    checked without the server, and are noted.
     """
     from graph_compiler.validation import check
     from headrace_cli.extensions import installed_node_types
+    from headrace_cli.files_library import FilesLibrary
 
     node_types = installed_node_types()
+    library = FilesLibrary()
+    for path in called or ():
+        library.add(read_source(path))
     results: list[dict[str, Any]] = []
     for path in files:
         source = read_source(path)
-        checked = check(source.content, syntax=source.syntax, node_types=node_types)
-        issues = [issue.as_dict() for issue in checked.issues]
-        results.append({"file": source.name, "valid": not issues, "issues": issues})
+        checked = check(source.content, syntax=source.syntax, node_types=node_types, library=library)
+        issues, notes = ([issue.as_dict() for issue in found] for found in (checked.issues, checked.notes))
+        results.append({"file": source.name, "valid": not issues, "issues": issues, "notes": notes})
         if not as_json:
             _say_issues(source.name, issues)
+            for issue in notes:
+                note(issue_line(source.name, issue))
     if as_json:
         say_json(results)
     if not all(result["valid"] for result in results):
@@ -134,7 +147,7 @@ def _name_in(source: Source) -> str:
 
     data = load(source.content, syntax=source.syntax).data
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
-        raise CommandError(f"{source.name} has no name.")
+        raise CommandError(f"{source.name} has no name.", hint="Give the document a `name`.")
     return str(data["name"])
 
 

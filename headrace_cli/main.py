@@ -24,7 +24,7 @@ app = typer.Typer(
 
 _PANELS: dict[str, list[Callable[..., None]]] = {
     "Graphs": [graphs.apply, graphs.validate, graphs.graphs, graphs.schema],
-    "Runs": [runs.run, runs.logs, runs.runs, runs.cancel],
+    "Runs": [runs.run, runs.logs, runs.runs, runs.cancel, runs.retry],
     "Access": [access.token],
     "Server": [up],
 }
@@ -51,11 +51,10 @@ def main() -> None:
 
         if not isinstance(error, HeadraceError):
             raise
-        _fail(error.detail, "", ExitCode.BROKEN)
+        _fail(error.detail, f"docs/reference/errors.md tells what `{error.code}` means.", ExitCode.BROKEN)
 
 
 def _fail(message: str, hint: str, exit_code: ExitCode) -> None:
     note(f"error: {message}")
-    if hint:
-        note(f"hint: {hint}")
+    note(f"hint: {hint}")
     sys.exit(exit_code)

@@ -30,7 +30,9 @@ def collect(assignments: Iterable[str], file: Path | None, schema: Mapping[str, 
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals or not name:
-            raise CommandError(f"-p {assignment}: expected name=value.")
+            raise CommandError(
+                f"-p {assignment}: expected name=value.", hint="As in: -p limit=5 -p commits=@commits.json"
+            )
         wanted = schema.get("properties", {}).get(name)
         params[name] = value_of(text, _types(wanted))
     return params
@@ -68,9 +70,12 @@ def _object(path: Path) -> dict[str, Any]:
     loaded = load(_read(path))
     if loaded.issues:
         issue = loaded.issues[0]
-        raise CommandError(f"{path}:{issue.line or 1}:{issue.column or 1}: {issue.code}: {issue.message}")
+        raise CommandError(
+            f"{path}:{issue.line or 1}:{issue.column or 1}: {issue.code}: {issue.message}",
+            hint=issue.hint or "Params are an object in JSON or YAML.",
+        )
     if not isinstance(loaded.data, dict):
-        raise CommandError(f"{path} must hold an object: the params by name.")
+        raise CommandError(f"{path} must hold an object: the params by name.", hint='As in: {"limit": 5}')
     return dict(loaded.data)
 
 
@@ -78,7 +83,9 @@ def _read(path: Path) -> str:
     try:
         return sys.stdin.read() if str(path) == "-" else path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} cannot be read: {error}.") from error
+        raise CommandError(
+            f"{path} cannot be read: {error}.", hint="Name a UTF-8 text file, or - for stdin."
+        ) from error
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,9 +1,10 @@
-"""The commands about runs: run, logs, list, cancel."""
+"""The commands about runs: run, logs, list, cancel, retry."""
 
 from __future__ import annotations
 
 import time
 import uuid
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 ENDS = {"SUCCESS": ExitCode.OK, "FAILURE": ExitCode.FAILED, "CANCELED": ExitCode.CANCELED}
 """The statuses a run ends with, and the exit code that says so."""
+
+
+class RetryFrom(StrEnum):
+    """Where a retry begins."""
+
+    FAILURE = "failure"
+    START = "start"
+
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")]
 
@@ -49,7 +58,7 @@ def run(
     `-p name=5` the string "5" where the schema wants a string.
     """
     if follow and wait is not None:
-        raise CommandError("--follow and --wait exclude each other.")
+        raise CommandError("--follow and --wait exclude each other.", hint="Both end with the run; choose one.")
     from headrace_cli.client import Client
     from headrace_cli.connection import find_server
 
@@ -83,17 +92,15 @@ def logs(
     """
     from headrace_cli.client import Client
     from headrace_cli.connection import find_server
-    from headrace_cli.follow import Silence
-    from headrace_cli.follow import follow as follow_events
+    from headrace_cli.follow import follow as followed
+    from headrace_cli.follow import stored
     from headrace_cli.progress import Lines
 
     lines = Lines(as_json=as_json)
     with Client(find_server(home)) as client:
         try:
-            for event in follow_events(client, run_id, quiet_for=None if follow else 1.0):
+            for event in (followed if follow else stored)(client, run_id):
                 lines.show(event)
-        except Silence:
-            return
         except KeyboardInterrupt:
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         if follow:
@@ -141,6 +148,35 @@ def cancel(run_id: RunId, home: Home = None, as_json: AsJson = False) -> None:
         say_json(answer)
     else:
         say(f"{run_id} {answer['status']}")
+
+
+def retry(
+    run_id: RunId,
+    start: Annotated[
+        RetryFrom, typer.Option("--from", help="`failure` takes what succeeded; `start` runs all again.")
+    ] = RetryFrom.FAILURE,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the new run live until it ends.")] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run an ended run again, as a new run of the same version with the same params.
+
+    With --follow the exit code tells how it ended, as for `run`.
+    """
+    from headrace_cli.client import Client, segment
+    from headrace_cli.connection import find_server
+
+    with Client(find_server(home)) as client:
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        path = f"runs/{segment(run_id)}/retry"
+        started = client.send("POST", path, json={"from": start.value}, headers=key).json()
+        if not follow:
+            say_json(started) if as_json else say(started["run_id"])
+            return
+        if not as_json:
+            note(f"run {started['run_id']} of {started['graph']} version {started['version']}")
+        _show_to_end(client, started["run_id"], as_json=as_json)
+        raise typer.Exit(_tell_end(client, started["run_id"], as_json=as_json))
 
 
 def _params(

@@ -28,7 +28,7 @@ def read_source(path: str) -> Source:
         with open(path, "rb") as file:
             content = file.read()
     except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
+        raise CommandError(f"{path} cannot be read: {error.strerror}.", hint="Name a file, or - for stdin.") from error
     return Source(path, content, _syntax(path))
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from headrace_cli import endpoint, probes, template, up_record
@@ -35,6 +36,7 @@ def environment(settings: Settings, up_id: str) -> dict[str, str]:
     assert settings.ui_url is not None
     assert settings.public_url is not None
     return {
+        "HEADRACE_SERVICES_ALLOW_PRIVATE": str(_is_private(settings)).lower(),
         **os.environ,
         "HEADRACE_HOME": str(settings.home),
         "HEADRACE_DATABASE_URL": settings.database_url,
@@ -47,6 +49,16 @@ def environment(settings: Settings, up_id: str) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         up_record.MARKER: up_id,
     }
+
+
+def _is_private(settings: Settings) -> bool:
+    """Whether only people on this machine, who may reach what it reaches anyway, can save graphs."""
+    if "HEADRACE_PUBLIC_URL" in os.environ:  # something passes others' requests on to us
+        return False
+    try:
+        return ip_address(settings.host).is_loopback
+    except ValueError:
+        return settings.host == "localhost"
 
 
 def postgres(server: EmbeddedPostgres, up_id: str) -> Program:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import secrets
@@ -20,7 +21,10 @@ from platform_core.keys import KeyRing
 from platform_core.tables import api_keys, users
 
 ISSUER = "headrace"
+_WATCH_ISSUER = "headrace/watch"
 API_KEY_PREFIX = "hr_"
+WATCH_PREFIX = "hw_"
+"""Begins a watch token: what a page that shows one run keeps, so that it survives the loss of its connection."""
 ADMIN_SCOPE = "admin"
 
 _VIEWER = frozenset({"graphs:read", "runs:read", "keys:write"})
@@ -98,6 +102,28 @@ def issue_token(keys: KeyRing, user_id: str, ttl: int) -> str:
     return jwt.encode(claims, keys.signing_key(), algorithm=_ALGORITHM)
 
 
+def issue_watch_token(keys: KeyRing, user_id: str, run_id: str, ttl: int) -> str:
+    """A token to follow this run and nothing else, that lives `ttl` seconds."""
+    now = int(time.time())
+    claims = {"iss": _WATCH_ISSUER, "sub": user_id, "run": run_id, "iat": now, "exp": now + ttl}
+    return WATCH_PREFIX + jwt.encode(claims, keys.signing_key(), algorithm=_ALGORITHM)
+
+
+def authenticate_watcher(connection: Connection, keys: KeyRing, token: str) -> tuple[Principal, str]:
+    """The principal of a watch token, who may only read runs, and the run it is for.
+
+    Raises `Unauthorized`, `TokenExpired`.
+    """
+    claims = _claims(keys, token.removeprefix(WATCH_PREFIX), _WATCH_ISSUER, "run")
+    return present_viewer(connection, claims["sub"]), claims["run"]
+
+
+def present_viewer(connection: Connection, user_id: str) -> Principal:
+    """The user as it is now, who may only read runs. Raises `Unauthorized`."""
+    principal = _present_user(connection, user_id)
+    return dataclasses.replace(principal, scopes=principal.scopes & {"runs:read", ADMIN_SCOPE})
+
+
 def new_api_key() -> tuple[str, bytes]:
     """A random API key and the hash to store; the key itself is shown once and kept nowhere."""
     key = API_KEY_PREFIX + secrets.token_urlsafe(32)
@@ -116,23 +142,26 @@ def authenticate(connection: Connection, keys: KeyRing, bearer: str) -> Principa
     """
     if bearer.startswith(API_KEY_PREFIX):
         return _authenticate_key(connection, bearer)
-    claims = _claims(keys, bearer)
-    row = connection.execute(_USER.where(users.c.id == claims["sub"])).first()
+    return _present_user(connection, _claims(keys, bearer, ISSUER)["sub"])
+
+
+def _present_user(connection: Connection, user_id: str) -> Principal:
+    row = connection.execute(_USER.where(users.c.id == user_id)).first()
     if row is None or row.disabled_at is not None:
         raise Unauthorized("The user of this token does not exist or is disabled.")
     return _principal(row._mapping)
 
 
-def _claims(keys: KeyRing, token: str) -> dict[str, Any]:
+def _claims(keys: KeyRing, token: str, issuer: str, *needed: str) -> dict[str, Any]:
     for key in keys.verification_keys():
         try:
             return jwt.decode(
                 token,
                 key,
                 algorithms=[_ALGORITHM],
-                issuer=ISSUER,
+                issuer=issuer,
                 leeway=_CLOCK_SKEW,
-                options={"require": ["iss", "sub", "iat", "exp"]},
+                options={"require": ["iss", "sub", "iat", "exp", *needed]},
             )
         except jwt.InvalidSignatureError:
             continue

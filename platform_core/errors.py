@@ -86,6 +86,12 @@ class RunNotFinished(Conflict):
     code = "run_not_finished"
 
 
+class RunSucceeded(Conflict):
+    """The run succeeded, so there is no failure to retry from."""
+
+    code = "run_succeeded"
+
+
 class RunEnded(Conflict):
     """The run has ended, so it cannot be cancelled."""
 
@@ -148,6 +154,18 @@ class BadCursor(BadRequest):
     code = "bad_cursor"
 
 
+class BadFilter(BadRequest):
+    """A filter of a stream names a type or level that does not exist."""
+
+    code = "bad_filter"
+
+
+class BadMessage(BadRequest):
+    """A message of a WebSocket client is not one of the protocol."""
+
+    code = "bad_message"
+
+
 class MissingDeliveryId(BadRequest):
     code = "missing_delivery_id"
 
@@ -184,6 +202,14 @@ class InvalidGraph(Invalid):
 
 class InvalidParams(Invalid):
     code = "invalid_params"
+
+
+class TooManyStreams(HeadraceError):
+    """The principal follows as much as one may at once."""
+
+    status = 429
+    code = "too_many_streams"
+    title = "Too many requests"
 
 
 class Unavailable(HeadraceError):

@@ -22,6 +22,7 @@ class PinnedVersion:
 
     graph_id: str
     graph: str
+    owner_id: str
     owner: str
     version: int
     document: str
@@ -41,6 +42,8 @@ class Execution:
     tags: dict[str, str]
     priority: int
     trigger: Mapping[str, Any]
+    parent_run_id: str | None = None
+    retry_from: str | None = None
 
 
 _EXECUTION = (
@@ -57,6 +60,8 @@ _EXECUTION = (
         runs.c.trigger_kind,
         runs.c.trigger_id,
         runs.c.trigger_data,
+        runs.c.parent_run_id,
+        runs.c.retry_from,
     )
     .join(graphs, graphs.c.id == runs.c.graph_id)
     .join(users, users.c.id == runs.c.owner_id)
@@ -69,6 +74,7 @@ def read_version(connection: Connection, graph_id: str, version: int) -> PinnedV
         sa.select(
             graphs.c.id.label("graph_id"),
             graphs.c.name.label("graph"),
+            graphs.c.owner_id,
             users.c.name.label("owner"),
             graph_versions.c.version,
             graph_versions.c.document,

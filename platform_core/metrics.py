@@ -26,3 +26,29 @@ class Metrics:
             "headrace_deliveries", "Received webhook calls by verdict.", ("verdict",), registry=self.registry
         )
         self.stream_followers = Gauge("headrace_stream_followers", "Event streams open now.", registry=self.registry)
+        self.stream_lag = Gauge(
+            "headrace_stream_lag_events", "Events that the slowest follower is behind.", registry=self.registry
+        )
+        self.stream_fallbacks = Counter(
+            "headrace_stream_fallbacks",
+            "Times a follower was behind the shared window and read the table instead.",
+            registry=self.registry,
+        )
+        self.stream_delay_seconds = Histogram(
+            "headrace_stream_delay_seconds",
+            "Time from a live event's time stamp until its followers are woken.",
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.stream_events = Counter(
+            "headrace_stream_events", "Events sent to followers.", ("transport",), registry=self.registry
+        )
+        self.stream_bytes = Counter(
+            "headrace_stream_bytes", "Bytes of events sent to followers.", ("transport",), registry=self.registry
+        )
+        self.stream_endings = Counter(
+            "headrace_stream_endings", "Streams that ended, by reason.", ("transport", "reason"), registry=self.registry
+        )
+        self.stream_refusals = Counter(
+            "headrace_stream_refusals", "Streams refused because their principal has too many.", registry=self.registry
+        )

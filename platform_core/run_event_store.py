@@ -15,6 +15,23 @@ from platform_core.tables import run_events
 
 RUN_QUEUED = "run.queued"
 TERMINAL_TYPES = frozenset({"run.succeeded", "run.failed", "run.canceled"})
+EVENT_TYPES = TERMINAL_TYPES | {
+    RUN_QUEUED,
+    "run.started",
+    "node.started",
+    "node.succeeded",
+    "node.failed",
+    "node.skipped",
+    "node.retrying",
+    "node.progress",
+    "node.output",
+    "log",
+    "stdout",
+    "stderr",
+    "truncated",
+}
+"""Every type of event there is; a test demands that the writers know no other."""
+
 _CURSOR = re.compile(r"(0|[1-9][0-9]{0,9})")
 _LARGEST_SEQ = 2**31 - 1
 

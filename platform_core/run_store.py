@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from platform_core import channels
-from platform_core.errors import BadCursor, IdempotencyKeyReused, RunEnded, RunNotFound
+from platform_core.errors import BadCursor, IdempotencyKeyReused, RunEnded, RunNotFinished, RunNotFound, RunSucceeded
 from platform_core.pagination import Page, decode_cursor, encode_cursor
 from platform_core.run_event_store import RUN_QUEUED
 from platform_core.tables import JsonText, graphs, run_events, runs, users
@@ -38,6 +38,10 @@ class NewRun:
     priority: int = 0
     idempotency_key: str | None = None
     request_sha256: str | None = None
+    parent_run_id: str | None = None
+    retry_from: str | None = None
+    """Of a retry: `failure` takes the parent's stored values, `start` executes everything."""
+    outputs: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Run:
     error: dict[str, Any] | None
     outputs: dict[str, Any] | None
     last_seq: int
+    parent_run_id: str | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -86,6 +91,7 @@ _SELECT = (
         runs.c.error,
         runs.c.outputs,
         runs.c.last_seq,
+        runs.c.parent_run_id,
     )
     .join(graphs, graphs.c.id == runs.c.graph_id)
     .join(users, users.c.id == runs.c.owner_id)
@@ -96,10 +102,10 @@ _ACCEPT = sa.text(
     WITH accepted AS (
         INSERT INTO headrace.runs (
             run_id, graph_id, version, owner_id, status, trigger_kind, trigger_id, trigger_data, params, tags,
-            priority, idempotency_key, request_sha256, last_seq
+            priority, idempotency_key, request_sha256, parent_run_id, retry_from, outputs, last_seq
         ) VALUES (
             :run_id, :graph_id, :version, :owner_id, '{QUEUED}', :trigger_kind, :trigger_id, :trigger_data, :params,
-            :tags, :priority, :idempotency_key, :request_sha256, 1
+            :tags, :priority, :idempotency_key, :request_sha256, :parent_run_id, :retry_from, :outputs, 1
         )
         ON CONFLICT (graph_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
         RETURNING run_id, graph_id, owner_id, created_at
@@ -113,7 +119,9 @@ _ACCEPT = sa.text(
     JOIN headrace.graphs ON graphs.id = accepted.graph_id
     JOIN headrace.users ON users.id = accepted.owner_id
     """  # noqa: S608 - only constants of ours are put in
-).bindparams(*(sa.bindparam(name, type_=JsonText()) for name in ("trigger_data", "params", "tags", "event_data")))
+).bindparams(
+    *(sa.bindparam(name, type_=JsonText()) for name in ("trigger_data", "params", "tags", "outputs", "event_data"))
+)
 
 
 def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
@@ -148,6 +156,7 @@ def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
         error=None,
         outputs=None,
         last_seq=1,
+        parent_run_id=new.parent_run_id,
     )
     return run, True
 
@@ -216,6 +225,30 @@ def list_runs(
     return Page(found[:limit], encode_cursor(last.created_at.isoformat(), last.run_id))
 
 
+def retry_of(connection: Connection, parent: Run, start: str) -> NewRun:
+    """A new run of the same version with the same params. Raises `RunNotFinished`, `RunSucceeded`.
+
+    `start` is `failure`: what succeeded is not executed again; or `start`.
+    """
+    if not parent.has_ended:
+        raise RunNotFinished(f"Run {parent.run_id} is {parent.status}; only ended runs are retried.")
+    if start == "failure" and parent.status == "SUCCESS":
+        raise RunSucceeded(f"Run {parent.run_id} succeeded; there is no failure to retry from.")
+    columns = (runs.c.trigger_kind, runs.c.trigger_id, runs.c.trigger_data, runs.c.priority)
+    row = connection.execute(sa.select(*columns).where(runs.c.run_id == parent.run_id)).one()
+    return NewRun(
+        graph_id=parent.graph_id,
+        version=parent.version,
+        owner_id=parent.owner_id,
+        params=parent.params,
+        tags=parent.tags,
+        parent_run_id=parent.run_id,
+        retry_from=start,
+        outputs=parent.outputs if start == "failure" else None,
+        **row._mapping,
+    )
+
+
 def request_cancel(connection: Connection, run_id: str) -> Run:
     """Ask the daemon to cancel the run; asking again changes nothing. Raises `RunNotFound`, `RunEnded`."""
     run = get_run(connection, run_id)
@@ -236,6 +269,36 @@ def _position(cursor: str) -> tuple[datetime, str]:
         return datetime.fromisoformat(moment), run_id
     except ValueError:
         raise BadCursor("The cursor is not one of ours; take it from next_cursor of the page before.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOrigin:
+    """What is needed to find runs as they come."""
+
+    run_id: str
+    created_at: datetime
+
+
+def runs_since(
+    connection: Connection,
+    *,
+    since: datetime | None,
+    owner_id: str | None = None,
+    graph_id: str | None = None,
+    limit: int,
+) -> list[RunOrigin]:
+    """Runs of the owner or the graph created after `since`, the oldest first; for None those that have not ended."""
+    query = sa.select(runs.c.run_id, runs.c.created_at).order_by(runs.c.created_at, runs.c.run_id).limit(limit)
+    query = query.where(runs.c.status.not_in(ENDED) if since is None else runs.c.created_at > since)
+    query = query.where(runs.c.owner_id == owner_id if graph_id is None else runs.c.graph_id == graph_id)
+    return [RunOrigin(row.run_id, row.created_at) for row in connection.execute(query)]
+
+
+def present_time(connection: Connection) -> datetime:
+    """The database's clock, by which runs are dated."""
+    moment = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    assert isinstance(moment, datetime)
+    return moment
 
 
 def ended_among(connection: Connection, run_ids: Sequence[str]) -> list[str]:

@@ -169,6 +169,8 @@ runs = sa.Table(
     sa.Column("outputs", JsonText, nullable=True),
     sa.Column("last_seq", sa.Integer, nullable=False, server_default="0"),
     sa.Column("last_batch", sa.Text, nullable=True),
+    sa.Column("parent_run_id", sa.Text, nullable=True),
+    sa.Column("retry_from", sa.Text, nullable=True),
     sa.ForeignKeyConstraint(
         ["graph_id", "version"], ["headrace.graph_versions.graph_id", "headrace.graph_versions.version"]
     ),
@@ -204,7 +206,17 @@ run_values = sa.Table(
     sa.Column("run_id", sa.ForeignKey("headrace.runs.run_id", ondelete="CASCADE"), primary_key=True),
     sa.Column("step", sa.Text, primary_key=True),
     sa.Column("port", sa.Text, primary_key=True),
-    sa.Column("value", JsonText, nullable=False),
+    sa.Column("value", JsonText, nullable=True),
+    sa.Column("location", sa.Text, nullable=True),
+)
+
+node_results = sa.Table(
+    "node_results",
+    metadata,
+    sa.Column("owner_id", sa.ForeignKey("headrace.users.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("outputs", JsonText, nullable=False),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, index=True),
 )
 
 tickets = sa.Table(

@@ -9,15 +9,18 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from platform_core import schema
-from platform_core.database import Engine, plain_url
+from platform_core.database import Engine
 from platform_core.errors import Unavailable
 from platform_core.keys import KeyRing
 from platform_core.metrics import Metrics
 from platform_core.settings import Settings
 from platform_core.web.application import build_application
 from platform_core.web.services import Services
+from stream_api.asyncapi import router as asyncapi
 from stream_api.endpoints import router
+from stream_api.sockets import router as sockets
 from stream_api.streams import Streams
+from stream_api.watch import router as watch
 
 
 def create_app(settings: Settings, *, engine: Engine, keys: KeyRing, metrics: Metrics | None = None) -> FastAPI:
@@ -26,8 +29,7 @@ def create_app(settings: Settings, *, engine: Engine, keys: KeyRing, metrics: Me
     It refuses to start (`SchemaTooNew`, `SchemaTooOld`) on a database that was not migrated to this code's revision.
     """
     services = Services(settings, engine, keys, metrics or Metrics())
-    streams = Streams(plain_url(engine.url.render_as_string(hide_password=False)))
-    services.metrics.stream_followers.set_function(lambda: streams.hub.followers)
+    streams = Streams(services)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -43,7 +45,7 @@ def create_app(settings: Settings, *, engine: Engine, keys: KeyRing, metrics: Me
         "stream_api",
         title="Headrace stream API",
         services=services,
-        routers=[router],
+        routers=[router, sockets, watch, asyncapi],
         lifespan=lifespan,
         pings={"listener": listener_is_connected},
     )

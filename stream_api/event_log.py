@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Coroutine
 from datetime import UTC
@@ -74,4 +73,4 @@ class EventLog:
 
 def _event(run_id: str, row: tuple[Any, ...]) -> WireEvent:
     seq, ts, kind, node, item, level, message, data = row
-    return WireEvent.of(RunEvent(run_id, seq, ts.astimezone(UTC), kind, node, item, level, message, json.loads(data)))
+    return WireEvent.of(RunEvent(run_id, seq, ts.astimezone(UTC), kind, node, item, level, message, {}), data)

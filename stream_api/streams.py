@@ -1,20 +1,21 @@
-"""What all streams of a process share, from its start to its end: a read pool, one listener, the hub."""
+"""What all streams of a process share, from its start to its end: a read pool, one listener, the hub, the rights."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
-import anyio
 from psycopg_pool import AsyncConnectionPool
 
 from platform_core import channels
+from platform_core.database import plain_url
+from platform_core.web.services import Services
 from stream_api.event_log import EventLog
-from stream_api.follow import follow
 from stream_api.hub import Hub
 from stream_api.listener import Listener
-from stream_api.wire import WireEvent
+from stream_api.measures import Measures
+from stream_api.rights import Rights
 
 POOL_SIZE = 4
 """Connections that read events; live events of a run are read once, so that history is what needs them."""
@@ -23,8 +24,9 @@ POOL_SIZE = 4
 class Streams:
     """The streams of one process. `stopping` is set when its server begins to stop."""
 
-    def __init__(self, url: str) -> None:
-        self.stopping = anyio.Event()
+    def __init__(self, services: Services) -> None:
+        url = plain_url(services.engine.url.render_as_string(hide_password=False))
+        self._heartbeat = services.settings.heartbeat
         self._pool = AsyncConnectionPool(
             url,
             min_size=1,
@@ -35,18 +37,23 @@ class Streams:
             reconnect_timeout=2,
             kwargs={"autocommit": True, "application_name": "headrace stream reader"},
         )
-        self.hub = Hub(EventLog(self._pool))
+        self.stopping = asyncio.Event()
+        self._connected = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self.measures = Measures(services.metrics)
+        self.hub = Hub(EventLog(self._pool), self.measures)
+        self.rights = Rights(services)
         self.listener = Listener(url, channels.EVENTS, on_payload=self.hub.notify, on_connected=self.hub.wake_all)
-
-    def follow(self, run_id: str, after: int) -> AsyncGenerator[Sequence[WireEvent], None]:
-        """The events of the run behind `after`; see `stream_api.follow`."""
-        return follow(self.hub, run_id, after)
+        services.metrics.stream_followers.set_function(lambda: self.hub.followers)
+        services.metrics.stream_lag.set_function(lambda: self.hub.largest_lag)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Connect in the background; at the end, and when the server begins to stop, every stream ends."""
+        """Connect in the background; at the end every stream ends."""
         await self._pool.open(wait=False)
-        tasks = [asyncio.create_task(self.listener.run()), asyncio.create_task(self._close_in_time())]
+        work = (self.listener.run(), self.rights.keep_checking(), self._keep_alive())
+        tasks = [asyncio.create_task(task) for task in work]
         try:
             yield
         finally:
@@ -57,6 +64,25 @@ class Streams:
                     await task
             await self._pool.close()
 
-    async def _close_in_time(self) -> None:
-        await self.stopping.wait()
+    async def drain(self) -> None:
+        """The server is about to stop: tell every client where to go on, and return when all have been told."""
+        self.stopping.set()
         self.hub.close()
+        await self._quiet.wait()
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """A client is connected for as long as this is held; `drain` waits for its end."""
+        self._connected += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._connected -= 1
+            if not self._connected:
+                self._quiet.set()
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(self._heartbeat)
+            self.hub.pulse()

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
 from itertools import islice
 
+from stream_api.batch import Batch
 from stream_api.event_log import EventReader
+from stream_api.follower import PURGED, STOPPING, Follower
+from stream_api.measures import Measures
 from stream_api.wire import WireEvent
 
 _log = logging.getLogger(__name__)
@@ -21,75 +23,97 @@ CHUNK = 250
 """Most events of one read."""
 
 WINDOW_EVENTS = 500
-WINDOW_CHARACTERS = 1024 * 1024
+WINDOW_BYTES = 1024 * 1024
 """What the window holds at most; older events are read from the table."""
 
 REREAD = 10.0
 """Seconds after which the table is looked at without a notification, should one have been lost."""
 
-
-class RunPurged(Exception):
-    """The events a follower still lacks were deleted together with their run."""
+GATHER_PER_FOLLOWER = 50e-6
+GATHER_LONGEST = 0.05
+"""Seconds that events may gather before they are given out: sending to a thousand followers costs more than that."""
 
 
 class Tail:
     """A window of consecutive events `start < seq <= end` that moves with the run."""
 
-    def __init__(self, run_id: str, reader: EventReader, *, reread: float = REREAD) -> None:
+    def __init__(self, run_id: str, reader: EventReader, measures: Measures, *, reread: float = REREAD) -> None:
         self.run_id = run_id
+        self.followers: set[Follower] = set()
+        self.end = 0
         self._reader = reader
+        self._measures = measures
         self._reread = reread
         self._window: deque[WireEvent] = deque()
-        self._characters = 0
+        self._bytes = 0
         self._start: int | None = None
-        self._end = 0
+        self._shared: tuple[int, Batch] | None = None
         self._stale = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._reads: dict[int, asyncio.Task[list[WireEvent]]] = {}
         self._pump: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
-        self._closed = False
 
     def wake(self, seq: int | None = None) -> None:
         """Events up to `seq` are committed (None: nobody knows how many); read them if they are not here yet."""
-        if seq is None or seq > self._end:
+        if seq is None or seq > self.end:
             self._stale.set()
 
     def close(self) -> None:
-        """End every wait; nothing is read any more."""
-        self._closed = True
+        """End every stream; nothing is read any more."""
         if self._pump is not None:
             self._pump.cancel()
-        self._announce()
+        for follower in self.followers:
+            follower.end(STOPPING)
 
-    async def read(self, cursor: int) -> Sequence[WireEvent]:
-        """The next events behind the cursor, as soon as there are any; empty once the tail is closed.
+    async def read(self, follower: Follower) -> Batch | None:
+        """The next events behind the follower's cursor; None when it was woken and there are none.
 
-        Raises `RunPurged` when they are gone, and whatever made reading impossible.
+        Raises whatever made reading impossible.
         """
-        while not self._closed:
+        if self._failure is not None:
+            raise self._failure
+        while self._start is None or follower.cursor < self._start:
+            batch = await self._replay(follower)
+            if batch is not None or follower.ending is not None:
+                return batch
+        # Looked at after a replay too: what was announced while it read the table is not announced again.
+        batch = self._in_window(follower.cursor)
+        if batch is None and follower.ending is None:
+            await follower.wait()
             if self._failure is not None:
                 raise self._failure
-            if self._start is None or cursor < self._start:
-                events = await self._replay(cursor)
-            else:
-                events = list(islice(self._window, cursor - self._start, None))
-                if not events:
-                    await self._changed.wait()
-            if events:
-                return events
-        return ()
+            batch = self._in_window(follower.cursor)
+        return batch
 
-    async def _replay(self, cursor: int) -> list[WireEvent]:
-        must_exist = self._start is not None
-        events = await self._reader.read(self.run_id, cursor, CHUNK)
-        if must_exist and not events:
-            raise RunPurged(self.run_id)
+    def _in_window(self, cursor: int) -> Batch | None:
+        if self._start is None or not self._start <= cursor < self.end:
+            return None
+        # Followers at the same place, which is nearly all of them, share one batch and its encoded frames.
+        if self._shared is None or self._shared[0] != cursor or self._shared[1].end != self.end:
+            self._shared = cursor, Batch(list(islice(self._window, cursor - self._start, None)))
+        return self._shared[1]
+
+    async def _replay(self, follower: Follower) -> Batch | None:
+        fell_behind = self._start is not None
+        if fell_behind:
+            self._measures.fallbacks.inc()
+        cursor = follower.cursor
+        reading = self._reads.get(cursor)
+        if reading is None:
+            # Many come at once, after a restart for instance, and most of them with the same cursor.
+            reading = self._reads[cursor] = asyncio.create_task(self._reader.read(self.run_id, cursor, CHUNK))
+            reading.add_done_callback(lambda _: self._reads.pop(cursor))
+        events = await asyncio.shield(reading)
+        if fell_behind and not events:
+            follower.end(PURGED)
         if self._start is None and len(events) < CHUNK:
-            self._begin(events[-1].seq if events else cursor)
-        return events
+            self._begin(cursor, events)
+        return Batch(events) if events else None
 
-    def _begin(self, position: int) -> None:
-        self._start = self._end = position
+    def _begin(self, cursor: int, events: list[WireEvent]) -> None:
+        self._start = self.end = cursor
+        if events:
+            self._append(events)
         self._pump = asyncio.create_task(self._keep_reading(), name=f"tail of run {self.run_id}")
 
     async def _keep_reading(self) -> None:
@@ -104,8 +128,9 @@ class Tail:
     async def _advance(self) -> bool:
         """Read once what is new, then wait until there may be more. True after the final event."""
         self._stale.clear()
-        events = await self._reader.read(self.run_id, self._end, CHUNK)
+        events = await self._reader.read(self.run_id, self.end, CHUNK)
         if events:
+            self._measures.arrived(events)
             self._append(events)
             self._announce()
             if events[-1].is_final:
@@ -120,17 +145,19 @@ class Tail:
                 await self._stale.wait()
         except TimeoutError:
             return
+        gathering = min(GATHER_LONGEST, GATHER_PER_FOLLOWER * len(self.followers))
+        if gathering > 0.001:
+            await asyncio.sleep(gathering)
 
     def _append(self, events: list[WireEvent]) -> None:
         self._window.extend(events)
-        self._end = events[-1].seq
-        self._characters += sum(len(event.text) for event in events)
-        while len(self._window) > WINDOW_EVENTS or self._characters > WINDOW_CHARACTERS:
+        self.end = events[-1].seq
+        self._bytes += sum(len(event.frame) for event in events)
+        while len(self._window) > WINDOW_EVENTS or self._bytes > WINDOW_BYTES:
             oldest = self._window.popleft()
-            self._characters -= len(oldest.text)
+            self._bytes -= len(oldest.frame)
             self._start = oldest.seq
 
     def _announce(self) -> None:
-        # Every waiter holds the event of its own wait; a fresh one serves those who come later.
-        self._changed.set()
-        self._changed = asyncio.Event()
+        for follower in self.followers:
+            follower.wake()

@@ -26,7 +26,12 @@ class Links:
     def run(self, run_id: str) -> dict[str, str]:
         here = f"{self._base}/api/v1/runs/{run_id}"
         # http becomes ws and https becomes wss.
-        return {"self": here, "events": f"{here}/events", "websocket": f"ws{here.removeprefix('http')}/ws"}
+        return {
+            "self": here,
+            "events": f"{here}/events",
+            "websocket": f"ws{here.removeprefix('http')}/ws",
+            "watch": f"{self._base}/watch/{run_id}",
+        }
 
     def hook(self, hook_id: str) -> str:
         return f"{self._base}/hooks/{hook_id}"

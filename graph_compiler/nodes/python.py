@@ -8,10 +8,18 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from ..node_type import TEMPLATED, ConfigDefect, NodeCall, NodeConfig, NodeType, Port, Ports
+from ..node_type import TEMPLATED, ConfigDefect, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
 from ..python_code import CodeDefect, Main, Parameter, read_main
 
 _EXAMPLE = 'def main(commits: list, weight: int = 1) -> dict:\n    return {"size": weight * len(commits)}\n'
+CODE_FAILURES = (
+    FailureKind("code_timeout", "The code ran longer than the node's `timeout`.", True),
+    FailureKind("code_exit", "The code ended its process, or was ended by a signal.", True),
+    FailureKind("code_memory", "The code used more memory than it may (512 MiB).", True),
+    FailureKind("code_interrupted", "The code interpreter died while the code ran.", True),
+    FailureKind("code_output", "The code answered more than it may (8 MiB)."),
+)
+"""Of everything that runs in the sandbox."""
 
 
 class PythonConfig(NodeConfig):
@@ -33,6 +41,15 @@ class Python(NodeType[PythonConfig]):
     name = "python"
     summary = "Call a Python function in a process of its own."
     config_model = PythonConfig
+    uses_processor = True
+    notes = (
+        "The parameters of `main` that `args` does not give are the node's input ports, required without a default,"
+        " of the type that a plain annotation (`bool int float str bytes list dict None`) says, else `any`;"
+        " with `**kwargs` it takes inputs of any name. What it prints becomes `stdout` and `stderr` events, line by"
+        " line. What the process may and may not do is in"
+        " [ADR 0008](../../adr/0008-users-code-in-forks-of-a-warm-interpreter.md)."
+    )
+    failures = (FailureKind("code_error", "The code raised; the message has the exception.", True), *CODE_FAILURES)
 
     def ports(self, config: PythonConfig) -> Ports:
         main = read_main(config.code)
@@ -63,6 +80,7 @@ class Python(NodeType[PythonConfig]):
             arguments | call.config.args,
             timeout=call.timeout,
             on_line=call.publish_line,
+            on_publish=call.publish,
         )
         return {"result": result}
 

@@ -9,7 +9,7 @@ from ..issues import Finding, did_you_mean
 from ..node_type import Port, Ports
 from ..port_types import fits
 from ..spec import PortRef
-from .names import inputs_named
+from .names import inputs_used
 
 
 def unknown_nodes(draft: Draft) -> Iterator[Finding]:
@@ -56,7 +56,11 @@ def ports(draft: Draft) -> Iterator[Finding]:
 def missing_inputs(draft: Draft) -> Iterator[Finding]:
     """Inputs that a node cannot do without and no edge feeds."""
     fed = {edge.spec.target for edge in draft.edges}
+    fed_nodes = {port.node for port in fed}
     for node in draft.nodes:
+        if node.node_type is not None and node.node_type.gathers and node.spec.id not in fed_nodes:
+            message = f"the node `{node.spec.id}` takes what its inputs bring, and no edge feeds any"
+            yield Finding("missing_input", node.path, message, f"add edges to `{node.spec.id}.<any name>`")
         for port in node.ports.inputs if node.ports else ():
             if port.required and PortRef(node.spec.id, port.name) not in fed:
                 message = f"the node `{node.spec.id}` needs the input `{port.name}`, and no edge feeds it"
@@ -81,7 +85,7 @@ def _input(target: PortRef, nodes: dict[str, DraftNode], path: str) -> Generator
     if node is None or declared is None:
         return None
     port = _named(declared.inputs, target.port)
-    used = inputs_named(node)
+    used = inputs_used(node)
     if port or declared.takes_all or used is None or (declared.open and target.port in used):
         return port
     known = {declared_port.name for declared_port in declared.inputs} | used

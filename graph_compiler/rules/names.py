@@ -7,6 +7,7 @@ from typing import Any
 
 from ..draft import Draft, DraftNode
 from ..issues import Finding, did_you_mean
+from ..node_ports import ITEM_NAMES, inputs_named, templates_of
 from ..params import declared_names
 from ..spec import PortRef
 from ..templates import Analysis, Reference, analyse, template_words, templates_in
@@ -15,18 +16,14 @@ from ..triggers import CONTEXT as TRIGGER_NAMES
 NODE_NAMES = ("inputs", "params", "run", "trigger")
 OUTPUT_NAMES = ("nodes", "params", "run", "trigger")
 RUN_NAMES = ("graph", "id", "owner", "version")
+FINAL_RUN_NAMES = ("error", "status")
 
 
-def inputs_named(node: DraftNode) -> set[str] | None:
+def inputs_used(node: DraftNode) -> set[str] | None:
     """The inputs that the node's templates name; None if only a run can tell."""
-    named: set[str] = set()
-    for _, analysis in _analyses(_templated_config(node), ""):
-        for reference in analysis.references:
-            if reference.root == "inputs":
-                if len(reference.path) == 1:
-                    return None
-                named.add(reference.path[1])
-    return named
+    if node.node_type is None:
+        return set()
+    return inputs_named(text for _, text, _ in templates_of(node.spec, node.node_type))
 
 
 def names_in_nodes(draft: Draft) -> Iterator[Finding]:
@@ -35,13 +32,24 @@ def names_in_nodes(draft: Draft) -> Iterator[Finding]:
     for edge in draft.edges:
         fed.setdefault(edge.spec.target.node, set()).add(edge.spec.target.port)
     for node in draft.nodes:
-        secrets = node.node_type is not None and node.node_type.secrets
-        names = (*NODE_NAMES, "secrets") if secrets else NODE_NAMES
-        for path, analysis in _analyses(_templated_config(node), f"{node.path}/config"):
+        for place, text, is_per_item in templates_of(node.spec, node.node_type) if node.node_type else ():
+            path, analysis = node.path + place, analyse(text)
+            names = _names_for(node, place, is_per_item)
             yield from _defects(analysis, path)
             for reference in analysis.references:
-                yield from _common(reference, path, names, draft.params)
+                yield from _common(reference, path, names, draft.params, _run_names(node))
                 yield from _unfed_input(reference, path, node, fed.get(node.spec.id, set()))
+
+
+def _names_for(node: DraftNode, place: str, is_per_item: bool) -> tuple[str, ...]:
+    names: tuple[str, ...] = NODE_NAMES
+    if node.node_type is not None and node.node_type.secrets and place.startswith("/config/"):
+        names += ("secrets",)
+    return (*names, *ITEM_NAMES) if is_per_item and node.spec.foreach is not None else names
+
+
+def _run_names(node: DraftNode) -> tuple[str, ...]:
+    return (*RUN_NAMES, *FINAL_RUN_NAMES) if node.spec.finally_ else RUN_NAMES
 
 
 def names_in_outputs(draft: Draft) -> Iterator[Finding]:
@@ -65,13 +73,6 @@ def names_in_triggers(draft: Draft) -> Iterator[Finding]:
                 yield from _common(reference, path, TRIGGER_NAMES, draft.params)
 
 
-def _templated_config(node: DraftNode) -> Mapping[str, Any]:
-    if node.node_type is None or not node.whole:
-        return {}
-    templated = node.node_type.config_model.templated_fields()
-    return {key: value for key, value in node.spec.config.items() if key in templated}
-
-
 def _analyses(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, Analysis]]:
     return ((place, analyse(text)) for place, text in templates_in(dict(value), path))
 
@@ -83,7 +84,11 @@ def _defects(analysis: Analysis, path: str) -> Iterator[Finding]:
 
 
 def _common(
-    reference: Reference, path: str, names: Iterable[str], params: Mapping[str, Any] | None
+    reference: Reference,
+    path: str,
+    names: Iterable[str],
+    params: Mapping[str, Any] | None,
+    run_names: tuple[str, ...] = RUN_NAMES,
 ) -> Iterator[Finding]:
     place = (reference.line, reference.column)
     if reference.root == "secrets" and "secrets" not in names:
@@ -91,8 +96,8 @@ def _common(
     elif reference.root not in names:
         hint = did_you_mean(reference.root, names)
         yield Finding("unknown_name", path, f"there is no `{reference.root}` here", hint, inside=place)
-    elif reference.root == "run" and len(reference.path) > 1 and reference.path[1] not in RUN_NAMES:
-        hint = did_you_mean(reference.path[1], RUN_NAMES)
+    elif reference.root == "run" and len(reference.path) > 1 and reference.path[1] not in run_names:
+        hint = did_you_mean(reference.path[1], run_names)
         yield Finding("unknown_name", path, f"a run has no `{reference.path[1]}`", hint, inside=place)
     elif reference.root == "params" and len(reference.path) > 1 and params is not None:
         declared = declared_names(params)

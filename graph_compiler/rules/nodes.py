@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from ..draft import Draft, DraftNode
 from ..issues import Finding, did_you_mean
+from ..node_ports import ports_of
 from ..node_type import ConfigDefect, NodeTypes
 from ..shape import findings_of
 
@@ -30,8 +31,8 @@ def _resolve(node: DraftNode, node_types: NodeTypes) -> Iterator[Finding]:
     except ValidationError as error:
         yield from findings_of(error, node.spec.config, path, node_type.config_model)
         return
-    if node.whole:
-        node.ports = node_type.ports(node.config)
+    declared = node_type.ports(node.config)
+    node.ports = ports_of(node.spec, declared) if declared.is_known else None
     for defect in node_type.defects(node.config):
         yield _finding(defect, path)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..draft import Draft, Placed
@@ -29,13 +29,17 @@ def trigger_params(draft: Draft) -> Iterator[Finding]:
 
 
 def _of_trigger(trigger: Placed[WebhookTrigger], schema: dict[str, Any]) -> Iterator[Finding]:
+    yield from given_params(schema, trigger.spec.params, trigger.path, f"the trigger `{trigger.spec.id}`")
+
+
+def given_params(schema: dict[str, Any], given: Mapping[str, Any], owner: str, who: str) -> Iterator[Finding]:
+    """What is wrong with the params that stand below `owner`: which there are, and those that are no templates."""
     declared = declared_names(schema)
-    given = trigger.spec.params
-    for name in required_names(schema) - given.keys():
-        path = f"{trigger.path}/params" if given else trigger.path
-        yield Finding("missing_param", path, f"the trigger `{trigger.spec.id}` does not give the param `{name}`")
+    for name in sorted(required_names(schema) - given.keys()):
+        path = f"{owner}/params" if given else owner
+        yield Finding("missing_param", path, f"{who} does not give the param `{name}`")
     for name, value in given.items():
-        path = f"{trigger.path}/params/{pointer_token(name)}"
+        path = f"{owner}/params/{pointer_token(name)}"
         if declared is not None and name not in declared:
             message = f"the param `{name}` is not declared"
             yield Finding("unknown_param", path, message, did_you_mean(name, declared), at_key=True)

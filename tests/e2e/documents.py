@@ -42,3 +42,27 @@ def sleeper(version: int = 1) -> dict[str, Any]:
         "edges": [],
         "outputs": {"version": version},
     }
+
+
+def fragile() -> dict[str, Any]:
+    """Fails until its file store has `mended.txt`; says what was executed."""
+    return {
+        "spec_version": 1,
+        "name": "fragile",
+        "nodes": [
+            {"id": "before", "type": "transform", "config": {"value": 20}},
+            {"id": "reads", "type": "file.read", "after": ["before"], "config": {"file": "mended.txt"}},
+            {"id": "sum", "type": "transform", "config": {"value": "{{ inputs.a + (inputs.b | int) }}"}},
+        ],
+        "edges": [{"from": "before.value", "to": "sum.a"}, {"from": "reads.content", "to": "sum.b"}],
+        "outputs": {"sum": "{{ nodes.sum.value }}"},
+    }
+
+
+def mending() -> dict[str, Any]:
+    """Writes the file that `fragile` reads."""
+    return {
+        "spec_version": 1,
+        "name": "mending",
+        "nodes": [{"id": "write", "type": "file.write", "config": {"path": "mended.txt", "content": "22"}}],
+    }

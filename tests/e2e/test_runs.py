@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from tests.e2e.documents import adder, sleeper
+from tests.e2e.documents import adder, fragile, mending, sleeper
 from tests.e2e.installation import Installation
 from tests.waiting import wait_until
 
@@ -105,3 +106,26 @@ def test_cancelled_run_ends_canceled(installation: Installation) -> None:
     installation.succeed("cancel", run_id)
     assert installation.run("logs", run_id, "--follow").returncode == 6
     assert installation.status(run_id) == "CANCELED"
+
+
+def test_a_failed_run_is_retried_from_its_failure_and_from_the_start(installation: Installation) -> None:
+    for document in (fragile(), mending()):
+        installation.apply(document)
+    assert installation.run("run", "fragile", "--follow").returncode == 1
+    (failed, *_) = [item["run_id"] for item in installation.get("runs?graph=fragile")["items"]]
+    assert installation.run("retry", failed, "--follow").returncode == 1
+    assert installation.run("run", "mending", "--wait", "60").returncode == 0
+
+    def retried(*options: str) -> tuple[list[str], Any]:
+        *events, run = map(
+            json.loads, installation.succeed("retry", failed, *options, "--follow", "--json").splitlines()
+        )
+        assert run["parent_run_id"] == failed
+        return [event["node"] for event in events if event["type"] == "node.started"], run["outputs"]
+
+    assert retried() == (["reads", "sum"], {"sum": 42})
+    assert retried("--from", "start") == (["before", "reads", "sum"], {"sum": 42})
+    new = installation.succeed("retry", failed).strip()
+    wait_until(lambda: installation.status(new) == "SUCCESS", "the retry succeeds", 60)
+    refused = installation.run("retry", new)
+    assert (refused.returncode, "succeeded" in refused.stderr) == (4, True)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request
 
+from graph_compiler.library import GraphLibrary
 from graph_compiler.node_type import NodeTypes
 from graph_compiler.spec import GraphSpec
 from graph_compiler.validation import Checked, check
@@ -68,14 +69,15 @@ class CheckedDocument:
         ]
 
 
-def check_document(document: Document, node_types: NodeTypes) -> Checked:
-    """All issues of a document, and its spec when there are none."""
-    return check(document.text, syntax=document.syntax, max_bytes=len(document.text) + 1, node_types=node_types)
+def check_document(document: Document, node_types: NodeTypes, library: GraphLibrary) -> Checked:
+    """All issues of a document, and its spec when there are none; it may call the graphs of the library."""
+    limit = len(document.text) + 1
+    return check(document.text, syntax=document.syntax, max_bytes=limit, node_types=node_types, library=library)
 
 
-def checked(document: Document, node_types: NodeTypes) -> CheckedDocument:
-    """The document, valid. Raises `InvalidGraph` with all its issues."""
-    result = check_document(document, node_types)
+def checked(document: Document, node_types: NodeTypes, library: GraphLibrary) -> CheckedDocument:
+    """The document, valid, each call in it pinned to a version. Raises `InvalidGraph` with all its issues."""
+    result = check_document(document, node_types, library)
     if result.issues or result.spec is None or result.document is None or result.sha256 is None:
         count = len(result.issues)
         raise InvalidGraph(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Path, Response
 
 from graph_compiler.schema import document_schema
 from platform_core import graph_store
-from platform_core.database import Connection, transaction
+from platform_core.database import Connection, reading, transaction
 from platform_core.errors import (
     BadCursor,
     GraphExists,
@@ -20,6 +20,7 @@ from platform_core.errors import (
     Unavailable,
     VersionNotFound,
 )
+from platform_core.graph_library import OwnedGraphs
 from platform_core.graph_store import Graph, Saved, get_version
 from platform_core.trigger_store import list_triggers
 from platform_core.web.dependencies import (
@@ -32,6 +33,7 @@ from platform_core.web.dependencies import (
     ServicesDep,
 )
 from platform_core.web.problems import problems
+from platform_core.web.services import Services
 from trigger_api.graph_access import find_graph
 from trigger_api.graphs import saving
 from trigger_api.graphs.documents import REQUEST_BODY, DocumentDep, check_document, checked
@@ -69,8 +71,8 @@ def create_graph(
     links: LinksDep,
     response: Response,
 ) -> GraphAnswer:
-    """Save a new graph; 200 if it exists with the same content."""
-    valid = checked(document, state.node_types)
+    """Save a new graph; 200 if it exists with the same content. Graphs that it calls are pinned to a version."""
+    valid = checked(document, state.node_types, _library(services, principal.user_id))
     with transaction(services.engine) as connection:
         return _saved(connection, *saving.create(connection, principal, valid), links, response)
 
@@ -92,9 +94,13 @@ def put_graph(
     if_match: _IfMatch = None,
 ) -> GraphAnswer:
     """Save a new version of a graph, or create the graph. Content of an older version makes that one current again."""
-    valid = checked(document, state.node_types)
+    valid = checked(document, state.node_types, _library(services, saving.owner_of(services, principal, graph)))
     with transaction(services.engine) as connection:
         return _saved(connection, *saving.put(connection, principal, graph, valid, if_match), links, response)
+
+
+def _library(services: Services, owner_id: str) -> OwnedGraphs:
+    return OwnedGraphs(lambda: reading(services.engine), owner_id)
 
 
 def _saved(connection: Connection, graph: Graph, saved: Saved, links: Links, response: Response) -> GraphAnswer:
@@ -130,9 +136,11 @@ def list_graphs(
     openapi_extra=REQUEST_BODY,
     responses=problems(*_ERRORS, TooLarge),
 )
-def validate_graph(_: GraphReader, document: DocumentDep, state: StateDep) -> ValidationAnswer:
-    """Check a document and answer all its issues at once; nothing is saved."""
-    issues = check_document(document, state.node_types).issues
+def validate_graph(
+    principal: GraphReader, document: DocumentDep, services: ServicesDep, state: StateDep
+) -> ValidationAnswer:
+    """Check a document as one of the caller's and answer all its issues at once; nothing is saved."""
+    issues = check_document(document, state.node_types, _library(services, principal.user_id)).issues
     return ValidationAnswer(valid=not issues, issues=[IssueAnswer(**issue.as_dict()) for issue in issues])
 
 
@@ -151,7 +159,7 @@ def get_graph(
     responses=problems(*_ERRORS, GraphNotFound, PreconditionFailed),
 )
 def delete_graph(principal: GraphWriter, connection: ConnectionDep, graph: str, if_match: _IfMatch = None) -> None:
-    """Delete a graph. Its runs stay readable, and those under way go on."""
+    """Delete a graph. Its runs stay readable, those under way go on, and graphs that call it keep their version."""
     graph_store.delete_graph(connection, find_graph(connection, principal, graph).id, if_match=if_match)
 
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from platform_core import graph_store
 from platform_core.auth import Principal
-from platform_core.database import Connection
+from platform_core.database import Connection, reading
 from platform_core.errors import GraphNotFound, InvalidGraph
 from platform_core.graph_store import Graph, Saved
 from platform_core.trigger_store import sync_triggers
+from platform_core.web.services import Services
 from trigger_api.graph_access import find_graph
 from trigger_api.graphs.documents import CheckedDocument
+
+
+def owner_of(services: Services, principal: Principal, reference: str) -> str:
+    """The id of the user who owns, or would own, the graph of that reference. Raises `GraphNotFound`."""
+    if graph_store.is_name(reference):
+        return principal.user_id
+    with reading(services.engine) as connection:
+        return find_graph(connection, principal, reference).owner_id
 
 
 def create(connection: Connection, principal: Principal, document: CheckedDocument) -> tuple[Graph, Saved]:

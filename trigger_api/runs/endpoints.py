@@ -19,6 +19,7 @@ from platform_core.errors import (
     RunEnded,
     RunNotFinished,
     RunNotFound,
+    RunSucceeded,
     Unavailable,
     VersionNotFound,
 )
@@ -37,8 +38,8 @@ from platform_core.web.services import Services
 from platform_core.web.strict_json import StrictJsonRoute
 from trigger_api.graph_access import find_graph
 from trigger_api.links import Links, LinksDep
-from trigger_api.runs.launching import Launched, launch
-from trigger_api.runs.schemas import Launch, LaunchAnswer, OutputsAnswer, RunAnswer, Status
+from trigger_api.runs.launching import Launched, launch, retry
+from trigger_api.runs.schemas import Launch, LaunchAnswer, OutputsAnswer, Retry, RunAnswer, Status
 from trigger_api.schemas import PageOf
 from trigger_api.state import StateDep
 
@@ -109,6 +110,7 @@ def _launched(run: Run, launched: Launched, links: Links) -> LaunchAnswer:
     }
     if launched.ticket is not None:
         answer["ticket"] = launched.ticket
+        answer["links"]["watch"] += f"?ticket={launched.watch_ticket}"
     if run.has_ended:
         answer |= {"outputs": run.outputs, "error": run.error}
     return LaunchAnswer.model_validate(answer)
@@ -163,6 +165,32 @@ def cancel_run(principal: RunWriter, connection: ConnectionDep, run_id: _RunId, 
     """Ask for a run to be cancelled; asking again is harmless."""
     _visible(connection, principal, run_id)
     return RunAnswer.of(run_store.request_cancel(connection, run_id), links)
+
+
+@router.post(
+    "/runs/{run_id}/retry",
+    status_code=202,
+    operation_id="retry_run",
+    response_model_exclude_unset=True,
+    responses={
+        200: {"model": LaunchAnswer, "description": "The run of an earlier request with this key"},
+        **problems(*_ERRORS, RunNotFound, RunNotFinished, RunSucceeded, IdempotencyKeyReused),
+    },
+)
+def retry_run(
+    principal: RunWriter,
+    services: ServicesDep,
+    run_id: _RunId,
+    links: LinksDep,
+    response: Response,
+    wanted: Retry | None = None,
+    key: _Key = None,
+) -> LaunchAnswer:
+    """Run an ended run's graph version again, with its params; the new run names the old one as its parent."""
+    launched = retry(services, principal, run_id, (wanted or Retry()).from_, key)
+    if not launched.is_new:
+        response.status_code = 200
+    return _launched(launched.run, launched, links)
 
 
 def _visible(connection: Connection, principal: Principal, run_id: str) -> Run:

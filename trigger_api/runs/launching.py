@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graph_compiler.params import apply
 from platform_core.auth import Principal
 from platform_core.database import Connection, transaction
-from platform_core.errors import InvalidParams
+from platform_core.errors import InvalidParams, RunNotFound
 from platform_core.graph_store import Graph
-from platform_core.run_store import NewRun, Run, accept_run, find_run
+from platform_core.run_store import NewRun, Run, accept_run, find_run, get_run, retry_of
 from platform_core.ticket_store import issue_ticket
 from platform_core.web.services import Services
 from trigger_api.graph_access import SpecCache, find_graph
@@ -20,11 +20,12 @@ from trigger_api.runs.schemas import Launch
 
 @dataclass(frozen=True)
 class Launched:
-    """An accepted run, whether it is new, and the ticket if one was asked for."""
+    """An accepted run, whether it is new, and tickets for a stream and for the watch page if they were asked for."""
 
     run: Run
     is_new: bool
-    ticket: str | None
+    ticket: str | None = None
+    watch_ticket: str | None = None
 
 
 def launch(
@@ -37,10 +38,32 @@ def launch(
     with transaction(services.engine) as connection:
         graph = find_graph(connection, principal, reference)
         run, is_new = _accept(connection, specs, graph, wanted, key)
-        ticket = issue_ticket(connection, principal.user_id, run.run_id) if wanted.live_monitoring else None
+        tickets: tuple[str, ...] = ()
+        if wanted.live_monitoring:
+            tickets = tuple(issue_ticket(connection, principal.user_id, run.run_id) for _ in range(2))
     if is_new:
         services.metrics.accepted_runs.labels("manual").inc()
-    return Launched(run, is_new, ticket)
+    return Launched(run, is_new, *tickets)
+
+
+def retry(services: Services, principal: Principal, run_id: str, start: str, key: str | None) -> Launched:
+    """Accept a new run in place of an ended one, once per idempotency key.
+
+    Raises `RunNotFound`, `RunNotFinished`, `RunSucceeded`, `IdempotencyKeyReused` and `Unavailable`.
+    """
+    with transaction(services.engine) as connection:
+        parent = get_run(connection, run_id)
+        if not principal.may_see(parent.owner_id):
+            raise RunNotFound(f"There is no run {run_id}.")
+        fingerprint = hashlib.sha256(f"retry {run_id} {start}".encode()).hexdigest()
+        first = None if key is None else find_run(connection, parent.graph_id, key, fingerprint)
+        if first is not None:
+            return Launched(first, False, None)
+        new = retry_of(connection, parent, start)
+        run, is_new = accept_run(connection, replace(new, idempotency_key=key, request_sha256=key and fingerprint))
+    if is_new:
+        services.metrics.accepted_runs.labels("manual").inc()
+    return Launched(run, is_new, None)
 
 
 def _accept(

@@ -27,6 +27,16 @@ class Launch(RequestBody):
     live_monitoring: bool = Field(default=False, description="Also answer a ticket to follow the run with.")
 
 
+class Retry(RequestBody):
+    """From where to run again."""
+
+    from_: Literal["failure", "start"] = Field(
+        default="failure",
+        alias="from",
+        description="`failure`: nodes that succeeded are not executed again, their stored outputs are taken.",
+    )
+
+
 class RunTrigger(Answer):
     """What started a run: `id` is the trigger's, null for a manual launch."""
 
@@ -49,6 +59,7 @@ class RunAnswer(Answer):
     started_at: datetime | None
     ended_at: datetime | None
     error: dict[str, Any] | None
+    parent_run_id: str | None
     links: dict[str, str]
 
     @classmethod

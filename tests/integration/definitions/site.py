@@ -21,11 +21,13 @@ from definitions.jobs import pinned_job
 from definitions.submission import Submission
 from graph_compiler.validation import check
 from platform_core.database import build_engine
+from platform_core.graph_library import OwnedGraphs
 from platform_core.graph_store import Graph, save_graph
 from platform_core.run_event_store import RunEvent, read_events
 from platform_core.run_store import NewRun, Run, accept_run, get_run, request_cancel
 from platform_core.settings import Settings
 from platform_core.user_store import create_user
+from tests.called_graphs import shelf
 from tests.waiting import wait_until
 
 Document = Mapping[str, Any]
@@ -56,7 +58,7 @@ class Site:
         return Submission(self.settings, self.engine, self.instance)
 
     def save_graph(self, document: Document) -> Graph:
-        checked = check(json.dumps(document))
+        checked = check(json.dumps(document), library=OwnedGraphs(self.engine.connect, self.owner_id))
         assert checked.document is not None, checked.issues
         assert checked.sha256 is not None
         with self.engine.begin() as connection:
@@ -70,15 +72,20 @@ class Site:
             )
         return graph
 
+    def save_called(self) -> None:
+        """Save what documents of tests/graphs call."""
+        for called in shelf():
+            self.save_graph(json.loads(called))
+
     def accept(self, graph: Graph, params: Document | None = None, **options: Any) -> str:
         """Accept a run of the graph's version as the APIs do; its id."""
         new = NewRun(graph.id, graph.version, self.owner_id, params or {}, "manual", **options)
         with self.engine.begin() as connection:
             return accept_run(connection, new)[0].run_id
 
-    def launch(self, document: Document, params: Document | None = None) -> str:
+    def launch(self, document: Document, params: Document | None = None, **options: Any) -> str:
         """Save the graph, accept a run of it and hand it to the run launcher as the queue does; its id."""
-        run_id = self.accept(self.save_graph(document), params)
+        run_id = self.accept(self.save_graph(document), params, **options)
         self.submission.submit_accepted()
         self.dequeue(run_id)
         return run_id

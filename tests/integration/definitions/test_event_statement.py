@@ -52,7 +52,7 @@ def test_batch_commits_log_event_value_and_outputs_in_order(site: Site, send: Se
         (2, 1.5, "log", "node", 3, "warning", "first", {"n": 1}),
         (3, 2.5, "node.output", "node", None, "info", "second", {}),
     ]
-    assert site.storage.read_value(run_id, "node", "value") == [1]
+    assert site.storage.read_value(run_id, "node", "value").text == "[1]"
     assert site.run(run_id).outputs == {"a": 1}
 
 

@@ -95,7 +95,7 @@ def test_failed_node_fails_the_run_while_independent_branches_finish(site: Site)
     run = site.run(run_id)
     assert (run.status, run.outputs) == ("FAILURE", None)
     message = "ValueError: no water\n  line 2 in main: raise ValueError('no water')"
-    assert run.error == {"kind": "code_error", "message": message, "node": "bad"}
+    assert run.error == {"kind": "code_error", "message": message, "node": "bad", "attempts": 1}
     ends = site.story(run_id, "node.failed", "node.succeeded", "node.started", "run.failed")
     assert [node for type, node in ends if node == "after_bad" and type == "node.started"] == []
     assert ("node.failed", "bad") in ends
@@ -182,7 +182,7 @@ def test_params_reach_templates_and_values_stay_readable_after_the_run(site: Sit
     params = {"type": "object", "properties": {"name": {"type": "string"}}}
     graph = document("greeter", transform("greet", "hello {{ params.name }}"), params=params)
     run_id = site.execute(graph, {"name": "Ada"})
-    assert site.storage.read_value(run_id, "greet", "value") == "hello Ada"
+    assert site.storage.read_value(run_id, "greet", "value").text == '"hello Ada"'
     with pytest.raises(KeyError):
         site.storage.read_value(run_id, "greet", "other")
 

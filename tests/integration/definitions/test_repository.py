@@ -131,7 +131,7 @@ def test_run_of_dagsters_ui_is_adopted_and_pinned(site: Site) -> None:
     site.dequeue(run.run_id)
     site.execute_launched(run.run_id)
     assert site.run(run.run_id).status == "SUCCESS"
-    assert site.storage.read_value(run.run_id, "say", "value") == "Ada"
+    assert site.storage.read_value(run.run_id, "say", "value").text == '"Ada"'
 
 
 def test_canceled_run_of_dagsters_ui_is_not_revived_by_its_late_submission(site: Site) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 import httpx
 import psycopg
 import pytest
-import uvicorn
 from sqlalchemy.engine import Engine
 
 from platform_core.auth import issue_token
@@ -18,6 +17,7 @@ from platform_core.database import plain_url
 from platform_core.keys import KeyRing
 from platform_core.settings import Settings
 from platform_core.user_store import User
+from platform_core.web.server import Server, server_config
 from stream_api.app import create_app
 from stream_api.streams import Streams
 from tests.integration.stream_api.runs import create_owner
@@ -25,16 +25,46 @@ from tests.integration.stream_api.sse_client import SseClient
 from tests.waiting import wait_until
 
 
-@dataclass(frozen=True)
-class Served:
-    """A stream application on a loopback port."""
+class Running:
+    """One server, from ready to stopped."""
 
-    url: str
-    streams: Streams
-    http: httpx.Client
+    def __init__(self, settings: Settings, engine: Engine, keys: KeyRing, listening: socket.socket) -> None:
+        app = create_app(settings, engine=engine, keys=keys)
+        self.streams: Streams = app.state.streams
+        self._server = Server(server_config(app), drain=self.streams.drain)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listening]}, name="stream api", daemon=True
+        )
+        self._thread.start()
+        wait_until(lambda: self._server.started, "the stream application is served")
+        wait_until(lambda: self.streams.listener.is_connected, "the stream application listens")
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+
+class Served:
+    """A stream application on a loopback port; connections wait there while it is restarted."""
+
+    def __init__(self, url: str, http: httpx.Client, start: Callable[[], Running]) -> None:
+        self.url = url
+        self.http = http
+        self._start = start
+        self.running = start()
+
+    @property
+    def streams(self) -> Streams:
+        return self.running.streams
 
     def client(self, token: str) -> SseClient:
         return SseClient(self.url, token, self.http)
+
+    def restart(self) -> None:
+        """Stop the application and serve it anew at the same address."""
+        self.running.stop()
+        self.running = self._start()
 
 
 @pytest.fixture
@@ -68,19 +98,13 @@ def serve(settings: Settings, engine: Engine, keys: KeyRing) -> Iterator[Callabl
 @contextmanager
 def serving(settings: Settings, engine: Engine, keys: KeyRing) -> Iterator[Served]:
     """The application on a free loopback port, listening to the database."""
-    app = create_app(settings, engine=engine, keys=keys)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=5)
-    )
-    thread = threading.Thread(target=server.run, name="stream api")
-    thread.start()
-    try:
-        wait_until(lambda: server.started, "the stream application is served")
-        wait_until(lambda: app.state.streams.listener.is_connected, "the stream application listens")
-        port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(timeout=20) as http:
-            yield Served(f"http://127.0.0.1:{port}", app.state.streams, http)
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening, httpx.Client(timeout=20) as http:
+        served = Served(
+            f"http://127.0.0.1:{listening.getsockname()[1]}",
+            http,
+            lambda: Running(settings, engine, keys, listening.dup()),
+        )
+        try:
+            yield served
+        finally:
+            served.running.stop()

@@ -62,7 +62,7 @@ def append(
         "count": count,
         "message": message,
         "status": _ENDS.get(kind),
-        "data": json.dumps({"key": "value"}),
+        "data": json.dumps({"key": "value"}, separators=(",", ":")),
     }
     row = connection.execute(_APPEND, arguments).fetchone()
     assert row is not None

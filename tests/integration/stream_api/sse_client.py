@@ -46,7 +46,7 @@ class SseClient:
             return found
         with self.open(run_id, cursor) as blocks:
             for block in blocks:
-                if block.data is not None:
+                if block.data is not None and block.event != "going_away":
                     assert (block.id, block.event) == (block.data["id"], block.data["type"])
                     found.append(block.data)
                 if limit is not None and len(found) >= limit:

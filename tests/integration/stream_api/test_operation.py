@@ -19,15 +19,18 @@ from tests.integration.stream_api.runs import create_run
 from tests.integration.stream_api.sse_client import SseClient
 
 SERVER = """
-import sys, pathlib, uvicorn
+import socket, sys, pathlib
+from uvicorn.config import LOGGING_CONFIG
 from platform_core.database import build_engine
 from platform_core.keys import KeyRing
 from platform_core.settings import Settings
+from platform_core.web.server import Server, server_config
 from stream_api.app import create_app
 
 settings = Settings(home=pathlib.Path(sys.argv[1]), database_url=sys.argv[2])
 app = create_app(settings, engine=build_engine(sys.argv[2]), keys=KeyRing.load_or_create(settings))
-uvicorn.run(app, fd=int(sys.argv[3]), log_level="info")
+server = Server(server_config(app, log_config=LOGGING_CONFIG), drain=app.state.streams.drain)
+server.run(sockets=[socket.socket(fileno=int(sys.argv[3]))])
 """
 
 
@@ -54,19 +57,25 @@ def test_a_listener_that_cannot_connect_is_not_ready(serve: Callable[..., Served
 def test_the_stream_is_described_in_openapi(serve: Callable[..., Served]) -> None:
     served = serve()
     operation = served.http.get(f"{served.url}/openapi.json").json()["paths"]["/api/v1/runs/{run_id}/events"]["get"]
-    assert set(operation["responses"]) == {"200", "204", "400", "401", "403", "404", "422", "503"}
+    assert set(operation["responses"]) == {"200", "204", "400", "401", "403", "404", "422", "429", "503"}
     assert {parameter["name"] for parameter in operation["parameters"]} == {
         "run_id",
         "cursor",
+        "follow",
         "ticket",
         "last-event-id",
+        "types",
+        "nodes",
+        "level",
     }
 
 
 @contextmanager
-def server_process(settings: Settings) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process of its own that serves the application, and its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+def server_process(
+    settings: Settings, inherited: socket.socket | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str, socket.socket]]:
+    """A process of its own that serves the application; its address and its socket, which may be handed on."""
+    with inherited.dup() if inherited is not None else socket.create_server(("127.0.0.1", 0)) as listening:
         arguments = [str(settings.home), str(settings.database_url), str(listening.fileno())]
         process = subprocess.Popen(
             [sys.executable, "-c", SERVER, *arguments],
@@ -75,7 +84,7 @@ def server_process(settings: Settings) -> Iterator[tuple[subprocess.Popen[str], 
             text=True,
         )
         try:
-            yield process, f"http://127.0.0.1:{listening.getsockname()[1]}"
+            yield process, f"http://127.0.0.1:{listening.getsockname()[1]}", listening
         finally:
             process.kill()
             process.communicate()
@@ -85,13 +94,16 @@ def test_a_terminated_server_ends_its_streams_cleanly_and_at_once(
     settings: Settings, engine: Engine, owner: User, token: str
 ) -> None:
     run_id = create_run(engine, owner)
-    with server_process(settings) as (process, url), httpx.Client(timeout=30) as http:
+    with server_process(settings) as (process, url, _), httpx.Client(timeout=30) as http:
         with SseClient(url, token, http).open(run_id) as blocks:
             next(blocks)
             assert next(blocks).id == "1"
             process.send_signal(signal.SIGTERM)
-            assert list(blocks) == []
+            (farewell,) = blocks
         _, log = process.communicate(timeout=10)
+    assert (farewell.id, farewell.event) == (None, "going_away")
+    assert farewell.data is not None
+    assert (farewell.data["reason"], farewell.data["cursor"]) == ("stopping", "1")
     assert process.returncode in {0, -signal.SIGTERM}
     assert "Finished server process" in log
     assert "ASGI" not in log

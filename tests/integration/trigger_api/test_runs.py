@@ -42,7 +42,12 @@ def test_a_launched_run_is_stored_queued_and_announced(ada: httpx.Client, engine
         run_id = launched.json()["run_id"]
         assert [notify.payload for notify in listener.notifies(timeout=10, stop_after=1)] == [run_id]
     here = f"http://headrace.test/api/v1/runs/{run_id}"
-    links = {"self": here, "events": f"{here}/events", "websocket": f"ws://headrace.test/api/v1/runs/{run_id}/ws"}
+    links = {
+        "self": here,
+        "events": f"{here}/events",
+        "websocket": f"ws://headrace.test/api/v1/runs/{run_id}/ws",
+        "watch": f"http://headrace.test/watch/{run_id}",
+    }
     assert launched.json() == {"run_id": run_id, "status": "QUEUED", "graph": "mill", "version": 1, "links": links}
     run = ada.get(f"{API}/runs/{run_id}").json()
     assert run == {
@@ -50,6 +55,7 @@ def test_a_launched_run_is_stored_queued_and_announced(ada: httpx.Client, engine
         "graph": "mill",
         "version": 1,
         "owner": "ada",
+        "parent_run_id": None,
         "status": "QUEUED",
         "trigger": {"kind": "manual", "id": None},
         "params": {"water": 7, "wheel": "oak"},
@@ -159,10 +165,13 @@ def test_one_key_from_eight_threads_is_one_run(ada: httpx.Client, engine: Engine
     assert _count(engine) == 1
 
 
-def test_live_monitoring_gives_a_ticket_for_this_run(ada: httpx.Client, engine: Engine) -> None:
+def test_live_monitoring_gives_tickets_for_a_stream_and_for_the_page(ada: httpx.Client, engine: Engine) -> None:
     launched = ada.post(LAUNCH, json=WATER | {"live_monitoring": True}).json()
     with engine.begin() as connection:
         assert redeem_ticket(connection, launched["ticket"], launched["run_id"]).name == "ada"
+        page, _, ticket = launched["links"]["watch"].partition("?ticket=")
+        assert page == f"http://headrace.test/watch/{launched['run_id']}"
+        assert redeem_ticket(connection, ticket, launched["run_id"]).name == "ada"
 
 
 def test_waiting_answers_the_outputs_once_the_run_has_ended(

@@ -103,7 +103,12 @@ def test_a_delivery_is_answered_with_its_run_and_again_with_the_same(
         "delivery_id": "d-1",
         "run_id": run_id,
         "duplicate": False,
-        "links": {"self": here, "events": f"{here}/events", "websocket": f"ws://headrace.test/api/v1/runs/{run_id}/ws"},
+        "links": {
+            "self": here,
+            "events": f"{here}/events",
+            "websocket": f"ws://headrace.test/api/v1/runs/{run_id}/ws",
+            "watch": f"http://headrace.test/watch/{run_id}",
+        },
     }
     assert again.json() == first.json() | {"duplicate": True}
     (delivery,) = stored(engine)

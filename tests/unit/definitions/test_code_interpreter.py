@@ -122,7 +122,7 @@ class TestBadValues:
             ("[{1, 2}]", "result[0]: set is not a JSON value"),
             ("{'at': __import__('datetime').date(2024, 1, 1)}", "result.at: datetime.date is not a JSON value"),
             ("{'a': {1: 2}}", "result.a: the key 1 is not text"),
-            ("b'x'", "result: bytes is not a JSON value"),
+            ("bytearray(b'x')", "result: bytearray is not a JSON value"),
             ("10**5000", "result: an integer of more than 4300 digits"),
             ("(x for x in ())", "result: generator is not a JSON value"),
         ],

@@ -147,6 +147,7 @@ def test_failed_node_carries_kind_and_message() -> None:
         "step": dagster_name("input"),
         "kind": "code_error",
         "message": "ZeroDivisionError: division by zero",
+        "attempts": 1,
     }
 
 
@@ -156,6 +157,7 @@ def test_failed_outputs_carry_kind_and_message() -> None:
         "step": "outputs_",
         "kind": "template_error",
         "message": "{{ nodes.a.value.c }}: there is no 'c' here; there is b",
+        "attempts": 1,
     }
 
 

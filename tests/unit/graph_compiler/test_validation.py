@@ -76,13 +76,29 @@ def test_later_triggers_are_unsupported_and_the_others_keep_their_places() -> No
     ]
 
 
-@pytest.mark.parametrize("key", ["foreach", "max_parallel", "when", "on_error", "finally", "cache", "on_item_error"])
-def test_later_node_keys_are_unsupported_and_bring_no_other_issue(key: str) -> None:
+@pytest.mark.parametrize("key", ["when", "foreach"])
+def test_condition_or_list_that_is_plain_text_is_no_template(key: str) -> None:
+    assert found(nodes=[node("a", **{key: "yes"})]) == [("bad_value", f"/nodes/0/{key}")]
+
+
+def test_condition_sees_inputs_but_no_item() -> None:
     parts = {
-        "nodes": [node("a", [1]), node("b", "{{ item }}", **{key: "x"})],
-        "edges": [edge("a.value", "b.items"), edge("b.error", "c.x")],
+        "nodes": [node("a", [1]), node("b", "{{ item }}", foreach="{{ inputs.rows }}", when="{{ item > 1 }}")],
+        "edges": [edge("a.value", "b.rows")],
     }
-    assert found(**parts) == [("unsupported", f"/nodes/1/{key}"), ("unknown_node", "/edges/1/to")]
+    assert found(**parts) == [("unknown_name", "/nodes/1/when")]
+
+
+def test_only_what_runs_last_sees_how_the_run_ended() -> None:
+    nodes = [node("a", "{{ run.status }}"), node("b", "{{ run.status }} {{ run.error.kind }}", **{"finally": True})]
+    assert found(nodes=nodes) == [("unknown_name", "/nodes/0/config/value")]
+
+
+def test_error_ports_are_there_when_asked_for() -> None:
+    route = node("a", on_error="route")
+    collect = node("b", "{{ item }}", foreach=[1], on_item_error="collect")
+    outputs = {"x": "{{ nodes.a.error }}", "y": "{{ nodes.b.errors }}", "z": "{{ nodes.b.error }}"}
+    assert found(nodes=[route, collect], outputs=outputs) == [("unknown_port", "/outputs/z")]
 
 
 def test_value_that_could_not_be_read_is_not_also_of_a_wrong_type() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from headrace_cli.client import Client, Refused
 from headrace_cli.connection import Server
-from headrace_cli.follow import Silence, follow
+from headrace_cli.follow import Silence, follow, stored
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -82,11 +82,19 @@ def test_unknown_run_is_an_error() -> None:
         list(follow(asked, "r"))
 
 
-def test_silence_ends_a_bounded_look() -> None:
-    asked, _ = client(stream(Broken(frames(event(1)), httpx.ReadTimeout("quiet"))))
-    seen = []
+def test_what_is_stored_ends_where_the_server_says_so() -> None:
+    caught_up = b'event: caught_up\ndata: {"cursor": "2"}\n\n'
+    lost = Broken(frames(event(1)), httpx.ReadError("connection reset"))
+    asked, cursors = client(stream(lost), stream(frames(event(2)) + caught_up))
+    with asked:
+        assert [e["seq"] for e in stored(asked, "r")] == [1, 2]
+    assert cursors == [None, "1"]
+
+
+def test_heartbeats_do_not_hold_off_the_deadline() -> None:
+    asked, _ = client(stream(b": heartbeat\n\n"))
     with asked, pytest.raises(Silence):
-        seen.extend(e["seq"] for e in follow(asked, "r", quiet_for=0.5))
+        list(follow(asked, "r", until=time.monotonic() - 1))
 
 
 def test_deadline_ends_waiting_even_while_events_come() -> None:

@@ -62,7 +62,10 @@ def test_missing_credentials_are_an_error(tmp_path: Path) -> None:
 
 def test_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     result = headrace(tmp_path, "validate", "nowhere.yaml")
-    assert (result.returncode, result.stderr) == (2, "error: nowhere.yaml cannot be read: No such file or directory.\n")
+    assert (result.returncode, result.stderr) == (
+        2,
+        "error: nowhere.yaml cannot be read: No such file or directory.\nhint: Name a file, or - for stdin.\n",
+    )
 
 
 def test_wrong_setting_is_an_error_that_names_the_variable(tmp_path: Path) -> None:
@@ -71,9 +74,20 @@ def test_wrong_setting_is_an_error_that_names_the_variable(tmp_path: Path) -> No
     assert result.stderr.startswith("error: The settings are wrong: HEADRACE_TOKEN_TTL: ")
 
 
+def test_a_database_of_another_kind_is_an_error_without_its_password(tmp_path: Path) -> None:
+    result = headrace(tmp_path, "migrate", HEADRACE_DATABASE_URL="mysql://ada:hidden@db/mill")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: The settings are wrong: HEADRACE_DATABASE_URL: ")
+    assert result.stderr.endswith("hint: See docs/reference/settings.md.\n")
+    assert "hidden" not in result.stderr
+
+
 def test_follow_and_wait_exclude_each_other(tmp_path: Path) -> None:
     result = headrace(tmp_path, "run", "g", "--follow", "--wait", "3")
-    assert (result.returncode, result.stderr) == (2, "error: --follow and --wait exclude each other.\n")
+    assert (result.returncode, result.stderr) == (
+        2,
+        "error: --follow and --wait exclude each other.\nhint: Both end with the run; choose one.\n",
+    )
 
 
 @pytest.mark.parametrize("service", ["api", "daemon", "workers", "code-server", "ui", "migrate"])

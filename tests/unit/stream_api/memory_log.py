@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from platform_core.run_event_store import RunEvent
+from stream_api.batch import Batch
 from stream_api.wire import WireEvent
 
 RUN = "run-1"
@@ -14,6 +15,12 @@ RUN = "run-1"
 def event(seq: int, kind: str = "log", message: str = "hello") -> WireEvent:
     """An event of the run with this seq."""
     return WireEvent.of(RunEvent(RUN, seq, datetime(2026, 1, 1, tzinfo=UTC), kind, None, None, "info", message, {}))
+
+
+def seqs(batch: Batch | None) -> list[int]:
+    """Which events a batch has."""
+    assert batch is not None
+    return [event.seq for event in batch.events]
 
 
 class MemoryLog:
@@ -33,7 +40,8 @@ class MemoryLog:
     async def read(self, run_id: str, after: int, limit: int) -> list[WireEvent]:
         self.reads += 1
         found = [event for event in self.events if event.seq > after][:limit]
-        await self.gate.wait()
+        gate = self.gate
+        await gate.wait()
         await asyncio.sleep(0)
         return found
 

@@ -4,46 +4,74 @@ import asyncio
 
 import pytest
 
+from platform_core.metrics import Metrics
 from stream_api import tail as tail_module
-from stream_api.tail import CHUNK, WINDOW_EVENTS, RunPurged, Tail
-from tests.unit.stream_api.memory_log import RUN, MemoryLog, settle
+from stream_api.filters import OPEN
+from stream_api.follower import PURGED, STOPPING, Follower
+from stream_api.measures import Measures
+from stream_api.tail import CHUNK, WINDOW_EVENTS, Tail
+from tests.unit.stream_api.memory_log import RUN, MemoryLog, seqs, settle
 
 
-async def read_to(tail: Tail, cursor: int, end: int) -> list[int]:
-    """The seqs read from the cursor up to `end`."""
-    seqs: list[int] = []
-    while cursor < end:
+def make_tail(log: MemoryLog, **options: float) -> Tail:
+    return Tail(RUN, log, Measures(), **options)
+
+
+def join(tail: Tail, cursor: int = 0) -> Follower:
+    """One more follower of the tail."""
+    follower = Follower(tail, cursor, OPEN)
+    tail.followers.add(follower)
+    return follower
+
+
+async def read_to(follower: Follower, end: int) -> list[int]:
+    """The seqs read up to `end`."""
+    found: list[int] = []
+    while not found or found[-1] < end:
         async with asyncio.timeout(5):
-            seqs += [event.seq for event in await tail.read(cursor)]
-        cursor = seqs[-1]
-    return seqs
+            batch = await follower.next()
+        found += [] if batch is None else seqs(batch)
+    return found
 
 
 async def test_history_comes_in_chunks_and_in_order() -> None:
-    tail = Tail(RUN, MemoryLog(3 * CHUNK + 1))
-    assert await read_to(tail, 0, 3 * CHUNK + 1) == list(range(1, 3 * CHUNK + 2))
+    tail = make_tail(MemoryLog(3 * CHUNK + 1))
+    assert await read_to(join(tail), 3 * CHUNK + 1) == list(range(1, 3 * CHUNK + 2))
     tail.close()
 
 
-async def test_live_events_are_read_once_for_all_followers() -> None:
+async def test_live_events_are_read_and_encoded_once_for_all_followers() -> None:
     log = MemoryLog(1)
-    tail = Tail(RUN, log)
-    await tail.read(0)
-    followers = [asyncio.create_task(read_to(tail, 1, 3)) for _ in range(50)]
-    await asyncio.sleep(0)
+    tail = make_tail(log)
+    followers = [join(tail, 1) for _ in range(50)]
+    waiting = [asyncio.create_task(follower.next()) for follower in followers]
+    await settle()
     before = log.reads
     log.append()
     tail.wake(log.append())
-    assert await asyncio.gather(*followers) == [[2, 3]] * 50
-    assert log.reads - before <= 3
+    batches = await asyncio.gather(*waiting)
+    assert seqs(batches[0]) == [2, 3]
+    assert all(batch is batches[0] for batch in batches)
+    assert log.reads - before <= 2
+    tail.close()
+
+
+async def test_followers_who_come_at_once_share_the_reads_of_history() -> None:
+    log = MemoryLog(3 * CHUNK)
+    tail = make_tail(log)
+    assert (
+        await asyncio.gather(*(read_to(join(tail), 3 * CHUNK) for _ in range(20)))
+        == [list(range(1, 3 * CHUNK + 1))] * 20
+    )
+    assert log.reads <= 6
     tail.close()
 
 
 async def test_an_event_committed_while_history_is_read_is_not_lost() -> None:
     log = MemoryLog(1)
-    tail = Tail(RUN, log)
+    tail = make_tail(log)
     log.gate.clear()
-    reading = asyncio.create_task(read_to(tail, 0, 2))
+    reading = asyncio.create_task(read_to(join(tail), 2))
     await asyncio.sleep(0)
     tail.wake(log.append())
     log.gate.set()
@@ -51,82 +79,104 @@ async def test_an_event_committed_while_history_is_read_is_not_lost() -> None:
     tail.close()
 
 
+async def test_a_follower_whose_empty_read_was_overtaken_does_not_wait_for_the_next_event() -> None:
+    """Its read saw nothing, and before that answer came the event was read and announced by another."""
+    log = MemoryLog(1)
+    tail = make_tail(log)
+    first, late = join(tail, 1), join(tail, 1)
+    log.gate.clear()
+    overtaken = asyncio.create_task(late.next())
+    await asyncio.sleep(0)
+    # The reads of `first` and of the pump see the event; the one under way does not.
+    held, log.gate = log.gate, asyncio.Event()
+    log.gate.set()
+    tail.wake(log.append())
+    assert await read_to(first, 2) == [2]
+    await settle()
+    held.set()
+    async with asyncio.timeout(5):
+        assert seqs(await overtaken) == [2]
+    tail.close()
+
+
 async def test_a_follower_that_joins_late_sees_what_the_window_already_has() -> None:
     log = MemoryLog(1)
-    tail = Tail(RUN, log)
-    await tail.read(0)
-    log.gate.clear()
-    late = asyncio.create_task(tail.read(1))
-    await asyncio.sleep(0)
+    tail = make_tail(log)
+    await join(tail).next()
     tail.wake(log.append())
-    log.gate.set()
-    assert [event.seq for event in await late] == [2]
+    await settle()
+    assert seqs(await join(tail, 1).next()) == [2]
     tail.close()
 
 
 async def test_a_follower_behind_the_window_reads_the_table_without_a_gap() -> None:
     log = MemoryLog(1)
-    tail = Tail(RUN, log)
-    await tail.read(0)
+    metrics = Metrics()
+    tail = Tail(RUN, log, Measures(metrics))
+    await join(tail).next()
     last = 0
     for _ in range(WINDOW_EVENTS + CHUNK):
         last = log.append()
     tail.wake(last)
-    await read_to(tail, last - 1, last)
-    assert await read_to(tail, 1, last) == list(range(2, last + 1))
+    await read_to(join(tail, last - 1), last)
+    assert metrics.registry.get_sample_value("headrace_stream_fallbacks_total") == 0
+    assert await read_to(join(tail, 1), last) == list(range(2, last + 1))
+    assert metrics.registry.get_sample_value("headrace_stream_fallbacks_total") == 1
     tail.close()
 
 
 async def test_the_window_is_bounded_by_size_too(monkeypatch: pytest.MonkeyPatch) -> None:
     # The real limit would need megabytes of events.
-    monkeypatch.setattr(tail_module, "WINDOW_CHARACTERS", 1000)
+    monkeypatch.setattr(tail_module, "WINDOW_BYTES", 1000)
     log = MemoryLog(1)
-    tail = Tail(RUN, log)
-    await tail.read(0)
+    tail = make_tail(log)
+    follower = join(tail)
+    await follower.next()
     for _ in range(5):
         tail.wake(log.append(message="x" * 2000))
-    assert await read_to(tail, 1, 6) == [2, 3, 4, 5, 6]
+    assert await read_to(follower, 6) == [2, 3, 4, 5, 6]
     tail.close()
 
 
 async def test_a_lost_notification_costs_only_the_time_of_a_reread() -> None:
     log = MemoryLog(1)
-    tail = Tail(RUN, log, reread=0.01)
-    await tail.read(0)
+    tail = make_tail(log, reread=0.01)
+    follower = join(tail)
+    await follower.next()
     log.append()
-    assert await read_to(tail, 1, 2) == [2]
+    assert await read_to(follower, 2) == [2]
     tail.close()
 
 
 async def test_closing_ends_waiting_followers() -> None:
-    tail = Tail(RUN, MemoryLog(1))
-    waiting = asyncio.create_task(tail.read(1))
+    tail = make_tail(MemoryLog(1))
+    follower = join(tail, 1)
+    waiting = asyncio.create_task(follower.next())
     await settle()
     tail.close()
-    assert await waiting == ()
-    assert await tail.read(0) == ()
+    assert await waiting is None
+    assert (await follower.next(), follower.ending) == (None, STOPPING)
 
 
 async def test_a_cancelled_follower_does_not_disturb_the_others() -> None:
     log = MemoryLog(1)
-    tail = Tail(RUN, log)
-    await tail.read(0)
-    stays, leaves = (asyncio.create_task(tail.read(1)) for _ in range(2))
+    tail = make_tail(log)
+    stays, leaves = (asyncio.create_task(join(tail, 1).next()) for _ in range(2))
     await settle()
     leaves.cancel()
     await asyncio.wait([leaves])
     tail.wake(log.append())
-    assert [event.seq for event in await stays] == [2]
+    assert seqs(await stays) == [2]
     tail.close()
 
 
-async def test_deleted_history_is_an_error_and_not_a_loop() -> None:
+async def test_deleted_history_ends_the_stream_and_is_not_a_loop() -> None:
     log = MemoryLog(2)
-    tail = Tail(RUN, log)
-    await tail.read(0)
+    tail = make_tail(log)
+    await join(tail, 1).next()
     log.events.clear()
-    with pytest.raises(RunPurged):
-        await tail.read(1)
+    follower = join(tail, 0)
+    assert (await follower.next(), follower.ending) == (None, PURGED)
     tail.close()
 
 
@@ -140,13 +190,12 @@ async def test_a_failure_to_read_reaches_every_follower(caplog: pytest.LogCaptur
             return await super().read(run_id, after, limit)
 
     log = BrokenLog(1)
-    tail = Tail(RUN, log)
-    await tail.read(0)
-    followers = [asyncio.create_task(tail.read(1)) for _ in range(3)]
+    tail = make_tail(log)
+    waiting = [asyncio.create_task(join(tail, 1).next()) for _ in range(3)]
     await settle()
     log.broken = True
     tail.wake()
-    results = await asyncio.gather(*followers, return_exceptions=True)
+    results = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(result) for result in results] == [KeyError] * 3
     assert "following run run-1 failed" in caplog.text
     tail.close()

@@ -17,7 +17,12 @@ from trigger_api.links import Links
 )
 def test_a_run_has_its_own_its_events_and_its_websocket_address(base: str, websocket: str) -> None:
     here = f"{base.rstrip('/')}/api/v1/runs/r"
-    assert Links(base).run("r") == {"self": here, "events": f"{here}/events", "websocket": websocket}
+    assert Links(base).run("r") == {
+        "self": here,
+        "events": f"{here}/events",
+        "websocket": websocket,
+        "watch": f"{base.rstrip('/')}/watch/r",
+    }
 
 
 def test_a_version_names_its_graph() -> None:

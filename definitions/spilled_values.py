@@ -1,0 +1,32 @@
+"""Large values outside of the database: one file each under HEADRACE_VALUES_URL, a folder or an object store."""
+
+from __future__ import annotations
+
+import uuid
+
+from upath import UPath
+
+
+class SpilledValues:
+    """Writes and reads files by their location, which is relative to the root: the root may move."""
+
+    def __init__(self, root: str) -> None:
+        self._root = UPath(root)
+
+    def write(self, run_id: str, text: str) -> str:
+        """Keep the text; its location. It is whole before anybody knows the location."""
+        location = f"{run_id}/{uuid.uuid4().hex}.json"
+        path = self._root / location
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+        return location
+
+    def read(self, location: str) -> str:
+        """The text at a location. Raises FileNotFoundError."""
+        return (self._root / location).read_bytes().decode()
+
+    def delete(self, run_id: str) -> None:
+        """Remove all that a run has kept; a run without anything is fine."""
+        folder = self._root / run_id
+        if folder.exists():
+            folder.fs.rm(folder.path, recursive=True)

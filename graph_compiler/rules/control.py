@@ -1,0 +1,66 @@
+"""Control flow: conditions and lists that are templates, keys that need `foreach`, and what runs last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..draft import Draft, DraftNode
+from ..issues import Finding
+from ..node_ports import ERROR_PORT, ERRORS_PORT
+from ..templates import analyse, is_template, templates_in
+
+
+def conditions(draft: Draft) -> Iterator[Finding]:
+    """`when` and `foreach` that are text and no template."""
+    for node in draft.nodes:
+        for key, value in (("when", node.spec.when), ("foreach", node.spec.foreach)):
+            if isinstance(value, str) and not is_template(value):
+                yield Finding("bad_value", f"{node.path}/{key}", f"`{key}` is text, but no template")
+
+
+def foreach_keys(draft: Draft) -> Iterator[Finding]:
+    """Keys that mean nothing without `foreach`, types that cannot have it, and ports it would hide."""
+    for node in draft.nodes:
+        if node.spec.foreach is None:
+            for key in ("max_parallel", "on_item_error"):
+                if getattr(node.spec, key) is not None:
+                    message = f"`{key}` means nothing without `foreach`"
+                    yield Finding("needs_foreach", f"{node.path}/{key}", message, at_key=True)
+        elif node.node_type is not None and not node.node_type.takes_foreach:
+            message = f"a `{node.spec.type}` node cannot run once per item"
+            yield Finding("foreach_not_allowed", f"{node.path}/foreach", message, at_key=True)
+
+
+def hidden_ports(draft: Draft) -> Iterator[Finding]:
+    """Outputs of a type that have the name of a port that `on_error` or `on_item_error` adds."""
+    for node in draft.nodes:
+        names = [port.name for port in node.ports.outputs] if node.ports else []
+        for port, key in ((ERROR_PORT, "on_error"), (ERRORS_PORT, "on_item_error")):
+            if names.count(port.name) > 1:
+                message = f"the type `{node.spec.type}` has an output `{port.name}` of its own"
+                yield Finding("bad_value", f"{node.path}/{key}", message)
+
+
+def last_nodes(draft: Draft) -> Iterator[Finding]:
+    """Edges, `after` and outputs by which something earlier would use a node that runs last."""
+    nodes = draft.by_id()
+    for edge in draft.edges:
+        if _is_last(nodes, edge.spec.source.node) and not _is_last(nodes, edge.spec.target.node):
+            yield _finding(edge.spec.source.node, f"{edge.path}/from")
+    for node in draft.nodes:
+        for index, name in enumerate(node.spec.after):
+            if _is_last(nodes, name) and not node.spec.finally_:
+                yield _finding(name, f"{node.path}/after/{index}")
+    for path, text in templates_in(dict(draft.outputs), "/outputs"):
+        for reference in analyse(text).references:
+            if reference.root == "nodes" and len(reference.path) > 1 and _is_last(nodes, reference.path[1]):
+                yield _finding(reference.path[1], path)
+
+
+def _is_last(nodes: dict[str, DraftNode], name: str) -> bool:
+    node = nodes.get(name)
+    return node is not None and node.spec.finally_
+
+
+def _finding(name: str, path: str) -> Finding:
+    return Finding("finally_order", path, f"`{name}` runs last (`finally`), after what would need it here")

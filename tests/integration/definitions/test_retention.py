@@ -1,0 +1,95 @@
+"""Ended runs are removed when their graph's retention has passed, and with them all that they kept."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from definitions.context import process_context
+from definitions.retention import Retention, RetentionThread
+from platform_core.errors import RunNotFound
+from tests.integration.definitions.documents import document, transform
+from tests.integration.definitions.site import Document, Site
+from tests.waiting import wait_until
+
+HOUR = {"retention": "1h"}
+_OLDER = "UPDATE headrace.runs SET ended_at = ended_at - :age WHERE run_id = :run"
+
+
+def kept(name: str, **settings: object) -> Document:
+    text = transform("a", "x" * 100_000)
+    return {**document(name, text, transform("b", "{{ inputs.x | length }}"), edges=("a.value -> b.x",)), **settings}
+
+
+def sweep(site: Site) -> int:
+    return Retention(site.engine, site.instance, process_context().spilled_values).sweep(threading.Event())
+
+
+def grow_old(site: Site, run_id: str, age: timedelta) -> None:
+    with site.engine.begin() as connection:
+        connection.execute(sa.text(_OLDER), {"age": age, "run": run_id})
+
+
+def test_run_goes_with_its_events_values_and_files(site: Site) -> None:
+    run_id = site.execute(kept("brief", settings=HOUR))
+    folder = site.settings.home / "values" / run_id
+    assert folder.is_dir()
+    grow_old(site, run_id, timedelta(minutes=61))
+    assert sweep(site) == 1
+    with pytest.raises(RunNotFound):
+        site.run(run_id)
+    for table in ("run_events", "run_values"):
+        assert site.fetch(f"SELECT 1 FROM headrace.{table} WHERE run_id = :run", run=run_id) == []
+    assert not site.instance.has_run(run_id)
+    assert site.fetch("SELECT 1 FROM event_logs WHERE run_id = :run", run=run_id) == []
+    assert not folder.exists()
+    assert sweep(site) == 0
+
+
+def test_younger_runs_and_those_without_a_retention_stay(site: Site) -> None:
+    young = site.execute(kept("brief", settings=HOUR))
+    grow_old(site, young, timedelta(minutes=59))
+    forever = site.execute(kept("forever", description="It has no retention."))
+    grow_old(site, forever, timedelta(days=4000))
+    assert sweep(site) == 0
+    assert {site.run(run_id).status for run_id in (young, forever)} == {"SUCCESS"}
+
+
+def test_run_that_has_not_ended_stays(site: Site) -> None:
+    waiting = site.accept(site.save_graph(kept("brief", settings={"retention": 0})))
+    assert sweep(site) == 0
+    assert site.run(waiting).status == "QUEUED"
+    site.cancel(waiting)
+    site.submission.cancel_requested()
+    assert sweep(site) == 1
+
+
+def test_run_stays_while_another_retries_it(site: Site) -> None:
+    graph = site.save_graph(kept("retried", settings=HOUR))
+    first = site.execute(kept("retried", settings=HOUR))
+    retry = site.accept(graph, parent_run_id=first, retry_from="start")
+    grow_old(site, first, timedelta(hours=2))
+    assert sweep(site) == 0
+    site.cancel(retry)
+    site.submission.cancel_requested()
+    grow_old(site, retry, timedelta(hours=2))
+    assert sweep(site) == 2
+
+
+def test_sweep_that_was_interrupted_is_taken_up(site: Site) -> None:
+    run_id = site.execute(kept("interrupted", settings=HOUR))
+    grow_old(site, run_id, timedelta(hours=2))
+    process_context().spilled_values.delete(run_id)
+    site.instance.delete_run(run_id)
+    assert sweep(site) == 1
+
+
+def test_thread_sweeps_until_it_is_closed(site: Site) -> None:
+    run_id = site.execute(kept("swept", settings=HOUR))
+    grow_old(site, run_id, timedelta(hours=2))
+    thread = RetentionThread(Retention(site.engine, site.instance, process_context().spilled_values), 3600)
+    wait_until(lambda: not site.instance.has_run(run_id), "the old run to be removed")
+    thread.close()

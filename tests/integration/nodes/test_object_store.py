@@ -1,0 +1,119 @@
+"""Files in a real S3 server (SeaweedFS, a wheel of PyPI): with a user's keys, and as the installation's own store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import s3fs
+
+from definitions.context import ProcessContext
+from definitions.services import Services
+from graph_compiler.errors import NodeError
+from platform_core.settings import Settings
+from tests.integration.nodes.brokers import free_ports, program, serving
+from tests.integration.nodes.nodes import run_node
+from tests.waiting import wait_until
+
+KEYS = {"key": "ANNSKEY", "secret": "s3cr3ts3cr3t"}
+CONTENT = bytes(range(256)) * 40_000  # more than one part of an upload
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("s3")
+    master, volume, filer, port, metrics = free_ports(5)
+    user = {"name": "ann", "credentials": [{"accessKey": KEYS["key"], "secretKey": KEYS["secret"]}]}
+    (folder / "s3.json").write_text(json.dumps({"identities": [user | {"actions": ["Admin"]}]}))
+    ports = [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={port}"]
+    # Each also takes its port plus 10,000 for gRPC, unless it is told another.
+    grpc = free_ports(4)
+    ports += [
+        f"-{part}.port.grpc={number}" for part, number in zip(("master", "volume", "filer", "s3"), grpc, strict=True)
+    ]
+    place = [f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-metricsPort={metrics}", "-volume.max=10"]
+    command = [program("weed"), "server", "-filer", "-s3", f"-s3.config={folder / 's3.json'}", *place, *ports]
+    url = f"http://127.0.0.1:{port}"
+
+    def has_a_bucket() -> bool:
+        try:
+            s3fs.S3FileSystem(**KEYS, endpoint_url=url, skip_instance_cache=True).mkdir("headrace")
+        except OSError:
+            return False
+        return True
+
+    with serving(command, port, folder):
+        wait_until(has_a_bucket, "the store takes a bucket", 60.0)
+        yield url
+
+
+def connection(endpoint: str, **other: str) -> dict[str, str]:
+    return {"store": json.dumps(KEYS | {"endpoint_url": endpoint} | other)}
+
+
+def test_file_is_written_listed_read_and_copied(services: Services, endpoint: str) -> None:
+    def run(type: str, **config: Any) -> dict[str, Any]:
+        return run_node(services, type, config | {"connection": "store"}, secrets=connection(endpoint))
+
+    url = "s3://headrace/in/data.bin"
+    written = run("file.write", path=url, content=CONTENT)["file"]
+    digest = sha256(CONTENT).hexdigest()
+    assert written == {
+        "$file": url, "size": len(CONTENT), "media_type": "application/octet-stream", "sha256": digest,
+    }  # fmt: skip
+    copied = run("file.write", path="s3://headrace/in/copy.bin", **{"from": written})["file"]
+    assert (copied["size"], copied["sha256"]) == (len(CONTENT), digest)
+    run("file.write", path="s3://headrace/in/a.json", content={"a": 1}, **{"as": "json"})
+    assert run("file.read", file="s3://headrace/in/a.json", **{"as": "json"})["content"] == {"a": 1}
+    names = [
+        file["$file"].removeprefix("s3://headrace/in/") for file in run("file.list", folder="s3://headrace/in")["files"]
+    ]
+    assert names == ["a.json", "copy.bin", "data.bin"]
+
+
+def test_failures_have_their_kinds_and_show_no_keys(services: Services, endpoint: str) -> None:
+    def kind(url: str, **other: str) -> str:
+        with pytest.raises(NodeError) as raised:
+            run_node(services, "file.read", {"file": url, "connection": "store"}, secrets=connection(endpoint, **other))
+        assert "s3cr3t" not in raised.value.message
+        return raised.value.kind
+
+    assert kind("s3://headrace/none") == "file_missing"
+    assert kind("s3://headrace/none", secret="other-s3cr3t") in ("file_refused", "file_unavailable")
+    assert kind("s3://headrace/none", endpoint_url="http://127.0.0.1:9") == "file_unavailable"
+
+
+def test_unfinished_object_never_comes_to_be(services: Services, endpoint: str) -> None:
+    given = connection(endpoint)["store"]
+    with suppress(RuntimeError), services.create_file("s3://headrace/part", connection=given) as sink:
+        sink.write(CONTENT)
+        raise RuntimeError
+    assert services.list_files("s3://headrace/part", limit=10, connection=given) == []
+
+
+def test_installation_keeps_its_own_files_and_large_values_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, endpoint: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS["key"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS["secret"])
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    settings = Settings(home=tmp_path, files_url="s3://headrace/files", values_url="s3://headrace/values")
+    process = ProcessContext(settings)
+    ann, bob = Services(process, "ann"), Services(process, "bob")
+    run_node(ann, "file.write", {"path": "a/b.txt", "content": "hello"})
+    assert run_node(ann, "file.read", {"file": "a/b.txt"})["content"] == "hello"
+    assert run_node(bob, "file.list", {})["files"] == []
+    with pytest.raises(NodeError) as raised:  # the process's keys are not the user's
+        run_node(ann, "file.read", {"file": "s3://headrace/files/ann/a/b.txt"})
+    assert raised.value.kind in ("file_refused", "file_unavailable")
+    location = process.spilled_values.write("run-1", '{"a": 1}')
+    assert process.spilled_values.read(location) == '{"a": 1}'
+    process.spilled_values.delete("run-1")
+    with pytest.raises(FileNotFoundError):
+        process.spilled_values.read(location)
+    process.http.close()
