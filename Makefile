@@ -8,10 +8,10 @@ PACKAGES := definitions graph_compiler headrace headrace_cli platform_core strea
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test lint bench check docs lock clean
+.PHONY: help setup servers demo test test-kube lint bench check docs lock clean
 
 help: ## List the tasks
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 15
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 15
 
 setup: $(INSTALLED) ## Install Headrace and its tools into .venv from the lock file
 
@@ -34,6 +34,9 @@ demo: setup ## Start everything, run the example on a signed GitHub push, show i
 
 test: setup ## All tests, with a real PostgreSQL
 	$(BIN)/python -m pytest
+
+test-kube: setup ## The tests on a real Kubernetes: KUBECONFIG's, or the one in ../shared/kube
+	$(BIN)/python -m tests.kubernetes
 
 lint: setup ## Format, lint, types and import rules
 	$(BIN)/ruff format --check .

@@ -21,6 +21,8 @@ from benchmarks import (
     startup,
     streams,
     throughput,
+    timers,
+    webhooks,
 )
 from benchmarks.figure import Figure
 
@@ -31,12 +33,14 @@ ON_STACK = {
     "code_nodes": code_nodes.measure,
     "control_flow": control_flow.measure,
     "throughput": throughput.measure,
+    "webhooks": webhooks.measure,
 }
 ALONE = {
     "compile_time": compile_time.measure,
     "file_value": file_value.measure,
     "startup": startup.measure,
     "streams": streams.measure,
+    "timers": timers.measure,
 }
 
 

@@ -16,7 +16,8 @@ from platform_core.settings import Settings
 def main(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; the exit code."""
     address = addresses.code_server(settings)
-    place = ["--host", address.host, "--port", str(address.port)]
+    # The address is how others reach it; in a cluster that is the name of a Service, on which nobody can listen.
+    place = ["--host", settings.host, "--port", str(address.port)]
     if address.socket is not None:
         with suppress(FileNotFoundError):
             Path(address.socket).unlink()

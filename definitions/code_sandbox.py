@@ -63,6 +63,7 @@ class Sandbox:
         """Prepare, wait for the call, run it, write its frame, exit. Never returns into the supervisor's code."""
         try:
             os.setsid()
+            process.step_back()
             process.close_all_but({0, 1, 2, self._inbox.fileno()} | self._kept)
             self._arrange_folder()
             self._drop()

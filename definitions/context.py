@@ -10,16 +10,20 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from definitions.code_interpreter import CodeInterpreter
 from definitions.extensions import installed_node_types
 from definitions.http_client import HttpClient
+from definitions.masking import Masking
 from definitions.spilled_values import SpilledValues
 from graph_compiler.node_type import NodeTypes
 from platform_core.database import Engine, build_engine
-from platform_core.keys import KeyRing
 from platform_core.settings import Settings
+
+if TYPE_CHECKING:
+    from platform_core.daemon_metrics import DaemonMetrics
+    from platform_core.keys import KeyRing
 
 
 @dataclass
@@ -27,11 +31,15 @@ class Cancellation:
     """Whether the run of this process is to end; `subscribe` is told at once, also when it comes too late to wait."""
 
     requested: threading.Event = field(default_factory=threading.Event)
+    because: BaseException | None = None
+    """What the run ends with instead of being canceled."""
     was_requested: bool = False
     """Whether it was requested before `rearm`."""
     _listeners: list[Callable[[], None]] = field(default_factory=list)
 
-    def request(self) -> None:
+    def request(self, because: BaseException | None = None) -> None:
+        """End the run as canceled, or as failed `because` of something."""
+        self.because = self.because or because
         self.requested.set()
         for listener in list(self._listeners):
             listener()
@@ -50,6 +58,7 @@ class Cancellation:
         """Forget the run before; only between runs."""
         self._listeners.clear()
         self.requested.clear()
+        self.because = None
         self.was_requested = False
 
 
@@ -59,6 +68,8 @@ class ProcessContext:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.cancellation = Cancellation()
+        self.masking = Masking()
+        """Of the run that is executed: what it has read of secrets."""
         self.outcome: Mapping[str, Any] = {}
         """How the run's ordinary nodes ended, `{status, error}`: seen by those that run last."""
 
@@ -73,7 +84,15 @@ class ProcessContext:
         return build_engine(self.settings.database_url, pool_size=2)
 
     @cached_property
+    def measures(self) -> DaemonMetrics:
+        from platform_core.daemon_metrics import DaemonMetrics  # only the daemon counts
+
+        return DaemonMetrics()
+
+    @cached_property
     def keys(self) -> KeyRing:
+        from platform_core.keys import KeyRing  # cryptography takes long to import, and few runs read a secret
+
         return KeyRing.load_or_create(self.settings)
 
     @cached_property
@@ -90,7 +109,7 @@ class ProcessContext:
 
     @cached_property
     def node_types(self) -> NodeTypes:
-        return installed_node_types()
+        return installed_node_types(containers=self.settings.has_containers)
 
 
 @lru_cache(maxsize=1)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from dagster import DagsterInstance
@@ -19,14 +19,19 @@ from dagster._daemon.daemon import DagsterDaemon
 
 from definitions import addresses, instance_files
 from definitions.context import process_context
+from definitions.job_snapshots import remember_jobs
 from definitions.location_refresh import LocationRefresh
 from definitions.notifications import Notifications
 from definitions.retention import Retention, RetentionThread
-from definitions.run_queue import WokenRunQueue
+from definitions.run_queue import Turns, WokenRunQueue
 from definitions.submission import Submission
+from definitions.timer_scheduler import TimerScheduler
 from platform_core import channels
 from platform_core.database import plain_url
 from platform_core.settings import Settings
+
+if TYPE_CHECKING:
+    from definitions.kubernetes_supervision import KubernetesSupervision
 
 QUEUE_INTERVAL = 2.0
 RETENTION_INTERVAL = 60.0
@@ -45,6 +50,7 @@ def main(settings: Settings) -> int:
     with psycopg.connect(plain_url(settings.database_url), autocommit=True) as leadership:
         if _lead(leadership, stop):
             # The queue needs no code location, so a code server that is away holds it up only shortly.
+            remember_jobs()
             addresses.wait_for_code_server(settings, patience=5.0)
             with DagsterInstance.get() as instance:
                 return _run(settings, instance, leadership, stop)
@@ -72,33 +78,68 @@ def _run(
 ) -> int:
     assert settings.database_url is not None
     process = process_context()
-    queue = WokenRunQueue(QUEUE_INTERVAL, Submission(settings, process.engine, instance))
-    retention = Retention(process.engine, instance, process.spilled_values)
+    engine = process.engine
+    retention = Retention(engine, instance, process.spilled_values)
+    queue = WokenRunQueue(QUEUE_INTERVAL, Turns(settings, engine), Submission(settings, engine, instance))
+    timers = TimerScheduler(settings, engine, instance)
+    own: dict[str, DagsterDaemon[Any]] = {queue.daemon_type(): queue, timers.daemon_type(): timers}
 
     def daemons(instance: DagsterInstance) -> Iterator[DagsterDaemon[Any]]:
         for kind in instance.get_required_daemon_types():
-            yield queue if kind == WokenRunQueue.daemon_type() else create_daemon_of_type(kind, instance)
+            yield own.get(kind) or create_daemon_of_type(kind, instance)
 
+    supervision = _supervision(settings, instance)
     workspace = WorkspaceFileTarget([str(instance_files.workspace_file(settings))])
     with daemon_controller_from_instance(instance, workspace, gen_daemons=daemons, log_format="colored") as controller:
         refresh = LocationRefresh(controller, settings.ui_url)
+        on_notify = {channels.QUEUE: _both(queue.wake, timers.run_ended)}
+        on_notify |= {channels.GRAPHS: refresh.request, channels.TIMERS: timers.wake}
         notifications = Notifications(
             settings.database_url,
-            (channels.QUEUE, channels.GRAPHS),
-            lambda channel: queue.wake() if channel == channels.QUEUE else refresh.request(),
+            (channels.QUEUE, channels.GRAPHS, channels.TIMERS),
+            lambda channel: on_notify[channel](),
         )
         notifications.start()
         sweeps = RetentionThread(retention, RETENTION_INTERVAL)
+        if supervision is not None:
+            supervision.start()
+        process_context().measures.leads.set(1)
         try:
             while not stop.wait(_CHECK):
                 controller.check_daemon_threads()
                 leadership.execute("SELECT 1")
+                if supervision is not None and not supervision.is_alive:
+                    _logger.error("Supervision of the cluster has ended; starting again.")
+                    return 1
         except psycopg.OperationalError:
             _logger.warning("Lost the database, and with it the lead; starting again.")
             return 1
         finally:
+            process_context().measures.leads.set(0)
             queue.wake()
             sweeps.close()
+            timers.wake()
             notifications.close()
             refresh.close()
+            if supervision is not None:
+                supervision.close()
     return 0
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def call() -> None:
+        first()
+        second()
+
+    return call
+
+
+def _supervision(settings: Settings, instance: DagsterInstance) -> KubernetesSupervision | None:
+    if settings.launcher != "kubernetes":
+        return None
+    from definitions.kubernetes_launcher import KubernetesRunLauncher
+    from definitions.kubernetes_supervision import KubernetesSupervision
+
+    launcher, process = instance.run_launcher, process_context()
+    assert isinstance(launcher, KubernetesRunLauncher)
+    return KubernetesSupervision(settings, process.engine, instance, launcher, process.measures)

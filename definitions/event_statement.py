@@ -46,6 +46,7 @@ WITH locked AS MATERIALIZED (
         last_seq = last_seq + %(count)s,
         last_batch = left(%(batch)s || ' ' || coalesce(last_batch, ''), 264),
         status = CASE WHEN status = 'CANCELING' AND NOT %(is_end)s THEN status ELSE coalesce(%(status)s, status) END,
+        submitted_at = coalesce(submitted_at, CASE WHEN %(status)s IS NOT NULL THEN clock_timestamp() END),
         started_at = CASE WHEN %(is_start)s THEN to_timestamp(%(now)s) ELSE started_at END,
         ended_at = CASE WHEN %(is_end)s THEN to_timestamp(%(now)s) ELSE ended_at END,
         error = coalesce(%(error)s, error),

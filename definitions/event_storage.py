@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
+from dagster import DagsterInstance
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
@@ -20,7 +21,7 @@ from dagster_postgres import PostgresEventLogStorage
 
 from definitions.event_statement import NewValue, Record, build
 from definitions.event_writer import EventWriter
-from definitions.patience import PATIENCE, patiently
+from definitions.patience import PATIENCE
 from definitions.run_events import NewEvent, StatusChange, status_change, to_run_event
 from definitions.run_storage import PooledRunStorage
 from graph_compiler.naming import step_place
@@ -55,6 +56,11 @@ class PooledEventStorage(PostgresEventLogStorage):
     @property
     def handles_run_events_in_store_event(self) -> bool:
         return True
+
+    @property
+    def run_storage(self) -> PooledRunStorage:
+        """The storage that shares this one's transactions."""
+        return self._run_storage
 
     def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
         """The engine is pooled already."""
@@ -126,7 +132,7 @@ class PooledEventStorage(PostgresEventLogStorage):
 
     def _connect(self) -> AbstractContextManager[Connection]:
         self.flush()
-        return patiently(self._engine)
+        return self._run_storage.connect()
 
     def _put(self, run_id: str, record: Record) -> None:
         if self._writer is not None:
@@ -136,31 +142,44 @@ class PooledEventStorage(PostgresEventLogStorage):
 
     def _commit(self, run_id: str, records: Sequence[Record]) -> None:
         statement, parameters = build(run_id, uuid.uuid4().hex, records, None, time.time())
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                with patiently(self._engine) as connection:
-                    connection.exec_driver_sql(statement, parameters)
-                return
-            except DatabaseError:
-                # The batch's token makes it harmless if the lost answer had been a commit.
-                if time.monotonic() > deadline:
-                    raise
+
+        def commit() -> None:
+            with self._run_storage.connect() as connection:
+                connection.exec_driver_sql(statement, parameters)
+
+        self._persist(commit)
 
     def _commit_change(self, entry: EventLogEntry, record: Record, change: StatusChange) -> None:
         statement, parameters = build(entry.run_id, uuid.uuid4().hex, [record], change, entry.timestamp)
+
+        def commit() -> None:
+            with self._run_storage.transaction() as connection:
+                answer = connection.exec_driver_sql(statement, parameters).one()
+                if answer.is_foreign or answer.status == change.status:
+                    self._run_storage.handle_run_event(
+                        entry.run_id, entry.get_dagster_event(), datetime_from_timestamp(entry.timestamp)
+                    )
+
+        self._persist(commit)
+
+    def _persist(self, commit: Callable[[], None]) -> None:
+        """Commit, and again while the database is away: the batch's token makes it harmless if a lost answer was yes.
+
+        Within a transaction of the caller it is the caller who begins again.
+        """
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                with patiently(self._engine) as pooled:
-                    connection = pooled.execution_options(isolation_level="READ COMMITTED")
-                    with connection.begin(), self._run_storage.joining(connection):
-                        answer = connection.exec_driver_sql(statement, parameters).one()
-                        if answer.is_foreign or answer.status == change.status:
-                            self._run_storage.handle_run_event(
-                                entry.run_id, entry.get_dagster_event(), datetime_from_timestamp(entry.timestamp)
-                            )
+                commit()
                 return
             except DatabaseError:
-                if time.monotonic() > deadline:
+                if self._run_storage.is_joined or time.monotonic() > deadline:
                     raise
+
+
+def event_storage_of(instance: DagsterInstance) -> PooledEventStorage:
+    """The instance's event storage. Raises TypeError for an instance whose storage is not Headrace's."""
+    storage = instance.event_log_storage
+    if not isinstance(storage, PooledEventStorage):
+        raise TypeError("Headrace's jobs need Headrace's storage; point DAGSTER_HOME at a Headrace home.")
+    return storage

@@ -29,6 +29,7 @@ from definitions.context import process_context
 from definitions.event_storage import PooledEventStorage
 from definitions.run_events import NO_PLACE, cut_short, failed_step_error
 from definitions.run_execution import RunExecution
+from definitions.run_loss import RunLost
 from definitions.step_context import StepContexts
 from definitions.step_thread import RunningStep, StepThreads
 from graph_compiler.tags import MAX_NODES_TAG, TIMEOUT_TAG
@@ -109,7 +110,7 @@ class ThreadedSteps:
 
     def _take(self, news: DagsterEvent | RunningStep | _Canceled) -> Iterator[DagsterEvent]:
         if isinstance(news, _Canceled):
-            yield from self._stop(DagsterExecutionInterruptedError())
+            yield from self._stop(self._process.cancellation.because or DagsterExecutionInterruptedError())
         elif isinstance(news, RunningStep):
             if self._running.pop(news.key, None) is None:
                 return  # it was given up before
@@ -196,6 +197,9 @@ class ThreadedSteps:
     def _outcome(self) -> dict[str, Any]:
         if isinstance(self._end, RunTimedOut):
             error = {"kind": "run_timeout", "message": str(self._end), **NO_PLACE}
+            return {"status": "FAILURE", "error": error}
+        if isinstance(self._end, RunLost):
+            error = {"kind": self._end.kind, "message": self._end.message, **NO_PLACE}
             return {"status": "FAILURE", "error": error}
         if self._end is not None:
             return {"status": "CANCELED", "error": {"kind": "canceled", "message": "The run was canceled.", **NO_PLACE}}

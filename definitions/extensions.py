@@ -15,10 +15,15 @@ class ExtensionBroken(Exception):
     """An installed package offers a node type that cannot be used."""
 
 
-def installed_node_types() -> NodeTypes:
-    """All node types by name. Raises `ExtensionBroken` naming the package that offers what cannot be used."""
+def installed_node_types(*, containers: bool = False) -> NodeTypes:
+    """All node types by name; `containers` says whether `container` nodes can run.
+
+    Raises `ExtensionBroken` naming the package that offers what cannot be used.
+    """
     try:
-        return with_node_types([_made(point) for point in entry_points(group=GROUP)], builtin_node_types())
+        return with_node_types(
+            [_made(point) for point in entry_points(group=GROUP)], builtin_node_types(containers=containers)
+        )
     except ValueError as error:
         raise ExtensionBroken(str(error)) from error
 

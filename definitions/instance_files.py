@@ -16,14 +16,18 @@ from platform_core.settings import Settings
 MONITOR_SECONDS = 5
 START_TIMEOUT = 180
 CANCEL_TIMEOUT = 30
+LAUNCHES_AT_ONCE = 8
 
 
-def write(settings: Settings) -> Path:
-    """Write dagster.yaml and workspace.yaml (JSON is YAML); returns the folder, which is DAGSTER_HOME."""
+def write(settings: Settings, *, launches: bool = True) -> Path:
+    """Write dagster.yaml and workspace.yaml (JSON is YAML); returns the folder, which is DAGSTER_HOME.
+
+    In a cluster only the process that `launches`, the daemon, may speak to the API server.
+    """
     folder = settings.home / "dagster"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     addresses.run_folder(settings.home).mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name, content in (("dagster.yaml", _instance(settings)), ("workspace.yaml", _workspace(settings))):
+    for name, content in (("dagster.yaml", _instance(settings, launches)), ("workspace.yaml", _workspace(settings))):
         (folder / name).write_text(json.dumps(content, indent=2) + "\n")
     return folder
 
@@ -33,7 +37,8 @@ def workspace_file(settings: Settings) -> Path:
     return settings.home / "dagster" / "workspace.yaml"
 
 
-def _instance(settings: Settings) -> dict[str, Any]:
+def _instance(settings: Settings, launches: bool) -> dict[str, Any]:
+    in_cluster = settings.launcher == "kubernetes"
     return {
         "storage": {
             "custom": {
@@ -42,11 +47,7 @@ def _instance(settings: Settings) -> dict[str, Any]:
                 "config": {"postgres_url": {"env": "HEADRACE_DATABASE_URL"}},
             }
         },
-        "run_launcher": {
-            "module": "definitions.run_launcher",
-            "class": "WarmRunLauncher",
-            "config": {"home": str(settings.home)},
-        },
+        "run_launcher": _launcher(settings, launches),
         "run_coordinator": {
             "module": "dagster.core.run_coordinator",
             "class": "QueuedRunCoordinator",
@@ -54,10 +55,13 @@ def _instance(settings: Settings) -> dict[str, Any]:
                 "max_concurrent_runs": settings.max_concurrent_runs,
                 "tag_concurrency_limits": _graph_limits(settings.max_concurrent_runs),
                 "dequeue_interval_seconds": 2,
+                # A launch in a cluster is a request to its API server, which several may wait for at once.
+                **({"dequeue_use_threads": True, "dequeue_num_workers": LAUNCHES_AT_ONCE} if in_cluster else {}),
             },
         },
         "run_monitoring": {
-            "enabled": True,
+            # In a cluster supervision knows each graph's own deadline, and what becomes of a pod.
+            "enabled": not in_cluster,
             "poll_interval_seconds": MONITOR_SECONDS,
             "start_timeout_seconds": START_TIMEOUT,
             "cancel_timeout_seconds": CANCEL_TIMEOUT,
@@ -70,6 +74,31 @@ def _instance(settings: Settings) -> dict[str, Any]:
         "python_logs": {"python_log_level": "CRITICAL"},
         "telemetry": {"enabled": False},
     }
+
+
+def _launcher(settings: Settings, launches: bool) -> dict[str, Any]:
+    if settings.launcher == "warm":
+        return {
+            "module": "definitions.run_launcher",
+            "class": "WarmRunLauncher",
+            "config": {"home": str(settings.home)},
+        }
+    if not launches:
+        return {"module": "definitions.remote_launcher", "class": "RemoteRunLauncher"}
+    config: dict[str, Any] = {
+        "job_namespace": settings.kubernetes_namespace,
+        "service_account_name": settings.kubernetes_service_account,
+        "job_image": settings.kubernetes_image,
+        "image_pull_policy": settings.kubernetes_image_pull_policy,
+        "instance_config_map": settings.kubernetes_config_map,
+        "env_config_maps": [settings.kubernetes_config_map],
+        "env_secrets": [settings.kubernetes_secret],
+    }
+    if settings.kubernetes_config_file is not None:
+        config |= {"load_incluster_config": False, "kubeconfig_file": settings.kubernetes_config_file}
+    if settings.kubernetes_pod:
+        config["run_k8s_config"] = settings.kubernetes_pod
+    return {"module": "definitions.kubernetes_launcher", "class": "KubernetesRunLauncher", "config": config}
 
 
 def _graph_limits(max_concurrent_runs: int) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from dagster import Failure, InitResourceContext, InputContext, IOManager, Outpu
 
 from definitions.context import process_context
 from definitions.event_statement import NewValue
-from definitions.event_storage import PooledEventStorage
+from definitions.event_storage import PooledEventStorage, event_storage_of
 from definitions.run_events import NewEvent
 from definitions.spilled_values import SpilledValues
 from graph_compiler.binary import dumps, loads
@@ -95,7 +95,4 @@ def _json(value: Any) -> str:
 def value_store(context: InitResourceContext) -> ValueStore:
     """One store per run, on the instance's event storage."""
     assert context.instance is not None
-    storage = context.instance.event_log_storage
-    if not isinstance(storage, PooledEventStorage):
-        raise TypeError("Headrace's jobs need Headrace's storage; point DAGSTER_HOME at a Headrace home.")
-    return ValueStore(storage, process_context().spilled_values)
+    return ValueStore(event_storage_of(context.instance), process_context().spilled_values)

@@ -10,7 +10,12 @@ import sys
 from dagster import DagsterRun
 from dagster._core.code_pointer import CustomPointer, ModuleCodePointer
 from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
-from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.remote_origin import (
+    GrpcServerCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 
 from definitions import addresses
 from definitions.names import GRAPH_ID_TAG, LOCATION, REPOSITORY, VERSION_TAG
@@ -27,11 +32,20 @@ def code_origin(job_name: str, graph_id: str, version: int) -> JobPythonOrigin:
 
 def remote_origin(job_name: str, settings: Settings) -> RemoteJobOrigin:
     """The origin by which Dagster's UI finds the job in our code location."""
+    return RemoteJobOrigin(_repository_origin(settings), job_name)
+
+
+def instigator_origin(name: str, settings: Settings) -> RemoteInstigatorOrigin:
+    """The origin of a schedule or sensor in our code location."""
+    return RemoteInstigatorOrigin(_repository_origin(settings), name)
+
+
+def _repository_origin(settings: Settings) -> RemoteRepositoryOrigin:
     address = addresses.code_server(settings)
     location = GrpcServerCodeLocationOrigin(
         host=address.host, port=address.port, socket=address.socket, location_name=LOCATION
     )
-    return RemoteJobOrigin(RemoteRepositoryOrigin(location, REPOSITORY), job_name)
+    return RemoteRepositoryOrigin(location, REPOSITORY)
 
 
 def pinned(run: DagsterRun) -> DagsterRun:

@@ -37,6 +37,18 @@ def renounce_privileges() -> None:
     _prctl(_SET_NO_NEW_PRIVS, 1)
 
 
+def step_back(niceness: int = 0) -> None:
+    """Let other processes go first, by `niceness` more than until now.
+
+    Where the kernel shares processors between sessions first (sched(7), autogroup), niceness counts only inside one;
+    so the session gets it, too. A kernel without that, or one that has it changed too often, leaves the session as it
+    is.
+    """
+    value = os.nice(niceness)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(value))
+
+
 def die_with_parent(how: signal.Signals) -> None:
     """Have the kernel send `how` to this process when its parent dies. A change of user clears it.
 

@@ -7,14 +7,25 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dagster import JobDefinition, RepositoryData, ScheduleDefinition, SensorDefinition, repository
+from dagster import (
+    DagsterInvariantViolationError,
+    JobDefinition,
+    RepositoryData,
+    ScheduleDefinition,
+    SensorDefinition,
+    repository,
+)
 
 from definitions.context import process_context
 from definitions.jobs import pinned_job
 from definitions.names import REPOSITORY
-from graph_compiler.naming import job_name
+from definitions.schedules import schedule_of
+from definitions.sensors import inbox
+from definitions.timer_sensor import timer_sensor
+from graph_compiler.naming import job_name, owner_and_graph
 from platform_core.database import Engine, reading
-from platform_core.graph_store import all_graphs
+from platform_core.graph_store import Graph, all_graphs, resolve_graph
+from platform_core.timer_store import Timer, list_plain_timers
 
 _logger = logging.getLogger("headrace.repository")
 
@@ -28,6 +39,7 @@ class StoredGraphs(RepositoryData):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
+        self._timer_sensor = timer_sensor()
 
     def _versions(self) -> dict[str, tuple[str, int]]:
         with reading(self._engine) as connection:
@@ -50,16 +62,26 @@ class StoredGraphs(RepositoryData):
         return sorted(self._versions())
 
     def has_job(self, job_name: str) -> bool:
-        return job_name in self._versions()
+        return self._find(job_name) is not None
 
     def get_job(self, job_name: str) -> JobDefinition:
-        return self._compile(*self._versions()[job_name])
+        graph = self._find(job_name)
+        if graph is None:
+            raise DagsterInvariantViolationError(f"There is no graph of job {job_name}.")
+        return self._compile(graph.id, graph.version)
+
+    def _find(self, job_name: str) -> Graph | None:
+        owner, graph = owner_and_graph(job_name)
+        with reading(self._engine) as connection:
+            return resolve_graph(connection, "", f"{owner}~{graph}", True)
 
     def get_all_schedules(self) -> Sequence[ScheduleDefinition]:
-        return []
+        with reading(self._engine) as connection:
+            timers = list_plain_timers(connection)
+        return [schedule for timer in timers if (schedule := _schedule(timer)) is not None]
 
     def get_all_sensors(self) -> Sequence[SensorDefinition]:
-        return []
+        return [inbox, self._timer_sensor]
 
     def get_top_level_resources(self) -> Mapping[str, Any]:
         return {}
@@ -69,6 +91,14 @@ class StoredGraphs(RepositoryData):
 
     def load_all_definitions(self) -> None:
         self.get_all_jobs()
+
+
+def _schedule(timer: Timer) -> ScheduleDefinition | None:
+    try:
+        return schedule_of(timer)
+    except Exception:
+        _logger.exception("Timer %s of %s cannot be shown; it fires all the same.", timer.trigger_id, timer.graph)
+        return None
 
 
 @repository(name=REPOSITORY)  # type: ignore[arg-type]  # a RepositoryData is documented, but not in the annotation

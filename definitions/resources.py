@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import Field, InitResourceContext, resource
 from dagster._core.events.log import EventLogEntry
 
 from definitions.context import ProcessContext, process_context
-from definitions.event_storage import PooledEventStorage
+from definitions.event_storage import PooledEventStorage, event_storage_of
 from definitions.masking import Masking
 from definitions.output_limits import OutputLimits
 from definitions.patience import read_patiently
@@ -28,6 +28,9 @@ from platform_core.execution_store import Execution, read_execution
 from platform_core.result_store import read_result, store_result
 from platform_core.secret_store import read_secret
 
+if TYPE_CHECKING:
+    from definitions.kubernetes_containers import ContainerPods
+
 _SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr", "truncated"})
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -40,7 +43,7 @@ class RunRuntime(Services):
         self._process = process
         self._storage = storage
         self._execution = execution
-        self._masking = Masking()
+        self._masking = process.masking = Masking()
         self._limits = OutputLimits()
         process.cancellation.subscribe(self._cancel)
 
@@ -63,6 +66,25 @@ class RunRuntime(Services):
             "owner": execution.owner,
             **self._process.outcome,
         }
+
+    @cached_property
+    def _container_pods(self) -> ContainerPods | None:
+        settings = self._process.settings
+        if not settings.has_containers:
+            return None
+        # Here, because the Kubernetes client takes long to import and few runs need it.
+        from kubernetes.config import load_incluster_config
+
+        from definitions.kubernetes_api import KubernetesApi
+        from definitions.kubernetes_containers import ContainerPods
+        from definitions.kubernetes_job import RunPlace
+
+        load_incluster_config()
+        execution = self._execution
+        place = RunPlace(
+            execution.run_id, execution.graph, execution.graph_id, execution.version, execution.owner, True
+        )
+        return ContainerPods(settings, place, KubernetesApi(settings.kubernetes_namespace))
 
     def secret(self, name: str) -> str:
         keys, owner_id = self._process.keys, self._execution.owner_id
@@ -155,9 +177,7 @@ def run_runtime(context: InitResourceContext) -> Iterator[RunRuntime]:
     """The runtime of the run that is being executed."""
     assert context.instance is not None
     assert context.run is not None
-    storage = context.instance.event_log_storage
-    if not isinstance(storage, PooledEventStorage):
-        raise TypeError("Headrace's jobs need Headrace's storage; point DAGSTER_HOME at a Headrace home.")
+    storage = event_storage_of(context.instance)
     process, run_id = process_context(), context.run.run_id
     execution = read_patiently(process.engine, lambda connection: read_execution(connection, run_id))
     yield RunRuntime(process, storage, execution)

@@ -13,6 +13,7 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
 from dagster_shared.error import SerializableErrorInfo
 
+from definitions.run_loss import CLASS_NAME, kind_and_message
 from graph_compiler.errors import NodeError
 from graph_compiler.naming import StepPlace, step_place
 
@@ -205,6 +206,9 @@ def _error_info(error: SerializableErrorInfo) -> dict[str, Any]:
         root = root.cause
     if error.cls_name == "RunTimedOut":
         return {"kind": "run_timeout", "message": _short(root.message.strip().partition(": ")[2])}
+    if CLASS_NAME in (error.cls_name, root.cls_name):
+        kind, message = kind_and_message(root.message)
+        return {"kind": kind, "message": _short(message)}
     if error.cls_name in _INTERRUPTS:
         return {"kind": "canceled", "message": "The run was canceled while this was running."}
     if root.cls_name == NodeError.__name__:

@@ -38,14 +38,25 @@ class PooledRunStorage(PostgresRunStorage):
         joined: Connection | None = getattr(self._joined, "connection", None)
         return _borrowed(joined) if joined is not None else patiently(self._engine)
 
+    @property
+    def is_joined(self) -> bool:
+        """Whether this thread is within `transaction()`."""
+        return getattr(self._joined, "connection", None) is not None
+
     @contextmanager
-    def joining(self, connection: Connection) -> Iterator[None]:
-        """Within, this thread's statements run on `connection` and so belong to its transaction."""
-        self._joined.connection = connection
-        try:
-            yield
-        finally:
-            self._joined.connection = None
+    def transaction(self) -> Iterator[Connection]:
+        """Within, all statements of this thread belong to one transaction; an inner one joins the outer one."""
+        if self.is_joined:
+            yield self._joined.connection
+            return
+        with patiently(self._engine) as pooled:
+            connection = pooled.execution_options(isolation_level="READ COMMITTED")
+            with connection.begin():
+                self._joined.connection = connection
+                try:
+                    yield connection
+                finally:
+                    self._joined.connection = None
 
     def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
         """The engine is pooled already."""
@@ -58,8 +69,7 @@ class PooledRunStorage(PostgresRunStorage):
 
     def _read(self, read: Callable[[], T]) -> T:
         # Within a transaction that was lost nothing can be read again.
-        is_joined = getattr(self._joined, "connection", None) is not None
-        return read() if is_joined else patient_read(read)
+        return read() if self.is_joined else patient_read(read)
 
     def has_run_stats_index_cols(self) -> bool:
         if self._has_stats is None:
@@ -73,7 +83,8 @@ class PooledRunStorage(PostgresRunStorage):
 
     def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
         run = super().add_run(pinned(dagster_run))
-        self._adopt(run)
+        if not self.is_joined:  # else it is the queue's, whose row is there
+            self._adopt(run)
         return run
 
     def _adopt(self, run: DagsterRun) -> None:
@@ -82,10 +93,8 @@ class PooledRunStorage(PostgresRunStorage):
             return
         config: Any = run.run_config
         config = config.get("resources", {}).get("runtime", {}).get("config", {})
-        with patiently(self._engine) as pooled:
-            connection = pooled.execution_options(isolation_level="READ COMMITTED")
-            with connection.begin():
-                adopt_run(connection, run.run_id, graph_id, int(version), config.get("params", {}))
+        with self.transaction() as connection:
+            adopt_run(connection, run.run_id, graph_id, int(version), config.get("params", {}))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from dagster._cli.api import _execute_run_command_body
 
 from definitions import addresses
 from definitions.context import ProcessContext
-from definitions.event_storage import PooledEventStorage
+from definitions.event_storage import event_storage_of
 from definitions.run_lock import RunLock, RunTaken
 from definitions.worker_control import CancelReceiver
 
@@ -36,9 +36,7 @@ class RunWorker:
         self._folder: Path = addresses.run_folder(process.settings.home)
         self._current: str | None = None
         self._lock = threading.Lock()
-        storage = instance.event_log_storage
-        assert isinstance(storage, PooledEventStorage)
-        self._storage = storage
+        self._storage = event_storage_of(instance)
 
     def serve(self) -> None:
         """Until the pool closes the channel, the worker has done its share, or a run leaves something behind."""
@@ -86,7 +84,7 @@ class RunWorker:
 
     def _is_startable(self, run_id: str) -> bool:
         run = self._instance.get_run_by_id(run_id)
-        return run is not None and run.status in (DagsterRunStatus.STARTING, DagsterRunStatus.NOT_STARTED)
+        return run is not None and run.status == DagsterRunStatus.STARTING
 
     def _begin(self, run_id: str) -> None:
         with self._lock:

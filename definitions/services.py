@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from definitions import brokers
 from definitions.context import ProcessContext
@@ -31,6 +32,9 @@ from graph_compiler.runtime import (
     SqlStatement,
 )
 from platform_core.sql_client import SqlCall, SqlClient, SqlFailed
+
+if TYPE_CHECKING:
+    from definitions.kubernetes_containers import ContainerPods
 
 PORTION = 256 * 1024
 
@@ -114,7 +118,14 @@ class Services:
         return brokers.publish(url, message, timeout=timeout, allow_private=self._allow_private)
 
     def run_container(self, task: ContainerTask, *, timeout: float | None, on_line: OnLine) -> Any:
-        raise NodeError("container_unavailable", "this installation has no container runtime", retryable=False)
+        containers = self._container_pods
+        if containers is None:
+            raise NodeError("container_unavailable", "this installation has no container runtime", retryable=False)
+        return containers.run(task, timeout=timeout, on_line=on_line)
+
+    @cached_property
+    def _container_pods(self) -> ContainerPods | None:
+        return None
 
     def clock(self) -> float:
         return time.monotonic()
@@ -122,6 +133,9 @@ class Services:
     def _cancel_services(self) -> None:
         self._services.http.cancel_all()
         self._sql.cancel_all()
+        containers = self.__dict__.get("_container_pods")
+        if containers is not None:
+            containers.cancel_all()
 
     def _pinned(self, host: str, port: int) -> str:
         try:

@@ -18,9 +18,10 @@ from dagster._core.storage.schedules.base import ScheduleStorage
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 
-from definitions.event_storage import PooledEventStorage
+from definitions.event_storage import PooledEventStorage, event_storage_of
 from definitions.run_storage import PooledRunStorage
-from platform_core.database import build_engine, plain_url
+from definitions.schedule_storage import TimerScheduleStorage
+from platform_core.database import build_engine, plain_url, public_url
 from platform_core.settings import Settings
 
 
@@ -29,14 +30,13 @@ class PooledStorage(DagsterStorage, ConfigurableClass):
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._inst_data = inst_data
+        postgres_url = public_url(postgres_url)
         # READ COMMITTED would make a transaction of every read; Dagster's storages expect AUTOCOMMIT.
         self.engine = build_engine(postgres_url, isolation_level="AUTOCOMMIT")
         url = plain_url(postgres_url)
         self._run_storage = PooledRunStorage(url, self.engine)
         self._event_log_storage = PooledEventStorage(url, self.engine, self._run_storage)
-        self._schedule_storage = PostgresScheduleStorage(url, should_autocreate_tables=False)
-        self._schedule_storage._engine.dispose()
-        self._schedule_storage._engine = self.engine
+        self._schedule_storage = TimerScheduleStorage(url, self.engine)
         super().__init__()  # type: ignore[no-untyped-call]  # Dagster does not annotate it
 
     @property
@@ -81,13 +81,11 @@ class PooledStorage(DagsterStorage, ConfigurableClass):
 def migrate(settings: Settings) -> None:
     """Create Dagster's tables in the settings' database, or bring them to the installed Dagster's revision."""
     assert settings.database_url is not None
-    url = plain_url(settings.database_url)
+    url = plain_url(public_url(settings.database_url))
     for storage in (PostgresRunStorage(url), PostgresEventLogStorage(url), PostgresScheduleStorage(url)):
         storage.upgrade()
 
 
 def dispose_connections(instance: DagsterInstance) -> None:
     """Close the instance's pooled connections; before a fork, which must not copy one."""
-    storage = instance.event_log_storage
-    assert isinstance(storage, PooledEventStorage)
-    storage.dispose_connections()
+    event_storage_of(instance).dispose_connections()

@@ -7,11 +7,13 @@ from contextlib import suppress
 from dagster_webserver.cli import dagster_webserver
 
 from definitions import addresses, instance_files
+from definitions.job_snapshots import remember_jobs
 from platform_core.settings import Settings
 
 
 def main(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; the exit code."""
+    remember_jobs()
     addresses.wait_for_code_server(settings)
     options = ["--host", settings.ui_host, "--port", str(settings.ui_port)]
     options += ["--workspace", str(instance_files.workspace_file(settings)), "--log-level", "warning"]

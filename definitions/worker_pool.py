@@ -23,7 +23,7 @@ from dagster import DagsterInstance
 
 from definitions import addresses, run_lock, worker_control
 from definitions.context import ProcessContext, process_context
-from definitions.process import protect_process
+from definitions.process import protect_process, step_back
 from definitions.run_worker import DONE, RunWorker
 from definitions.storage import dispose_connections
 from definitions.warm_up import warm_up
@@ -210,6 +210,7 @@ def _reason(status: int) -> str:
 
 def main(settings: Settings) -> int:
     """Serve the pool of the settings' home until SIGTERM or SIGINT; the exit code."""
+    step_back(settings.niceness)  # whoever calls is answered first; workers inherit it
     folder = addresses.run_folder(settings.home)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     run_lock.remove_stale(folder)

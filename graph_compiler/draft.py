@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -10,10 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from .issues import Finding
 from .node_type import AnyNodeType, NodeConfig, Ports
+from .schedule_trigger import TIMING, ScheduleTrigger
 from .shape import findings_of
-from .spec import EdgeSpec, GraphSpec, NodeSpec, WebhookTrigger
-
-LATER_TRIGGERS = ("schedule",)
+from .spec import EdgeSpec, GraphSpec, NodeSpec
+from .webhook_trigger import WebhookTrigger
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -39,13 +39,17 @@ class DraftNode:
 
 @dataclass
 class Draft:
-    """The parts of a document that could be read; `ids` are those of all nodes, readable or not, with their places."""
+    """The parts of a document that could be read, schedules with other times than their own.
+
+    `ids` are those of all nodes, readable or not, with their places.
+    """
 
     nodes: list[DraftNode] = field(default_factory=list)
     ids: list[tuple[str, str]] = field(default_factory=list)
     trigger_ids: list[tuple[str, str]] = field(default_factory=list)
     edges: list[Placed[EdgeSpec]] = field(default_factory=list)
     triggers: list[Placed[WebhookTrigger]] = field(default_factory=list)
+    schedules: list[Placed[ScheduleTrigger]] = field(default_factory=list)
     params: dict[str, Any] | None = None
     """None if what stands there is no object."""
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -60,20 +64,21 @@ def read_draft(data: Any) -> tuple[GraphSpec | None, Draft, list[Finding]]:
     """The spec if the data has the shape of one, what could be read in any case, and the findings of shape."""
     if not isinstance(data, dict):
         return None, Draft(), [Finding("wrong_type", "", "a graph document is an object")]
-    present, rows, findings = _without_later_triggers(data)
     spec: GraphSpec | None = None
+    findings: list[Finding] = []
     try:
-        spec = GraphSpec.model_validate(present)
+        spec = GraphSpec.model_validate(data)
     except ValidationError as error:
-        findings += findings_of(error, present, "", GraphSpec, rows)
+        findings = findings_of(error, data, "", GraphSpec)
     params = data.get("params", {})
     outputs = data.get("outputs")
     draft = Draft(
-        nodes=[DraftNode(placed.path, placed.spec) for placed in _placed(NodeSpec, present, "nodes", rows)],
+        nodes=[DraftNode(placed.path, placed.spec) for placed in _placed(NodeSpec, data, "nodes")],
         ids=list(_ids(data, "nodes")),
         trigger_ids=list(_ids(data, "triggers")),
-        edges=list(_placed(EdgeSpec, present, "edges", rows)),
-        triggers=list(_placed(WebhookTrigger, present, "triggers", rows)),
+        edges=list(_placed(EdgeSpec, data, "edges")),
+        triggers=list(_placed(WebhookTrigger, data, "triggers", "webhook")),
+        schedules=list(_schedules(data)),
         params=params if isinstance(params, dict) else None,
         outputs=outputs if isinstance(outputs, dict) else {},
         name=name if isinstance(name := data.get("name"), str) else None,
@@ -81,34 +86,27 @@ def read_draft(data: Any) -> tuple[GraphSpec | None, Draft, list[Finding]]:
     return spec, draft, findings
 
 
-def _without_later_triggers(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Sequence[int]], list[Finding]]:
-    """The document without triggers that a later version executes, and an `unsupported` for each of them."""
-    present = dict(data)
-    rows: dict[str, Sequence[int]] = {}
-    findings: list[Finding] = []
-    if isinstance(triggers := data.get("triggers"), list):
-        kept = [row for row, trigger in enumerate(triggers) if not _is_later(trigger, f"/triggers/{row}", findings)]
-        present["triggers"] = [triggers[row] for row in kept]
-        rows["triggers"] = kept
-    return present, rows, findings
-
-
-def _is_later(trigger: Any, path: str, findings: list[Finding]) -> bool:
-    kind = trigger.get("type") if isinstance(trigger, dict) else None
-    if not isinstance(kind, str) or kind not in LATER_TRIGGERS:
-        return False
-    message = f"triggers of type `{kind}` are not executed by this version of Headrace"
-    findings.append(Finding("unsupported", f"{path}/type", message))
-    return True
-
-
-def _placed(model: type[M], data: dict[str, Any], key: str, rows: dict[str, Sequence[int]]) -> Iterator[Placed[M]]:
+def _placed(model: type[M], data: dict[str, Any], key: str, type: str | None = None) -> Iterator[Placed[M]]:
+    """The elements that have the model's shape; of triggers only those of the type."""
     elements = data.get(key)
-    if isinstance(elements, list):
-        for row, element in zip(rows.get(key, range(len(elements))), elements, strict=True):
+    for row, element in enumerate(elements if isinstance(elements, list) else ()):
+        if type is None or (isinstance(element, dict) and element.get("type") == type):
             spec = _salvaged(model, element)
             if spec is not None:
                 yield Placed(f"/{key}/{row}", spec)
+
+
+def _schedules(data: dict[str, Any]) -> Iterator[Placed[ScheduleTrigger]]:
+    """The schedule triggers; one whose times are wrong gets others, so that its params are looked at."""
+    triggers = data.get("triggers")
+    rows = [_without_times(trigger) for trigger in triggers] if isinstance(triggers, list) else None
+    return _placed(ScheduleTrigger, {"triggers": rows}, "triggers", "schedule")
+
+
+def _without_times(trigger: Any) -> Any:
+    if not isinstance(trigger, dict):
+        return trigger
+    return {key: value for key, value in trigger.items() if key not in TIMING} | {"every": 1.0}
 
 
 def _salvaged(model: type[M], element: Any) -> M | None:

@@ -28,7 +28,6 @@ CODES: dict[str, str] = {
     "bad_value": "A value of the right type that is not allowed.",
     "bad_name": "A name or id that does not follow the rule for names.",
     "bad_duration": "Not a duration like 500ms, 30s, 2m, 1h, 1d or a number of seconds.",
-    "unsupported": "Part of the language that this version of Headrace does not execute yet.",
     "name_mismatch": "The document's name is not the one it is saved under.",
     # nodes and edges
     "duplicate_id": "Two nodes, or two triggers, have one id.",
@@ -59,9 +58,15 @@ CODES: dict[str, str] = {
     "missing_main": "The code of a python node defines no function `main`.",
     "bad_main": "`main` cannot be called by name: it is async or has positional-only parameters.",
     "unknown_argument": "`config.args` gives an argument that `main` does not take.",
+    # timers
+    "bad_cron": "Not a cron line of 5 fields, of 6 with seconds, or `@daily` and its like; or one that never fires.",
+    "bad_rrule": "Not a recurrence rule of RFC 5545, one that never fires, or one beyond the limits.",
+    "bad_time": "Not a time in ISO 8601.",
+    "bad_timezone": "Not a timezone of the IANA database.",
+    "bad_timing": "A schedule trigger without times, with two kinds of them, or with bounds that contradict.",
     # other nodes
     "bad_expression": "A JMESPath expression of a node cannot be read.",
-    "unavailable": "A node type that this installation cannot run.",
+    "unavailable": "A node type or a wish in `settings` that this installation does not offer.",
     # params
     "bad_schema": "`params` is not a JSON Schema (2020-12) of an object.",
     "remote_ref": "`params` refers to a schema outside the document.",

@@ -110,3 +110,9 @@ def step_key(node: str) -> str:
 def job_name(owner: str, graph: str) -> str:
     """The Dagster job name of an owner's graph."""
     return f"{owner}__{graph}".replace("-", "_")
+
+
+def owner_and_graph(name: str) -> tuple[str, str]:
+    """The owner and graph that `job_name` turned into `name`: owner names have no `--` and end in no `-`."""
+    owner, _, graph = name.partition("__")
+    return owner.replace("_", "-"), graph.replace("_", "-")

@@ -26,21 +26,12 @@ _GOT = {
 }  # fmt: skip
 
 
-def findings_of(
-    error: ValidationError,
-    data: Any,
-    path: str,
-    model: type[BaseModel],
-    rows: Mapping[str, Sequence[int]] | None = None,
-) -> list[Finding]:
-    """The findings of a failed validation of `data`, which stands at `path`; one for each place.
-
-    `rows` maps list keys to the document's indexes of their elements, where elements were left out.
-    """
+def findings_of(error: ValidationError, data: Any, path: str, model: type[BaseModel]) -> list[Finding]:
+    """The findings of a failed validation of `data`, which stands at `path`; one for each place."""
     by_place: dict[tuple[str, bool], list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         steps = _steps(detail, data)
-        by_place.setdefault((pointer(_original(steps, rows or {})), detail["type"] == "missing"), []).append(detail)
+        by_place.setdefault((pointer(steps), detail["type"] == "missing"), []).append(detail)
     return [
         finding for (place, _), details in by_place.items() for finding in _findings(path + place, details, data, model)
     ]
@@ -64,6 +55,8 @@ def _finding(place: str, detail: ErrorDetails, model: type[BaseModel]) -> Findin
     if kind == "extra_forbidden":
         hint = did_you_mean(str(loc[-1]), _keys_at(model, loc[:-1]))
         return Finding("unknown_key", place, f"there is no key `{loc[-1]}` here", hint, at_key=True)
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _tag_finding(place, kind, detail.get("ctx", {}))
     if kind in _EXPECTED:
         return Finding("wrong_type", place, f"expected {_EXPECTED[kind]}, got {_got(detail)}")
     context = detail.get("ctx", {})
@@ -81,6 +74,16 @@ def _finding(place: str, detail: ErrorDetails, model: type[BaseModel]) -> Findin
         )
     message = detail["msg"].removeprefix("Input ").replace("Value error, ", "")
     return Finding("bad_value", place, message)
+
+
+def _tag_finding(place: str, kind: str, context: Mapping[str, Any]) -> Finding:
+    """One of several models is chosen by a key, which is missing or names none of them."""
+    key = context["discriminator"].strip("'")
+    if kind == "union_tag_not_found":
+        return Finding("missing_key", place, f"the key `{key}` is missing")
+    known = re.findall(r"'([^']*)'", context["expected_tags"])
+    hint = did_you_mean(context["tag"], known)
+    return Finding("bad_value", f"{place}/{key}", f"expected one of {', '.join(known)}", hint)
 
 
 def _pattern_finding(place: str, detail: ErrorDetails, pattern: str) -> Finding:
@@ -102,14 +105,8 @@ def _steps(detail: ErrorDetails, data: Any) -> list[str | int]:
         elif isinstance(data, list) and isinstance(step, int) and step < len(data):
             data = data[step]
         else:
-            break
+            continue  # the name of a union's member; what comes after it is in the data again
         steps.append(step)
-    return steps
-
-
-def _original(steps: list[str | int], rows: Mapping[str, Sequence[int]]) -> list[str | int]:
-    if len(steps) > 1 and steps[0] in rows and isinstance(steps[1], int):
-        return [steps[0], rows[str(steps[0])][steps[1]], *steps[2:]]
     return steps
 
 
@@ -118,16 +115,25 @@ def _got(detail: ErrorDetails) -> str:
 
 
 def _keys_at(model: type[BaseModel], loc: Sequence[str | int]) -> set[str]:
-    """The keys that the model at `loc` has."""
-    current: type[BaseModel] | None = model
+    """The keys that the model at `loc` has; of a union's members those of the one that `loc` names."""
+    models: list[type[BaseModel]] = [model]
     for step in loc:
-        if isinstance(step, str) and current is not None:
-            fields = {field.alias or name: field for name, field in current.model_fields.items()}
-            current = _model_in(fields[step].annotation) if step in fields else None
-    return {field.alias or name for name, field in current.model_fields.items()} if current else set()
+        if isinstance(step, str) and models:
+            named = [current for current in models if len(models) > 1 and _is_tagged(current, step)]
+            models = named or _models_in(_fields(models[0]).get(step))
+    return set(_fields(models[0])) if len(models) == 1 else set()
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+
+
+def _is_tagged(model: type[BaseModel], tag: str) -> bool:
+    return any(get_args(annotation) == (tag,) for annotation in _fields(model).values())
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that a field may hold."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models_in(part)]

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from .durations import Duration
+from .model import GRAPH_NAME, ID, Identifier, Model
+from .schedule_trigger import ScheduleTrigger
+from .webhook_trigger import WebhookTrigger
 
-GRAPH_NAME = r"^[a-z][a-z0-9-]{0,62}$"
-ID = r"^[a-z][a-z0-9_]{0,62}$"
-TRIGGER_ID = r"^[a-z][a-z0-9_-]{0,62}$"
 MAX_NODES = 5_000
 
-Identifier = Annotated[str, StringConstraints(pattern=ID)]
 ErrorKind = Annotated[str, StringConstraints(pattern=ID)]
-
-
-class Model(BaseModel):
-    """Frozen, strict, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class PortRef(NamedTuple):
@@ -114,26 +107,7 @@ class NodeSpec(Model):
     timeout: Duration | None = Field(default=None, description="Of one attempt; a longer one fails.")
 
 
-class VerifySpec(Model):
-    """How a webhook call proves who sent it."""
-
-    scheme: Literal["github"] = Field(description="`github`: HMAC-SHA-256 of the raw body, X-Hub-Signature-256.")
-    secret: Identifier = Field(description="Name of the owner's secret that signs.")
-
-
-class WebhookTrigger(Model):
-    """A URL that starts a run for each verified call."""
-
-    id: Annotated[str, StringConstraints(pattern=TRIGGER_ID)]
-    type: Literal["webhook"]
-    enabled: bool = Field(default=True, description="Whether calls start runs from the first save on.")
-    verify: VerifySpec
-    params: dict[str, Any] = Field(
-        default_factory=dict,
-        description="The run's params; templates see headers, query, path, body and trigger.",
-        examples=[{"repository": "{{ body.repository.full_name }}"}],
-    )
-    respond: Literal["accepted"] = Field(default="accepted", description="Answer 202 once the run is stored.")
+TriggerSpec = Annotated[WebhookTrigger | ScheduleTrigger, Field(discriminator="type")]
 
 
 class ResourcesSpec(Model):
@@ -144,6 +118,40 @@ class ResourcesSpec(Model):
     )
     memory: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(Ki|Mi|Gi|Ti|k|M|G|T)?$")] | None = Field(
         default=None, examples=["512Mi"]
+    )
+
+
+class TolerationSpec(Model):
+    """A taint of nodes that a run's pod may stand on all the same."""
+
+    key: Annotated[str, StringConstraints(min_length=1, max_length=317)]
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+
+
+class KubernetesSpec(Model):
+    """Wishes for a run's pod; without a cluster they mean nothing, and the operator says what is allowed."""
+
+    image: Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=512)] | None = Field(
+        default=None, description="Another image of Headrace for the run's pod, with what its nodes import."
+    )
+    service_account: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")] | None = (
+        Field(default=None, description="The pod's ServiceAccount, in the namespace of runs.")
+    )
+    node_selector: dict[str, str] = Field(default_factory=dict, description="Labels that the pod's node must have.")
+    tolerations: list[TolerationSpec] = Field(default_factory=list, max_length=20)
+    start_deadline: Duration | None = Field(
+        default=None, description="How long the pod may take to start; then the run fails, saying why."
+    )
+    retries: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="New runs in place of one that the cluster lost; apart from the nodes' own `retry`.",
+    )
+    network: Literal["none", "internet"] = Field(
+        default="internet", description="What the pod may reach besides the database, where policies are enforced."
     )
 
 
@@ -158,6 +166,7 @@ class SettingsSpec(Model):
     priority: int = Field(default=0, ge=-1_000, le=1_000, description="Higher leaves the queue first.")
     resources: ResourcesSpec | None = None
     retention: Duration | None = Field(default=None, description="How long ended runs are kept; without it, for ever.")
+    kubernetes: KubernetesSpec = Field(default_factory=KubernetesSpec, description="Of runs that are pods.")
 
 
 class GraphSpec(Model):
@@ -174,5 +183,5 @@ class GraphSpec(Model):
     outputs: dict[Identifier, Any] = Field(
         default_factory=dict, description="What a run answers; templates see params, nodes, trigger and run."
     )
-    triggers: list[WebhookTrigger] = Field(default_factory=list)
+    triggers: list[TriggerSpec] = Field(default_factory=list)
     settings: SettingsSpec = Field(default_factory=SettingsSpec)

@@ -13,7 +13,8 @@ from .loading import MAX_BYTES, Loaded, Syntax, load, locate
 from .node_type import NodeTypes
 from .node_types import builtin_node_types
 from .nodes.graph import with_calls
-from .rules import calls, control, edges, identity, names, nodes, order, params
+from .placement import ClusterPolicy
+from .rules import calls, control, edges, identity, names, nodes, order, params, placement, webhooks
 from .spec import GraphSpec
 
 Rule = Callable[[Draft], Iterable[Finding]]
@@ -32,6 +33,9 @@ RULES: tuple[Rule, ...] = (
     names.names_in_nodes,
     names.names_in_outputs,
     names.names_in_triggers,
+    webhooks.webhook_templates,
+    webhooks.webhook_pairs,
+    names.names_in_schedules,
     params.params_schema,
     params.trigger_params,
     calls.unknown_graphs,
@@ -61,11 +65,13 @@ def check(
     max_bytes: int = MAX_BYTES,
     node_types: NodeTypes | None = None,
     library: GraphLibrary | None = None,
+    cluster: ClusterPolicy | None = None,
 ) -> Checked:
     """Everything about a document at once; never raises for what the text is.
 
     `node_types` are the built-in ones unless given. The spec is there exactly if there is no issue.
     `library` has the graphs that the document may call; without it calls are noted and not checked.
+    `cluster` is what the operator allows the pods of runs.
     """
     loaded = load(source, syntax=syntax, max_bytes=max_bytes)
     if loaded.data is None and loaded.issues:
@@ -74,6 +80,8 @@ def check(
     spec, draft, findings = read_draft(loaded.data)
     findings += nodes.resolve_nodes(draft, types)
     findings += [finding for rule in RULES for finding in rule(draft)]
+    if cluster is not None:
+        findings += placement.wishes(loaded.data, draft, cluster)
     issues = _issues(findings, loaded)
     notes = locate(calls.unchecked_calls(draft), loaded.positions)
     if spec is None or issues:

@@ -38,8 +38,11 @@ def read_credentials(home: Path) -> AdminCredentials | None:
         raise CommandError(f"{path} cannot be read: {error}.", hint="Use HEADRACE_TOKEN instead.") from error
 
 
-def create_first_admin(home: Path, database_url: str) -> bool:
-    """Create the administrator unless the database has one; whether it was created and its credentials written."""
+def create_first_admin(home: Path, database_url: str, given: str | None = None) -> bool:
+    """Create the administrator unless the database has one; whether it was created.
+
+    Without a `given` password a random one is made, and the credentials are written.
+    """
     from platform_core.database import build_engine, transaction
     from platform_core.user_store import ensure_admin, get_user_by_name
 
@@ -47,9 +50,11 @@ def create_first_admin(home: Path, database_url: str) -> bool:
     engine = build_engine(database_url, pool_size=1)
     try:
         with transaction(engine) as connection:
-            password = secrets.token_urlsafe(24)
+            password = given or secrets.token_urlsafe(24)
             if not ensure_admin(connection, NAME, password):
                 return False
+            if given is not None:
+                return True
             user = get_user_by_name(connection, NAME)
             assert user is not None
             _write(draft, AdminCredentials(NAME, password, user.id))

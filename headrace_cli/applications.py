@@ -7,20 +7,23 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from types import FrameType
+from typing import Literal
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from definitions.kubernetes_job import policy
 from headrace_cli.exit_codes import ExitCode
 from headrace_cli.extensions import installed_node_types
-from platform_core.database import build_engine
+from platform_core.database import Engine, build_engine
 from platform_core.keys import KeyRing
 from platform_core.metrics import Metrics
 from platform_core.settings import Settings
-from platform_core.web.server import Server, server_config
+from platform_core.web.server import Drain, Server, server_config
 from stream_api.app import create_app as create_stream_app
 from trigger_api.app import create_app as create_trigger_app
 
@@ -29,6 +32,33 @@ STREAM_PATH = re.compile(r"/api/v1/runs/[^/]+/(events|ws)/?|/api/v1/ws/?|/watch/
 
 STREAM_PREFIX = "/stream"
 """Under this prefix the stream API's own health, metrics and docs are reached, whose paths both applications have."""
+
+
+Which = Literal["both", "trigger", "stream"]
+
+
+@dataclass(frozen=True)
+class _Services:
+    """What both applications share in one process."""
+
+    settings: Settings
+    engine: Engine
+    keys: KeyRing
+    metrics: Metrics
+
+    def trigger_app(self) -> FastAPI:
+        node_types = installed_node_types(containers=self.settings.has_containers)
+        return create_trigger_app(
+            self.settings,
+            engine=self.engine,
+            keys=self.keys,
+            metrics=self.metrics,
+            node_types=node_types,
+            cluster=policy(self.settings),
+        )
+
+    def stream_app(self) -> FastAPI:
+        return create_stream_app(self.settings, engine=self.engine, keys=self.keys, metrics=self.metrics)
 
 
 def combine(trigger_app: FastAPI, stream_app: FastAPI) -> Starlette:
@@ -50,25 +80,43 @@ def combine(trigger_app: FastAPI, stream_app: FastAPI) -> Starlette:
     return Starlette(lifespan=lifespan, routes=routes)
 
 
-def serve(settings: Settings, listen_fd: int | None) -> int:
-    """Serve until SIGTERM or SIGINT, on an inherited listening socket or on the settings' host and port."""
+def serve(settings: Settings, listen_fd: int | None, which: Which = "both") -> int:
+    """Serve until SIGTERM or SIGINT, on an inherited listening socket or on the settings' host and port.
+
+    `which` application: one alone, as in a cluster, or both on one port.
+    """
     assert settings.database_url is not None
-    keys, metrics = KeyRing.load_or_create(settings), Metrics()
-    engine = build_engine(settings.database_url)
+    services = _Services(settings, build_engine(settings.database_url), KeyRing.load_or_create(settings), Metrics())
     try:
-        stream_app = create_stream_app(settings, engine=engine, keys=keys, metrics=metrics)
-        trigger_app = create_trigger_app(
-            settings, engine=engine, keys=keys, metrics=metrics, node_types=installed_node_types()
+        application, drain = _application(services, which)
+        config = server_config(
+            application,
+            host=settings.host,
+            port=settings.port,
+            proxy_headers=settings.trusted_proxies is not None,
+            forwarded_allow_ips=settings.trusted_proxies or "",
         )
-        config = server_config(combine(trigger_app, stream_app), host=settings.host, port=settings.port)
-        server = Server(config, drain=stream_app.state.streams.drain)
+        server = Server(config, drain=drain)
         # uvicorn repeats the signal after its graceful end, for the handler that was there before.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _exit)
         server.run(sockets=None if listen_fd is None else [socket.socket(fileno=listen_fd)])
     finally:
-        engine.dispose()
+        services.engine.dispose()
     return ExitCode.OK if server.started else ExitCode.BROKEN
+
+
+def _application(services: _Services, which: Which) -> tuple[ASGIApp, Drain]:
+    """The application, and how its streams end when the server stops."""
+    if which == "trigger":
+        return services.trigger_app(), _nothing_to_drain
+    stream_app = services.stream_app()
+    drain: Drain = stream_app.state.streams.drain
+    return (stream_app if which == "stream" else combine(services.trigger_app(), stream_app)), drain
+
+
+async def _nothing_to_drain() -> None:
+    """Requests are short; the server waits for them anyway."""
 
 
 def _exit(number: int, frame: FrameType | None) -> None:

@@ -7,10 +7,13 @@ from graph_compiler.node_type import NodeTypes
 from headrace_cli.errors import CommandError
 
 
-def installed_node_types() -> NodeTypes:
-    """All node types by name. Raises `CommandError` if an installed one cannot be used."""
+def installed_node_types(*, containers: bool = False) -> NodeTypes:
+    """All node types by name; `containers` says whether `container` nodes can run.
+
+    Raises `CommandError` if an installed one cannot be used.
+    """
     try:
-        return extensions.installed_node_types()
+        return extensions.installed_node_types(containers=containers)
     except extensions.ExtensionBroken as error:
         raise CommandError(
             f"An installed package disturbs the node types: {error}.",

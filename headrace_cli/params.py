@@ -38,6 +38,21 @@ def collect(assignments: Iterable[str], file: Path | None, schema: Mapping[str, 
     return params
 
 
+def take_files(assignments: Iterable[str], schema: Mapping[str, Any]) -> tuple[list[str], dict[str, Path]]:
+    """The assignments that are values, and the files of those `name=@path` that the schema wants as files or bytes."""
+    values: list[str] = []
+    files: dict[str, Path] = {}
+    for assignment in assignments:
+        name, _, text = assignment.partition("=")
+        wanted = schema.get("properties", {}).get(name)
+        is_file = isinstance(wanted, Mapping) and wanted.get("format") in ("file", "bytes")
+        if is_file and text.startswith("@") and not text.startswith("@@"):
+            files[name] = Path(text[1:])
+        else:
+            values.append(assignment)
+    return values, files
+
+
 def value_of(text: str, types: set[str]) -> Any:
     """What the text of an assignment means where the schema allows `types` (empty: any).
 

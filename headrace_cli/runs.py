@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from enum import StrEnum
@@ -38,11 +39,15 @@ def run(
     param: Annotated[
         list[str] | None,
         typer.Option(
-            "-p", "--param", metavar="NAME=VALUE", help="A param; @FILE for a file's content, @@ for a literal @."
+            "-p", "--param", metavar="NAME=VALUE", help="A param; @FILE for a file or its content, @@ for a literal @."
         ),
     ] = None,
     params: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON or YAML object of params; - is stdin.")
+    ] = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A run for each object of params: JSON lines or an array; - is stdin."),
     ] = None,
     version: Annotated[int | None, typer.Option(min=1, help="Version of the graph instead of the current one.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the run live until it ends.")] = False,
@@ -56,17 +61,27 @@ def run(
     0 success, 1 failure, 6 cancelled, 7 not ended within --wait. A param's VALUE is read as JSON if it is JSON of
     a type that the graph's schema allows for it, and is a string otherwise: `-p limit=5` is a number, and
     `-p name=5` the string "5" where the schema wants a string.
+
+    With --batch it prints an id per run; params of the file win over -p. Exit code 4 if some runs did not fit.
     """
-    if follow and wait is not None:
-        raise CommandError("--follow and --wait exclude each other.", hint="Both end with the run; choose one.")
+    if follow + (wait is not None) + (batch is not None) > 1:
+        raise CommandError("--follow, --wait and --batch exclude each other.", hint="Choose one of them.")
     from headrace_cli.client import Client
     from headrace_cli.connection import find_server
 
     with Client(find_server(home)) as client:
-        body: dict[str, Any] = {"params": _params(client, graph, version, param or [], params)}
+        given, files = _params(client, graph, version, param or [], params)
+        key = idempotency_key or str(uuid.uuid4())
+        if batch is not None:
+            from headrace_cli.batch import launch_rows, read_rows
+
+            if files:
+                raise CommandError("--batch takes no files.", hint="Launch runs with files one at a time.")
+            raise typer.Exit(launch_rows(client, graph, read_rows(batch), given, version, key, as_json))
+        body: dict[str, Any] = {"params": given}
         if version is not None:
             body["version"] = version
-        started = _launch(client, graph, body, idempotency_key or str(uuid.uuid4()))
+        started = _launch(client, graph, body, files, key)
         if not as_json:
             note(f"run {started['run_id']} of {started['graph']} version {started['version']}")
         if follow:
@@ -114,7 +129,7 @@ def runs(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """List runs, the newest first."""
+    """List runs, the newest first; PLACE is a waiting run's place in the queue."""
     from headrace_cli.client import Client
     from headrace_cli.connection import find_server
 
@@ -129,12 +144,45 @@ def runs(
             item["graph"],
             str(item["version"]),
             item["status"],
+            "" if item.get("position") is None else str(item["position"]),
             item["trigger"]["kind"],
             item["created_at"],
         ]
         for item in found
     ]
-    say_table(["RUN", "GRAPH", "VERSION", "STATUS", "TRIGGER", "CREATED"], rows)
+    say_table(["RUN", "GRAPH", "VERSION", "STATUS", "PLACE", "TRIGGER", "CREATED"], rows)
+
+
+def show(run_id: RunId, home: Home = None, as_json: AsJson = False) -> None:
+    """Show a run: its status, its place in the queue while it waits, its times and its error."""
+    from headrace_cli.client import Client
+    from headrace_cli.connection import find_server
+
+    with Client(find_server(home)) as client:
+        found = _get(client, run_id)
+    if as_json:
+        say_json(found)
+        return
+    error = found["error"]
+    place = found["position"]
+    trigger = found["trigger"]
+    lines = {
+        "run": found["run_id"],
+        "graph": f"{found['graph']} version {found['version']}",
+        "owner": found["owner"],
+        "status": found["status"] + ("" if place is None else f", number {place} in the queue"),
+        "trigger": trigger["kind"] + ("" if trigger["id"] is None else f" {trigger['id']}"),
+        "params": json.dumps(found["params"], ensure_ascii=False),
+        "tags": json.dumps(found["tags"], ensure_ascii=False) if found["tags"] else None,
+        "retry of": found["parent_run_id"],
+        "created": found["created_at"],
+        "started": found["started_at"],
+        "ended": found["ended_at"],
+        "error": None if error is None else printable(error["message"]),
+    }
+    for name, text in lines.items():
+        if text is not None:
+            say(f"{name:<9}{text}")
 
 
 def cancel(run_id: RunId, home: Home = None, as_json: AsJson = False) -> None:
@@ -181,27 +229,42 @@ def retry(
 
 def _params(
     client: Client, graph: str, version: int | None, assignments: list[str], file: Path | None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, Path]]:
+    """The params that are values, and files to send for others."""
     from headrace_cli.client import segment
-    from headrace_cli.params import collect
+    from headrace_cli.params import collect, take_files
 
     if not assignments:
-        return collect([], file, {})
+        return collect([], file, {}), {}
     path = f"graphs/{segment(graph)}" + ("" if version is None else f"/versions/{version}")
-    return collect(assignments, file, client.get(path)["document"].get("params") or {})
+    schema = client.get(path)["document"].get("params") or {}
+    values, files = take_files(assignments, schema)
+    return collect(values, file, schema), files
 
 
-def _launch(client: Client, graph: str, body: dict[str, Any], key: str) -> dict[str, Any]:
+def _launch(client: Client, graph: str, body: dict[str, Any], files: dict[str, Path], key: str) -> dict[str, Any]:
     """The accepted run. Issues in the params become one error that names them all."""
     from headrace_cli.client import Refused, segment
 
     try:
         path = f"graphs/{segment(graph)}/runs"
-        answer: dict[str, Any] = client.send("POST", path, json=body, headers={"Idempotency-Key": key}).json()
+        sent = {"files": _parts(body, files)} if files else {"json": body}
+        answer: dict[str, Any] = client.send("POST", path, headers={"Idempotency-Key": key}, **sent).json()
     except Refused as refusal:
         issues = "".join(f"\n  {issue['path'] or '/'}: {issue['code']}: {issue['message']}" for issue in refusal.issues)
         raise CommandError(refusal.message + issues, hint=refusal.hint, exit_code=ExitCode.REFUSED) from refusal
     return answer
+
+
+def _parts(body: dict[str, Any], files: dict[str, Path]) -> dict[str, tuple[str | None, bytes]]:
+    """A multipart body: the launch itself, and a part for each file. What is no regular file can be read once only."""
+    parts: dict[str, tuple[str | None, bytes]] = {"$launch": (None, json.dumps(body).encode())}
+    for name, path in files.items():
+        try:
+            parts[name] = (path.name, path.read_bytes())
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error}.", hint="Give a file that you may read.") from error
+    return parts
 
 
 def _show_to_end(client: Client, run_id: str, *, as_json: bool) -> None:

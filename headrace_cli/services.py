@@ -6,16 +6,22 @@ Each builds the settings and calls one function that blocks until SIGTERM or SIG
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headrace_cli import endpoint, template
+from headrace_cli import dagster_home, endpoint, template
 from platform_core import lifeline
 
 if TYPE_CHECKING:
+    from headrace_cli.applications import Which
     from platform_core.settings import Settings
+
+_TERMINATED = 128 + signal.SIGTERM
 
 
 def load_settings() -> Settings:
@@ -31,27 +37,47 @@ def load_settings() -> Settings:
 
 def api() -> None:
     """Serve both APIs on one port: graphs, runs, webhooks (trigger API) and live events (stream API)."""
+    _serve("both")
+
+
+def trigger_api() -> None:
+    """Serve the trigger API alone: graphs, runs, webhooks."""
+    _serve("trigger")
+
+
+def stream() -> None:
+    """Serve the stream API alone: live events by SSE and WebSocket."""
+    _serve("stream")
+
+
+def _serve(which: Which) -> None:
     settings = load_settings()
     from headrace_cli import applications
 
     inherited = os.environ.get(endpoint.VARIABLE)
-    raise typer.Exit(applications.serve(settings, None if inherited is None else int(inherited)))
+    raise typer.Exit(applications.serve(settings, None if inherited is None else int(inherited), which))
 
 
 def code_server() -> None:
     """Serve the graphs as a Dagster code location (gRPC)."""
     settings = load_settings()
+    dagster_home.ensure(settings)
     from definitions import code_location as service
+    from headrace_cli import operation
 
-    raise typer.Exit(service.main(settings))
+    with operation.code_server(settings):
+        raise typer.Exit(service.main(settings))
 
 
 def daemon() -> None:
     """Run Dagster's daemons and submit accepted runs."""
     settings = load_settings()
+    dagster_home.ensure(settings, launches=True)
     from definitions import daemon as service
+    from headrace_cli import operation
 
-    raise typer.Exit(service.main(settings))
+    with operation.daemon(settings):
+        raise typer.Exit(service.main(settings))
 
 
 def workers() -> None:
@@ -65,9 +91,24 @@ def workers() -> None:
 def ui() -> None:
     """Serve Dagster's own web interface."""
     settings = load_settings()
+    dagster_home.ensure(settings)
     from definitions import webserver as service
 
     raise typer.Exit(service.main(settings))
+
+
+def run_job(run_id: Annotated[str, typer.Argument(help="The run to execute.")]) -> None:
+    """Execute one run in this process; what the pod of a run does."""
+    # The first process of a container ignores signals that it does not handle.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    settings = load_settings()
+    dagster_home.ensure(settings)
+    from definitions import lean_imports
+
+    lean_imports.hide()
+    from definitions import run_pod as service
+
+    raise typer.Exit(service.main(settings, run_id))
 
 
 def migrate() -> None:
@@ -84,12 +125,33 @@ def migrate() -> None:
 
 def prepare(
     check_only: Annotated[bool, typer.Option("--check-only", help="Refuse an old schema, migrate nothing.")] = False,
+    patience: Annotated[float, typer.Option("--patience", help="Seconds to wait for the database.")] = 0.0,
 ) -> None:
     """Migrate the database and create the first administrator: the first step of `headrace up`."""
     settings = load_settings()
     from headrace_cli import preparation
 
-    preparation.prepare(settings, migrating=not check_only)
+    preparation.prepare(settings, migrating=not check_only, patience=patience)
+
+
+def await_schema(
+    patience: Annotated[float, typer.Option("--patience", help="Seconds to wait.")] = 600.0,
+) -> None:
+    """Wait until the database was migrated to this version: what pods do before their service begins."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    settings = load_settings()
+    from headrace_cli import preparation
+
+    preparation.await_schema(settings, patience)
+
+
+def cluster_secrets() -> None:
+    """Make the secrets of a trial installation in the cluster that this pod is in, unless they exist."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    from headrace_cli import cluster_secrets as task
+    from headrace_cli.configuration import read_settings
+
+    task.make(read_settings())
 
 
 def serve_template() -> None:
@@ -107,9 +169,20 @@ def serve_template() -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Register these commands."""
-    services = {"api": api, "code-server": code_server, "daemon": daemon, "workers": workers, "ui": ui}
+    services: dict[str, Callable[..., None]] = {
+        "api": api,
+        "trigger-api": trigger_api,
+        "stream": stream,
+        "code-server": code_server,
+        "daemon": daemon,
+        "workers": workers,
+        "ui": ui,
+        "run-job": run_job,
+    }
     for name, function in services.items():
         app.command(name, rich_help_panel="Services (started by `up`, or by Kubernetes)")(function)
     app.command("migrate", rich_help_panel="Server")(migrate)
     app.command("prepare", hidden=True)(prepare)
+    app.command("await-schema", hidden=True)(await_schema)
+    app.command("cluster-secrets", hidden=True)(cluster_secrets)
     app.command("template", hidden=True)(serve_template)

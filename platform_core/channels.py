@@ -8,3 +8,6 @@ GRAPHS = "headrace_graphs"
 
 EVENTS = "headrace_events"
 """Events of a run were committed. Payload: `<run_id>:<last seq>`."""
+
+TIMERS = "headrace_timers"
+"""A timer is new, changed, switched or has a backfill. Payload: the trigger's row id, or the graph id."""

@@ -19,6 +19,7 @@ __all__ = [
     "driver_url",
     "ping",
     "plain_url",
+    "public_url",
     "reading",
     "transaction",
 ]
@@ -39,6 +40,17 @@ def driver_url(url: str) -> str:
 def plain_url(url: str) -> str:
     """The same address as libpq and psycopg take it."""
     return "postgresql://" + driver_url(url).partition("://")[2]
+
+
+def public_url(url: str) -> str:
+    """The same address, by which unqualified names, as those of Dagster's tables, mean the schema `public`.
+
+    PostgreSQL looks first in the schema that is named as the role: a role `headrace` would find our tables.
+    """
+    given = sa.make_url(driver_url(url))
+    if given.username != "headrace" or "options" in given.query:
+        return url
+    return given.update_query_dict({"options": "-csearch_path=public"}).render_as_string(hide_password=False)
 
 
 def build_engine(url: str, *, pool_size: int = 5, max_overflow: int = 15, **options: Any) -> Engine:

@@ -1,21 +1,42 @@
-"""Deliveries: each received webhook call whose signature held, once per delivery key, with what became of it."""
+"""Deliveries: each received webhook call that was verified, once per delivery key, with what became of it."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
-from platform_core.tables import deliveries
+from platform_core import channels
+from platform_core.errors import BadCursor, DeliveryNotFound
+from platform_core.hook_store import HOOK_IS_LIVE, Hook
+from platform_core.pagination import Page, decode_cursor, encode_cursor
+from platform_core.run_store import RUN_JSON, NewRun, accepting, run_values
+from platform_core.tables import JsonText, deliveries, graphs, triggers
 
 ACCEPTED = "accepted"
 REFUSED = "refused"
+FILTERED = "filtered"
+
+
+@dataclass(frozen=True)
+class NewDelivery:
+    """A call to be stored: secrets masked in `headers`, `body` cut to what is kept of `body_size` bytes."""
+
+    id: str
+    delivery_key: str
+    method: str
+    path: str
+    query: Mapping[str, Any]
+    headers: Mapping[str, str]
+    body: bytes
+    body_size: int
+    client: str | None = None
+    replay_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -23,60 +44,213 @@ class Delivery:
     """A stored delivery without its body."""
 
     id: str
+    graph_id: str
+    graph: str
+    owner_id: str
+    trigger: str
+    trigger_id: str
     delivery_key: str
+    method: str
+    path: str
+    query: dict[str, Any]
+    headers: dict[str, str]
+    body_size: int
+    client: str | None
     verdict: str
     issues: list[dict[str, Any]] | None
     run_id: str | None
+    replay_of: str | None
     received_at: datetime
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A delivery to be stored by a webhook as it is known; without a run, `verdict` and `issues` say why."""
+
+    hook: Hook
+    new: NewDelivery
+    run: NewRun | None
+    verdict: str = ACCEPTED
+    issues: list[dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What storing did: with `is_new` false the first delivery with this key, and its run, are named."""
+
+    id: str
+    run_id: str | None
+    is_new: bool
 
 
 _COLUMNS = (
     deliveries.c.id,
+    triggers.c.graph_id,
+    graphs.c.name.label("graph"),
+    graphs.c.owner_id,
+    deliveries.c.trigger,
+    triggers.c.trigger_id,
     deliveries.c.delivery_key,
+    deliveries.c.method,
+    deliveries.c.path,
+    deliveries.c.query,
+    deliveries.c.headers,
+    deliveries.c.body_size,
+    deliveries.c.client,
     deliveries.c.verdict,
     deliveries.c.issues,
     deliveries.c.run_id,
+    deliveries.c.replay_of,
     deliveries.c.received_at,
 )
+_JOINED = deliveries.join(triggers, triggers.c.id == deliveries.c.trigger).join(
+    graphs, graphs.c.id == triggers.c.graph_id
+)
+# A delivery that started no run may come again, since its graph may have been mended.
+_DELIVERED = f"""
+    hook AS ({HOOK_IS_LIVE}), delivered AS (
+        INSERT INTO headrace.deliveries AS known (
+            id, trigger, delivery_key, method, path, query, headers, body, body_size, client, verdict, issues, run_id,
+            replay_of
+        ) SELECT :id, hook.trigger, :delivery_key, :method, :path, :query, :headers, :body, :body_size, :client,
+            :verdict, :issues, :delivery_run_id, CAST(:replay_of AS uuid)
+        FROM hook
+        ON CONFLICT (trigger, delivery_key) DO UPDATE SET
+            method = excluded.method, path = excluded.path, query = excluded.query, headers = excluded.headers,
+            body = excluded.body, body_size = excluded.body_size, client = excluded.client,
+            verdict = excluded.verdict, issues = excluded.issues, run_id = excluded.run_id,
+            received_at = clock_timestamp()
+        WHERE known.verdict <> '{ACCEPTED}'
+        RETURNING id
+    )
+"""  # noqa: S608 - only constants of ours are put in
+_JSON = tuple(sa.bindparam(name, type_=JsonText()) for name in ("query", "headers", "issues"))
+KEEP = sa.text(
+    f"WITH {_DELIVERED} SELECT (SELECT count(*) FROM hook) AS live, (SELECT id FROM delivered) AS id"  # noqa: S608
+).bindparams(*_JSON)
+# One statement is one transaction and one round trip: the webhook is as we know it, the delivery, its run, the run's
+# first event, and who is to hear of it.
+ACCEPT = sa.text(
+    f"""
+    WITH {_DELIVERED}, {accepting("FROM delivered", "':delivery:' || delivered.id".replace(":", chr(92) + ":"))}
+    SELECT (SELECT count(*) FROM hook) AS live, (SELECT id FROM delivered) AS id,
+        CASE WHEN run_id IS NOT NULL THEN pg_notify('{channels.QUEUE}', run_id) END,
+        CASE WHEN run_id IS NOT NULL THEN pg_notify('{channels.EVENTS}', run_id || '\\:1') END
+    FROM (SELECT 1) AS one LEFT JOIN accepted ON true
+    """  # noqa: S608 - only constants of ours are put in
+).bindparams(*_JSON, *(sa.bindparam(name, type_=JsonText()) for name in RUN_JSON))
 
 
-def record_delivery(
-    connection: Connection,
-    *,
-    trigger: str,
-    delivery_key: str,
-    method: str,
-    headers: Mapping[str, str],
-    body: bytes,
-) -> tuple[Delivery, bool]:
-    """Store a delivery as accepted, and say whether it is to be acted on.
+def store_delivery(connection: Connection, entry: Entry) -> Kept | None:
+    """Store a delivery and its run, both or none; None if the webhook is no longer what the entry's hook says of it.
 
-    It is not when the trigger accepted this key before; then the first delivery is returned. One that was refused
-    may come again, since its graph may have been mended. Concurrent calls with one key wait for the first to end.
+    Unless the trigger accepted this key before: then the first delivery is returned. Concurrent calls with one key
+    wait for the first to end. The run's `idempotency_key` is made of the delivery, so it has to be None.
     """
-    values = {"method": method, "headers": dict(headers), "body": body, "verdict": ACCEPTED}
-    row = connection.execute(
-        insert(deliveries)
-        .values(id=str(uuid.uuid4()), trigger=trigger, delivery_key=delivery_key, **values)
-        .on_conflict_do_update(
-            index_elements=["trigger", "delivery_key"],
-            set_={**values, "issues": None, "received_at": sa.func.clock_timestamp()},
-            where=deliveries.c.verdict == REFUSED,
-        )
-        .returning(*_COLUMNS)
-    ).first()
-    if row is not None:
-        return Delivery(**row._mapping), True
-    same = sa.and_(deliveries.c.trigger == trigger, deliveries.c.delivery_key == delivery_key)
-    return Delivery(**connection.execute(sa.select(*_COLUMNS).where(same)).one()._mapping), False
+    statement, values = statement_of(entry)
+    live, identity, *_ = connection.execute(statement, values).one()
+    return kept_of(connection, entry, live, identity, values["delivery_run_id"])
 
 
-def connect_run(connection: Connection, delivery_id: str, run_id: str) -> None:
-    """Note the run that the delivery started."""
-    connection.execute(deliveries.update().where(deliveries.c.id == delivery_id).values(run_id=run_id))
+def statement_of(entry: Entry) -> tuple[sa.TextClause, dict[str, Any]]:
+    """What stores the entry: a statement that gives whether the hook is live and the id, if new; and its parameters."""
+    run = entry.run
+    values = {**entry.hook.guard(), **vars(entry.new), "delivery_run_id": None, "verdict": entry.verdict}
+    if run is None:
+        return KEEP, values | {"issues": entry.issues}
+    run_id = str(uuid.uuid4())
+    values |= {"delivery_run_id": run_id, "issues": None, "verdict": ACCEPTED, **run_values(run, run_id)}
+    del values["idempotency_key"]
+    return ACCEPT, values
 
 
-def refuse_delivery(connection: Connection, delivery_id: str, issues: list[dict[str, Any]]) -> None:
-    """Keep the delivery with the reason why it started no run."""
-    refused = deliveries.update().where(deliveries.c.id == delivery_id)
-    connection.execute(refused.values(verdict=REFUSED, issues=issues))
+def kept_of(connection: Connection, entry: Entry, live: int, identity: str | None, run_id: str | None) -> Kept | None:
+    """What the first columns of the entry's statement say was done."""
+    if not live:
+        return None
+    if identity is not None:
+        return Kept(str(identity), run_id, True)
+    first = find_accepted(connection, entry.hook.trigger, entry.new.delivery_key)
+    assert first is not None
+    return first
+
+
+def find_accepted(connection: Connection, trigger: str, delivery_key: str) -> Kept | None:
+    """The delivery that the trigger accepted with this key, if any; not a new one."""
+    columns = deliveries.c
+    query = sa.select(columns.id, columns.run_id).where(
+        columns.trigger == trigger, columns.delivery_key == delivery_key, columns.verdict == ACCEPTED
+    )
+    row = connection.execute(query).first()
+    return None if row is None else Kept(row.id, row.run_id, False)
+
+
+def deliveries_of(connection: Connection, run_ids: Collection[str]) -> dict[str, str]:
+    """The ids of the deliveries that started these runs, by run; others are left out."""
+    columns = deliveries.c
+    query = sa.select(columns.run_id, columns.id).where(columns.run_id.in_(run_ids), columns.verdict == ACCEPTED)
+    return {row.run_id: str(row.id) for row in connection.execute(query)}
+
+
+def get_delivery(connection: Connection, delivery_id: str) -> tuple[Delivery, bytes]:
+    """A delivery and what was kept of its body. Raises `DeliveryNotFound`."""
+    query = sa.select(*_COLUMNS, deliveries.c.body).select_from(_JOINED).where(deliveries.c.id == delivery_id)
+    row = connection.execute(query).first()
+    if row is None:
+        raise DeliveryNotFound(f"There is no delivery {delivery_id}.")
+    *stored, body = row
+    return Delivery(*stored), body
+
+
+def list_deliveries(
+    connection: Connection,
+    graph_id: str,
+    *,
+    verdict: str | None = None,
+    trigger_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    text: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Page[Delivery]:
+    """A graph's deliveries, the newest first, filtered by what is given; `text` is looked for in id, headers and body.
+
+    Raises `BadCursor`.
+    """
+    order = (deliveries.c.received_at, deliveries.c.id)
+    query = sa.select(*_COLUMNS).select_from(_JOINED).where(triggers.c.graph_id == graph_id)
+    for column, value in ((deliveries.c.verdict, verdict), (triggers.c.trigger_id, trigger_id)):
+        if value is not None:
+            query = query.where(column == value)
+    if since is not None:
+        query = query.where(deliveries.c.received_at >= since)
+    if until is not None:
+        query = query.where(deliveries.c.received_at < until)
+    if text is not None:
+        query = query.where(_mentions(text))
+    if cursor is not None:
+        query = query.where(sa.tuple_(*order) < sa.tuple_(*_position(cursor)))
+    query = query.order_by(*(column.desc() for column in order)).limit(limit + 1)
+    found = [Delivery(**row._mapping) for row in connection.execute(query)]
+    if len(found) <= limit:
+        return Page(found, None)
+    last = found[limit - 1]
+    return Page(found[:limit], encode_cursor(last.received_at.isoformat(), last.id))
+
+
+def _mentions(text: str) -> sa.ColumnElement[bool]:
+    sought = text.encode(errors="replace")
+    return sa.or_(
+        sa.func.strpos(sa.func.lower(deliveries.c.delivery_key), text.lower()) > 0,
+        sa.func.strpos(sa.func.lower(sa.cast(deliveries.c.headers, sa.Text)), text.lower()) > 0,
+        sa.func.position(sa.literal(sought, sa.LargeBinary).op("IN")(deliveries.c.body)) > 0,
+    )
+
+
+def _position(cursor: str) -> tuple[datetime, uuid.UUID]:
+    moment, delivery_id = decode_cursor(cursor, str, str)
+    try:
+        return datetime.fromisoformat(moment), uuid.UUID(delivery_id)
+    except ValueError:
+        raise BadCursor("The cursor is not one of ours; take it from next_cursor of the page before.") from None

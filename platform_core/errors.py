@@ -46,6 +46,14 @@ class HookNotFound(NotFound):
     code = "hook_not_found"
 
 
+class TriggerNotFound(NotFound):
+    code = "trigger_not_found"
+
+
+class DeliveryNotFound(NotFound):
+    code = "delivery_not_found"
+
+
 class UserNotFound(NotFound):
     code = "user_not_found"
 
@@ -102,8 +110,32 @@ class UserExists(Conflict):
     code = "user_exists"
 
 
+class LastAdmin(Conflict):
+    """Nobody would be left who may administer."""
+
+    code = "last_admin"
+
+
 class TriggerDisabled(Conflict):
     code = "trigger_disabled"
+
+
+class NotAWebhook(Conflict):
+    """The trigger has no address."""
+
+    code = "not_a_webhook"
+
+
+class DeliveryIncomplete(Conflict):
+    """Only a part of the delivery's body was kept, so it cannot be replayed."""
+
+    code = "delivery_incomplete"
+
+
+class NoTimes(Conflict):
+    """The trigger has no times: it is no schedule."""
+
+    code = "no_times"
 
 
 class PreconditionFailed(HeadraceError):
@@ -142,6 +174,12 @@ class Forbidden(HeadraceError):
     title = "Forbidden"
 
 
+class CallerNotAllowed(Forbidden):
+    """The call does not come from a network that the webhook allows."""
+
+    code = "caller_not_allowed"
+
+
 class BadRequest(HeadraceError):
     """The request is malformed outside its document or params."""
 
@@ -170,12 +208,26 @@ class MissingDeliveryId(BadRequest):
     code = "missing_delivery_id"
 
 
+class IncompleteBody(BadRequest):
+    """The body ended before its announced length."""
+
+    code = "incomplete_body"
+
+
 class TooLarge(HeadraceError):
     """The body is larger than the limit."""
 
     status = 413
     code = "too_large"
     title = "Too large"
+
+
+class UnsupportedMediaType(HeadraceError):
+    """The body is of a content type that is not taken here."""
+
+    status = 415
+    code = "unsupported_media_type"
+    title = "Unsupported media type"
 
 
 class Invalid(HeadraceError):
@@ -200,8 +252,30 @@ class InvalidGraph(Invalid):
     code = "invalid_graph"
 
 
+class TooManyTimes(Invalid):
+    """A period holds more times than a backfill may start."""
+
+    code = "too_many_times"
+
+
 class InvalidParams(Invalid):
     code = "invalid_params"
+
+
+class TooManyRequests(HeadraceError):
+    """The limit of calls in a period is reached; `retry_after` says after how many seconds one may pass."""
+
+    status = 429
+    code = "too_many_requests"
+    title = "Too many requests"
+
+
+class RunFailed(HeadraceError):
+    """The run that was to make the answer did not succeed."""
+
+    status = 502
+    code = "run_failed"
+    title = "The run failed"
 
 
 class TooManyStreams(HeadraceError):

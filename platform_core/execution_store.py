@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
-from platform_core import channels
 from platform_core.errors import RunNotFound, VersionNotFound
-from platform_core.run_store import QUEUED, announce
-from platform_core.tables import graph_versions, graphs, run_events, runs, users
+from platform_core.run_store import QUEUED, announce, select_runs
+from platform_core.tables import graph_versions, graphs, runs, users
 
 
 @dataclass(frozen=True)
@@ -46,26 +45,7 @@ class Execution:
     retry_from: str | None = None
 
 
-_EXECUTION = (
-    sa.select(
-        runs.c.run_id,
-        runs.c.graph_id,
-        graphs.c.name.label("graph"),
-        runs.c.version,
-        runs.c.owner_id,
-        users.c.name.label("owner"),
-        runs.c.params,
-        runs.c.tags,
-        runs.c.priority,
-        runs.c.trigger_kind,
-        runs.c.trigger_id,
-        runs.c.trigger_data,
-        runs.c.parent_run_id,
-        runs.c.retry_from,
-    )
-    .join(graphs, graphs.c.id == runs.c.graph_id)
-    .join(users, users.c.id == runs.c.owner_id)
-)
+_EXECUTION = select_runs(runs.c.priority, runs.c.trigger_data, runs.c.retry_from)
 
 
 def read_version(connection: Connection, graph_id: str, version: int) -> PinnedVersion:
@@ -119,52 +99,25 @@ def adopt_run(connection: Connection, run_id: str, graph_id: str, version: int, 
     return True
 
 
-def list_unsubmitted(connection: Connection, limit: int) -> list[Execution]:
-    """Accepted runs that Dagster does not know yet, the oldest first, but for those that are to be cancelled."""
-    query = (
-        _EXECUTION.where(runs.c.submitted_at.is_(None), runs.c.ended_at.is_(None), runs.c.cancel_requested_at.is_(None))
-        .order_by(runs.c.created_at)
-        .limit(limit)
-    )
-    return [_execution(row._mapping) for row in connection.execute(query)]
+def read_executions(connection: Connection, run_ids: Sequence[str]) -> list[Execution]:
+    """The runs among `run_ids`, in their order."""
+    rows = connection.execute(_EXECUTION.where(runs.c.run_id.in_(run_ids)))
+    found = {row.run_id: _execution(row._mapping) for row in rows}
+    return [found[run_id] for run_id in run_ids if run_id in found]
 
 
-def mark_submitted(connection: Connection, run_id: str) -> None:
-    """Say that Dagster knows the run from now on."""
-    connection.execute(runs.update().where(runs.c.run_id == run_id).values(submitted_at=sa.func.clock_timestamp()))
+def read_documents(connection: Connection, versions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """Documents of graph versions, by graph id and version."""
+    key = sa.tuple_(graph_versions.c.graph_id, graph_versions.c.version)
+    columns = (graph_versions.c.graph_id, graph_versions.c.version, graph_versions.c.document)
+    rows = connection.execute(sa.select(*columns).where(key.in_(versions)))
+    return {(row.graph_id, row.version): row.document for row in rows}
 
 
 def list_to_cancel(connection: Connection) -> list[str]:
     """Ids of the runs that are to be cancelled and have not ended."""
     query = sa.select(runs.c.run_id).where(runs.c.cancel_requested_at.is_not(None), runs.c.ended_at.is_(None))
     return list(connection.execute(query).scalars())
-
-
-def end_unsubmitted(connection: Connection, run_id: str, status: str, error: Mapping[str, Any]) -> bool:
-    """End a run that Dagster never knew: `status` FAILURE or CANCELED with `error` {kind, message, node}.
-
-    Returns whether it did; a run that was submitted or has ended meanwhile is not touched.
-    """
-    row = connection.execute(
-        runs.update()
-        .where(runs.c.run_id == run_id, runs.c.submitted_at.is_(None), runs.c.ended_at.is_(None))
-        .values(status=status, error=dict(error), ended_at=sa.func.clock_timestamp(), last_seq=runs.c.last_seq + 1)
-        .returning(runs.c.last_seq)
-    ).first()
-    if row is None:
-        return False
-    event = {
-        "run_id": run_id,
-        "seq": row.last_seq,
-        "ts": sa.func.clock_timestamp(),
-        "type": "run.failed" if status == "FAILURE" else "run.canceled",
-        "level": "error" if status == "FAILURE" else "warning",
-        "message": error["message"],
-        "data": {"error": dict(error)} if status == "FAILURE" else {},
-    }
-    connection.execute(run_events.insert().values(event))
-    connection.execute(sa.select(sa.func.pg_notify(channels.EVENTS, f"{run_id}:{row.last_seq}")))
-    return True
 
 
 def _execution(row: sa.RowMapping) -> Execution:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from platform_core import channels
 from platform_core.errors import BadCursor, IdempotencyKeyReused, RunEnded, RunNotFinished, RunNotFound, RunSucceeded
 from platform_core.pagination import Page, decode_cursor, encode_cursor
+from platform_core.run_ending import cancel_unsubmitted
 from platform_core.run_event_store import RUN_QUEUED
 from platform_core.tables import JsonText, graphs, run_events, runs, users
 
@@ -72,56 +73,75 @@ class Run:
         return self.status in ENDED
 
 
-_SELECT = (
-    sa.select(
-        runs.c.run_id,
-        runs.c.graph_id,
-        graphs.c.name.label("graph"),
-        runs.c.version,
-        runs.c.owner_id,
-        users.c.name.label("owner"),
-        runs.c.status,
-        runs.c.trigger_kind,
-        runs.c.trigger_id,
-        runs.c.params,
-        runs.c.tags,
-        runs.c.created_at,
-        runs.c.started_at,
-        runs.c.ended_at,
-        runs.c.error,
-        runs.c.outputs,
-        runs.c.last_seq,
-        runs.c.parent_run_id,
+def select_runs(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """A query of what everybody wants to know of runs, with the names of graph and owner, and `more` columns."""
+    return (
+        sa.select(
+            runs.c.run_id,
+            runs.c.graph_id,
+            graphs.c.name.label("graph"),
+            runs.c.version,
+            runs.c.owner_id,
+            users.c.name.label("owner"),
+            runs.c.trigger_kind,
+            runs.c.trigger_id,
+            runs.c.params,
+            runs.c.tags,
+            runs.c.parent_run_id,
+            *more,
+        )
+        .join(graphs, graphs.c.id == runs.c.graph_id)
+        .join(users, users.c.id == runs.c.owner_id)
     )
-    .join(graphs, graphs.c.id == runs.c.graph_id)
-    .join(users, users.c.id == runs.c.owner_id)
+
+
+_SELECT = select_runs(
+    runs.c.status,
+    runs.c.created_at,
+    runs.c.started_at,
+    runs.c.ended_at,
+    runs.c.error,
+    runs.c.outputs,
+    runs.c.last_seq,
 )
-# One statement, so one round trip: the run unless its key is taken, its first event, and who is to hear of it.
-_ACCEPT = sa.text(
-    f"""
-    WITH accepted AS (
+RUN_JSON = ("trigger_data", "params", "tags", "outputs", "event_data")
+"""The parameters of `accepting` that are JSON."""
+
+
+def accepting(source: str = "", key: str = ":idempotency_key") -> str:
+    """SQL of the expressions `accepted` and `queued`, which add a run (for the row of `source`) and its first event.
+
+    Nothing is added, and `accepted` is empty, when the graph has a run with the key already.
+    """
+    return f"""
+    accepted AS (
         INSERT INTO headrace.runs (
             run_id, graph_id, version, owner_id, status, trigger_kind, trigger_id, trigger_data, params, tags,
             priority, idempotency_key, request_sha256, parent_run_id, retry_from, outputs, last_seq
-        ) VALUES (
+        ) SELECT
             :run_id, :graph_id, :version, :owner_id, '{QUEUED}', :trigger_kind, :trigger_id, :trigger_data, :params,
-            :tags, :priority, :idempotency_key, :request_sha256, :parent_run_id, :retry_from, :outputs, 1
-        )
+            :tags, :priority, {key}, :request_sha256, :parent_run_id, :retry_from, :outputs, 1
+        {source}
         ON CONFLICT (graph_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
         RETURNING run_id, graph_id, owner_id, created_at
     ), queued AS (
         INSERT INTO headrace.run_events (run_id, seq, ts, type, level, message, data)
         SELECT run_id, 1, created_at, '{RUN_QUEUED}', 'info', 'The run was accepted.', :event_data FROM accepted
     )
+    """  # noqa: S608 - only constants of ours are put in
+
+
+# One statement, so one round trip: the run unless its key is taken, its first event, and who is to hear of it.
+_ACCEPT = sa.text(
+    f"""
+    WITH {accepting()}
     SELECT accepted.created_at, graphs.name, users.name,
         pg_notify('{channels.QUEUE}', run_id), pg_notify('{channels.EVENTS}', run_id || '\\:1')
     FROM accepted
     JOIN headrace.graphs ON graphs.id = accepted.graph_id
     JOIN headrace.users ON users.id = accepted.owner_id
     """  # noqa: S608 - only constants of ours are put in
-).bindparams(
-    *(sa.bindparam(name, type_=JsonText()) for name in ("trigger_data", "params", "tags", "outputs", "event_data"))
-)
+).bindparams(*(sa.bindparam(name, type_=JsonText()) for name in RUN_JSON))
 
 
 def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
@@ -130,9 +150,8 @@ def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
     Returns the run and whether it is new: the same idempotency key with the same request answers with the first run.
     Raises `IdempotencyKeyReused` when the key came with another request before.
     """
-    given = {field.name: getattr(new, field.name) for field in dataclasses.fields(new)}
     run_id = str(uuid.uuid4())
-    row = connection.execute(_ACCEPT, {**given, "run_id": run_id, "event_data": {"trigger": new.trigger_kind}}).first()
+    row = connection.execute(_ACCEPT, run_values(new, run_id)).first()
     if row is None:
         first = find_run(connection, new.graph_id, new.idempotency_key, new.request_sha256)
         assert first is not None
@@ -159,6 +178,12 @@ def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
         parent_run_id=new.parent_run_id,
     )
     return run, True
+
+
+def run_values(new: NewRun, run_id: str) -> dict[str, Any]:
+    """The parameters of `accepting`."""
+    given = {field.name: getattr(new, field.name) for field in dataclasses.fields(new)}
+    return {**given, "run_id": run_id, "event_data": {"trigger": new.trigger_kind}}
 
 
 def find_run(
@@ -250,10 +275,15 @@ def retry_of(connection: Connection, parent: Run, start: str) -> NewRun:
 
 
 def request_cancel(connection: Connection, run_id: str) -> Run:
-    """Ask the daemon to cancel the run; asking again changes nothing. Raises `RunNotFound`, `RunEnded`."""
+    """End a run that waits; ask the daemon to cancel one that does not, where asking again changes nothing.
+
+    Raises `RunNotFound`, `RunEnded`.
+    """
     run = get_run(connection, run_id)
     if run.has_ended:
         raise RunEnded(f"Run {run_id} has ended with {run.status}; there is nothing to cancel.")
+    if cancel_unsubmitted(connection, run_id):
+        return get_run(connection, run_id)
     connection.execute(
         runs.update()
         .where(runs.c.run_id == run_id, runs.c.cancel_requested_at.is_(None))
@@ -261,6 +291,14 @@ def request_cancel(connection: Connection, run_id: str) -> Run:
     )
     connection.execute(sa.select(sa.func.pg_notify(channels.QUEUE, run_id)))
     return run
+
+
+def cancel_open(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Ask the daemon to cancel those of the runs that have not ended."""
+    wanted = sa.and_(runs.c.run_id.in_(run_ids), runs.c.ended_at.is_(None), runs.c.cancel_requested_at.is_(None))
+    connection.execute(runs.update().where(wanted).values(cancel_requested_at=sa.func.clock_timestamp()))
+    for run_id in run_ids:
+        connection.execute(sa.select(sa.func.pg_notify(channels.QUEUE, run_id)))
 
 
 def _position(cursor: str) -> tuple[datetime, str]:
@@ -305,3 +343,9 @@ def ended_among(connection: Connection, run_ids: Sequence[str]) -> list[str]:
     """Which of the runs have ended."""
     ended = sa.select(runs.c.run_id).where(runs.c.run_id.in_(run_ids), runs.c.status.in_(ENDED))
     return list(connection.execute(ended).scalars())
+
+
+def last_seqs(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """The number of the last event of each run."""
+    query = sa.select(runs.c.run_id, runs.c.last_seq).where(runs.c.run_id.in_(run_ids))
+    return {row.run_id: row.last_seq for row in connection.execute(query)}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 from platform_core.errors import SecretNotFound
-from platform_core.keys import KeyRing
 from platform_core.pagination import Page, decode_cursor, encode_cursor
 from platform_core.tables import secrets
+
+if TYPE_CHECKING:
+    from platform_core.keys import KeyRing
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -50,11 +51,25 @@ class Settings(BaseSettings):
     token_ttl: int = Field(default=8 * 3600, gt=0, description="Seconds a bearer token lives.")
     max_document_bytes: int = Field(default=1024 * 1024, gt=0, description="Largest graph document, in bytes.")
     max_body_bytes: int = Field(default=8 * 1024 * 1024, gt=0, description="Largest request body, in bytes.")
+    delivery_body_bytes: int = Field(
+        default=1024 * 1024, ge=0, description="Bytes of a webhook's body that the delivery log keeps."
+    )
+    trusted_proxies: str | None = Field(
+        default=None,
+        description="Addresses or networks (comma separated) whose X-Forwarded-For and -Proto are believed.",
+    )
     max_concurrent_runs: int = Field(
         default_factory=_default_concurrency, gt=0, description="Runs executed at once by this installation."
     )
+    max_concurrent_runs_per_user: int | None = Field(
+        default=None, gt=0, description="Runs of one user executed at once; an administrator may set a user's own."
+    )
     runs_per_worker: int = Field(default=50, gt=0, description="Runs one warm worker executes before it is replaced.")
+    niceness: int = Field(
+        default=10, ge=0, le=19, description="How far run workers step back for the APIs where processors are short."
+    )
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
+    tick_retention: int = Field(default=90, gt=0, description="Days the ticks of timers are kept.")
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")
     heartbeat: float = Field(default=15.0, gt=0, description="Seconds between comments on an idle event stream.")
     streams_per_user: int = Field(
@@ -82,3 +97,69 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Write log lines as JSON.")
+    admin_password: SecretStr | None = Field(
+        default=None,
+        description="Password of the first administrator; without it a random one is written to HOME/admin.json.",
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port of health and metrics of the daemon, the code server and run pods; without it, none.",
+    )
+    launcher: Literal["warm", "kubernetes"] = Field(
+        default="warm", description="Where runs execute: `warm` workers of this machine, or `kubernetes` Jobs."
+    )
+    kubernetes_config_file: str | None = Field(
+        default=None, description="kubeconfig by which the daemon reaches the cluster; without it, as its pod may."
+    )
+    kubernetes_namespace: str = Field(default="headrace-runs", description="Namespace of the pods of runs.")
+    kubernetes_image: str = Field(default="headrace-run:latest", description="Image of run pods.")
+    kubernetes_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
+        default="IfNotPresent", description="Of run pods and container nodes: Always, IfNotPresent or Never."
+    )
+    kubernetes_service_account: str = Field(default="headrace-run", description="ServiceAccount of run pods.")
+    kubernetes_config_map: str = Field(
+        default="headrace-run", description="ConfigMap in the namespace of runs with the settings of run pods."
+    )
+    kubernetes_secret: str = Field(
+        default="headrace-run", description="Secret in the namespace of runs with HEADRACE_DATABASE_URL and so on."
+    )
+    kubernetes_pod: dict[str, Any] = Field(
+        default_factory=dict,
+        description="JSON: the operator's own dagster-k8s configuration of all run pods (`run_k8s_config`).",
+    )
+    kubernetes_allowed_images: list[str] = Field(
+        default_factory=list,
+        description="JSON list of patterns: images that graphs may name for runs and container nodes.",
+    )
+    kubernetes_allowed_service_accounts: list[str] = Field(
+        default_factory=list, description="JSON list of patterns: ServiceAccounts that graphs may name."
+    )
+    kubernetes_allowed_node_labels: list[str] = Field(
+        default_factory=list, description="JSON list of patterns: node labels by which graphs may choose nodes."
+    )
+    kubernetes_allowed_tolerations: list[str] = Field(
+        default_factory=list, description="JSON list of patterns: keys of taints that graphs may tolerate."
+    )
+    kubernetes_max_cpu: str | None = Field(default=None, description="Most processors one pod of a graph may ask for.")
+    kubernetes_max_memory: str | None = Field(default=None, description="Most memory one pod of a graph may ask for.")
+    kubernetes_start_deadline: float = Field(
+        default=300.0, gt=0, description="Seconds a run pod may take to start, unless its graph says otherwise."
+    )
+    kubernetes_start_patience: float = Field(
+        default=5.0,
+        ge=0,
+        description="Seconds that what may pass is given: an image that cannot be pulled, no node with room.",
+    )
+    kubernetes_run_deadline: int = Field(
+        default=86_400, gt=0, description="Seconds after which the pod of a graph without `timeout` is ended."
+    )
+    kubernetes_run_ttl: int = Field(default=300, ge=0, description="Seconds that the Job of an ended run is kept.")
+    pod_name: str | None = Field(default=None, description="Name of the pod this process is in; set by its Job.")
+    pod_uid: str | None = Field(default=None, description="Uid of that pod; it owns the pods of `container` nodes.")
+
+    @property
+    def has_containers(self) -> bool:
+        """Whether `container` nodes can run."""
+        return self.launcher == "kubernetes"

@@ -57,6 +57,7 @@ users = sa.Table(
     sa.Column("role", sa.Text, nullable=False),
     _time("created_at", now=True),
     _time("disabled_at", nullable=True),
+    sa.Column("max_concurrent_runs", sa.Integer, nullable=True),
 )
 
 api_keys = sa.Table(
@@ -110,6 +111,8 @@ triggers = sa.Table(
     sa.Column("trigger_id", sa.Text, nullable=False),
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("hook_id", sa.Text, nullable=True, unique=True),
+    sa.Column("previous_hook_id", sa.Text, nullable=True, unique=True),
+    _time("previous_hook_until", nullable=True),
     sa.Column("enabled", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("config", JsonText, nullable=False),
     _time("created_at", now=True),
@@ -125,13 +128,26 @@ deliveries = sa.Table(
     sa.Column("trigger", sa.ForeignKey("headrace.triggers.id", ondelete="CASCADE"), nullable=False),
     sa.Column("delivery_key", sa.Text, nullable=False),
     sa.Column("method", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False, server_default=""),
+    sa.Column("query", JsonText, nullable=False, server_default="{}"),
     sa.Column("headers", JsonText, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("body_size", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("client", sa.Text, nullable=True),
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("issues", JsonText, nullable=True),
-    sa.Column("run_id", sa.Text, nullable=True),
+    sa.Column("run_id", sa.Text, nullable=True, index=True),
+    sa.Column("replay_of", pg.UUID(as_uuid=False), nullable=True),
     _time("received_at", now=True),
     sa.UniqueConstraint("trigger", "delivery_key"),
+    sa.Index("deliveries_trigger_received_at_idx", "trigger", "received_at", "id"),
+)
+
+hook_rates = sa.Table(
+    "hook_rates",
+    metadata,
+    sa.Column("trigger", sa.ForeignKey("headrace.triggers.id", ondelete="CASCADE"), primary_key=True),
+    _time("free_at"),
 )
 
 secrets = sa.Table(
@@ -181,7 +197,17 @@ runs = sa.Table(
         unique=True,
         postgresql_where=sa.text("idempotency_key IS NOT NULL"),
     ),
-    sa.Index("runs_unsubmitted_idx", "created_at", postgresql_where=sa.text("submitted_at IS NULL")),
+    sa.Index(
+        "runs_open_of_schedule_idx",
+        "graph_id",
+        "trigger_id",
+        postgresql_where=sa.text("ended_at IS NULL AND trigger_kind = 'schedule'"),
+    ),
+    sa.Index(
+        "runs_unended_idx",
+        *("owner_id", "graph_id", "version", "priority", "created_at", "run_id"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
     sa.Index("runs_owner_id_created_at_idx", "owner_id", "created_at", "run_id"),
     sa.Index("runs_graph_id_created_at_idx", "graph_id", "created_at", "run_id"),
 )
@@ -226,4 +252,59 @@ tickets = sa.Table(
     sa.Column("user_id", sa.ForeignKey("headrace.users.id", ondelete="CASCADE"), nullable=False),
     sa.Column("run_id", sa.Text, nullable=True),
     _time("expires_at"),
+)
+
+timers = sa.Table(
+    "timers",
+    metadata,
+    sa.Column("trigger", sa.ForeignKey("headrace.triggers.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("timing", JsonText, nullable=False),
+    sa.Column("is_plain_cron", sa.Boolean, nullable=False),
+    _time("decided_until"),
+    _time("look_at", nullable=True),
+    sa.Index("timers_look_at_idx", "look_at", postgresql_where=sa.text("look_at IS NOT NULL")),
+)
+
+backfills = sa.Table(
+    "backfills",
+    metadata,
+    _id(),
+    sa.Column("trigger", sa.ForeignKey("headrace.triggers.id", ondelete="CASCADE"), nullable=False, index=True),
+    _time("period_from"),
+    _time("period_to"),
+    sa.Column("max_parallel", sa.Integer, nullable=False),
+    sa.Column("created_by", pg.UUID(as_uuid=False), nullable=False),
+    _time("created_at", now=True),
+)
+
+ticks = sa.Table(
+    "ticks",
+    metadata,
+    sa.Column("trigger", sa.ForeignKey("headrace.triggers.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("scheduled_at", sa.DateTime(timezone=True), primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=True),
+    sa.Column("issues", JsonText, nullable=True),
+    sa.Column("run_id", sa.Text, nullable=True),
+    sa.Column("backfill", sa.ForeignKey("headrace.backfills.id", ondelete="SET NULL"), nullable=True),
+    _time("missed_until", nullable=True),
+    sa.Column("missed_count", sa.Integer, nullable=True),
+    _time("decided_at", now=True),
+    _time("shown_at", nullable=True),
+    sa.Index("ticks_waiting_idx", "trigger", "scheduled_at", postgresql_where=sa.text("status = 'waiting'")),
+    sa.Index(
+        "ticks_not_shown_idx",
+        "decided_at",
+        postgresql_where=sa.text("shown_at IS NULL AND status <> 'waiting'"),
+    ),
+    sa.Index("ticks_run_id_idx", "run_id", postgresql_where=sa.text("run_id IS NOT NULL")),
+    sa.Index("ticks_backfill_idx", "backfill", postgresql_where=sa.text("backfill IS NOT NULL")),
+)
+
+switches = sa.Table(
+    "switches",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("is_on", sa.Boolean, nullable=False),
 )

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
-from platform_core.tables import graphs, triggers
+from platform_core.errors import TriggerNotFound
+from platform_core.tables import triggers
 
 WEBHOOK = "webhook"
 
@@ -41,16 +42,6 @@ class Trigger:
     config: dict[str, Any]
     created_at: datetime
     updated_at: datetime
-
-
-@dataclass(frozen=True)
-class Hook:
-    """A webhook with what is needed of its graph to accept a delivery."""
-
-    trigger: Trigger
-    graph_id: str
-    owner_id: str
-    version: int
 
 
 _COLUMNS = (
@@ -96,6 +87,7 @@ def sync_triggers(connection: Connection, graph_id: str, declared: Sequence[NewT
                             sa.func.coalesce(triggers.c.hook_id, added.excluded.hook_id),
                         )
                     ),
+                    "previous_hook_id": sa.case((added.excluded.hook_id.is_not(None), triggers.c.previous_hook_id)),
                     "config": added.excluded.config,
                     "updated_at": sa.func.clock_timestamp(),
                     "removed_at": None,
@@ -110,15 +102,10 @@ def list_triggers(connection: Connection, graph_id: str) -> list[Trigger]:
     return [Trigger(**row._mapping) for row in connection.execute(query.order_by(triggers.c.trigger_id))]
 
 
-def find_hook(connection: Connection, hook_id: str) -> Hook | None:
-    """The webhook at this address, unless it or its graph was removed."""
-    row = connection.execute(
-        sa.select(*_COLUMNS, graphs.c.owner_id, graphs.c.current_version)
-        .join(graphs, graphs.c.id == triggers.c.graph_id)
-        .where(triggers.c.hook_id == hook_id, triggers.c.removed_at.is_(None), graphs.c.deleted_at.is_(None))
-    ).first()
+def get_trigger(connection: Connection, graph_id: str, trigger_id: str) -> Trigger:
+    """The trigger of the graph's current version. Raises `TriggerNotFound`."""
+    same = sa.and_(triggers.c.graph_id == graph_id, triggers.c.trigger_id == trigger_id)
+    row = connection.execute(sa.select(*_COLUMNS).where(same, triggers.c.removed_at.is_(None))).first()
     if row is None:
-        return None
-    *stored, owner_id, version = row
-    trigger = Trigger(*stored)
-    return Hook(trigger, trigger.graph_id, owner_id, version)
+        raise TriggerNotFound(f"The graph has no trigger {trigger_id}.")
+    return Trigger(**row._mapping)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
+from platform_core import channels
 from platform_core.auth import hash_password
-from platform_core.errors import UserExists, UserNotFound
+from platform_core.errors import LastAdmin, UserExists, UserNotFound
 from platform_core.pagination import Page, decode_cursor, encode_cursor
 from platform_core.tables import users
 
@@ -28,9 +31,18 @@ class User:
     role: str
     created_at: datetime
     disabled_at: datetime | None
+    max_concurrent_runs: int | None = None
+    """The user's own limit; None: that of all users."""
 
 
-_COLUMNS = (users.c.id, users.c.name, users.c.role, users.c.created_at, users.c.disabled_at)
+_COLUMNS = (
+    users.c.id,
+    users.c.name,
+    users.c.role,
+    users.c.created_at,
+    users.c.disabled_at,
+    users.c.max_concurrent_runs,
+)
 
 
 def create_user(connection: Connection, name: str, password: str, role: str) -> User:
@@ -77,15 +89,38 @@ def change_user(
     password: str | None = None,
     disabled: bool | None = None,
 ) -> User:
-    """Change what is given. A disabled user's tokens and keys stop working at once. Raises `UserNotFound`."""
-    changes: dict[sa.Column[object], object] = {users.c.name: users.c.name}
+    """Change what is given. A disabled user's tokens and keys stop working at once.
+
+    Raises `UserNotFound`, and `LastAdmin` if no administrator who is not disabled would be left.
+    """
+    if disabled or role not in (None, "admin"):
+        _demand_another_admin(connection, name)
+    changes: dict[sa.Column[Any], object] = {users.c.name: users.c.name}
     if role is not None:
         changes[users.c.role] = role
     if password is not None:
         changes[users.c.password_hash] = hash_password(password)
     if disabled is not None:
         changes[users.c.disabled_at] = sa.func.clock_timestamp() if disabled else None
+    return _change(connection, name, changes)
+
+
+def limit_user(connection: Connection, name: str, max_concurrent_runs: int | None) -> User:
+    """Give the user a limit of concurrent runs of their own, or with None that of all users. Raises `UserNotFound`."""
+    connection.execute(sa.select(sa.func.pg_notify(channels.QUEUE, name)))
+    return _change(connection, name, {users.c.max_concurrent_runs: max_concurrent_runs})
+
+
+def _change(connection: Connection, name: str, changes: Mapping[sa.Column[Any], object]) -> User:
     row = connection.execute(users.update().where(users.c.name == name).values(changes).returning(*_COLUMNS)).first()
     if row is None:
         raise UserNotFound(f"There is no user {name}.")
     return User(**row._mapping)
+
+
+def _demand_another_admin(connection: Connection, name: str) -> None:
+    # All of them are locked, in one order: of two administrators who disable each other at once one is refused.
+    active = sa.select(users.c.name).where(users.c.role == "admin", users.c.disabled_at.is_(None))
+    found = connection.execute(active.order_by(users.c.id).with_for_update()).scalars().all()
+    if found == [name]:
+        raise LastAdmin(f"{name} is the last administrator; make another one first.")

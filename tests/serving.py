@@ -17,7 +17,9 @@ from tests.waiting import wait_until
 def served(app: FastAPI, lifespan: str = "on") -> Iterator[str]:
     """The address at which the application answers, from a thread of its own, as in production."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, lifespan=lifespan, ws="none", log_config=None, access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(app, lifespan=lifespan, ws="none", log_config=None, access_log=False, proxy_headers=False)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

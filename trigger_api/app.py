@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from graph_compiler.node_type import NodeTypes
 from graph_compiler.node_types import builtin_node_types
+from graph_compiler.placement import ClusterPolicy
 from platform_core import schema
 from platform_core.database import Engine
+from platform_core.delivery_writer import DeliveryWriter
 from platform_core.keys import KeyRing
 from platform_core.metrics import Metrics
 from platform_core.settings import Settings
@@ -19,15 +22,25 @@ from platform_core.web.application import build_application
 from platform_core.web.services import Services
 from trigger_api.api_keys.endpoints import router as api_keys
 from trigger_api.auth.endpoints import router as auth
+from trigger_api.deliveries.endpoints import router as deliveries
 from trigger_api.graph_access import SpecCache
 from trigger_api.graphs.endpoints import router as graphs
+from trigger_api.runs.batches import router as batches
 from trigger_api.runs.endings import RunEndings
 from trigger_api.runs.endpoints import router as runs
+from trigger_api.runs.queue_metrics import QueueMetrics
+from trigger_api.runs.uploads import router as uploads
 from trigger_api.secrets.endpoints import router as secrets
 from trigger_api.state import State
 from trigger_api.triggers.endpoints import router as triggers
 from trigger_api.users.endpoints import router as users
 from trigger_api.webhooks.endpoints import router as webhooks
+from trigger_api.webhooks.known_hooks import KnownHooks
+from trigger_api.webhooks.rotation import router as rotation
+from trigger_api.webhooks.run_progress import RunProgress
+
+RECEIVERS = 4
+"""Webhook calls that are checked and stored at once by one process."""
 
 
 def create_app(
@@ -37,6 +50,7 @@ def create_app(
     keys: KeyRing,
     metrics: Metrics | None = None,
     node_types: NodeTypes | None = None,
+    cluster: ClusterPolicy | None = None,
 ) -> FastAPI:
     """The application. The engine stays the caller's; `metrics` may be shared with another application of the process.
 
@@ -48,12 +62,39 @@ def create_app(
         await run_in_threadpool(schema.check, engine)
         yield
 
+    metrics = metrics or Metrics()
+    metrics.registry.register(QueueMetrics(engine))
+    services = Services(settings, engine, keys, metrics)
     app = build_application(
         "trigger_api",
         title="Headrace trigger API",
-        services=Services(settings, engine, keys, metrics or Metrics()),
-        routers=[auth, users, api_keys, graphs, triggers, runs, secrets, webhooks],
+        services=services,
+        # The first are matched first, and nothing is called as often as webhooks.
+        routers=[
+            webhooks,
+            auth,
+            users,
+            api_keys,
+            graphs,
+            triggers,
+            rotation,
+            batches,
+            uploads,
+            runs,
+            deliveries,
+            secrets,
+        ],
         lifespan=lifespan,
     )
-    app.state.trigger = State(node_types or builtin_node_types(), SpecCache(), RunEndings(engine))
+    specs = SpecCache()
+    app.state.trigger = State(
+        node_types or builtin_node_types(),
+        specs,
+        RunEndings(engine),
+        KnownHooks(services, specs),
+        RunProgress(engine),
+        DeliveryWriter(engine),
+        CapacityLimiter(RECEIVERS),
+        cluster,
+    )
     return app

@@ -33,12 +33,20 @@ class Links:
             "watch": f"{self._base}/watch/{run_id}",
         }
 
+    def delivery(self, delivery_id: str) -> str:
+        return f"{self._base}/api/v1/deliveries/{delivery_id}"
+
     def hook(self, hook_id: str) -> str:
         return f"{self._base}/hooks/{hook_id}"
 
 
-async def _links(request: Request) -> Links:
+def links_of(request: Request) -> Links:
+    """The links of an answer to this request."""
     return Links(services_of(request).settings.public_url or str(request.base_url))
+
+
+async def _links(request: Request) -> Links:
+    return links_of(request)
 
 
 LinksDep = Annotated[Links, Depends(_links)]

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from graph_compiler.node_type import NodeTypes
+from graph_compiler.placement import ClusterPolicy
+from platform_core.delivery_writer import DeliveryWriter
 from trigger_api.graph_access import SpecCache
 from trigger_api.runs.endings import RunEndings
+from trigger_api.webhooks.known_hooks import KnownHooks
+from trigger_api.webhooks.run_progress import RunProgress
 
 
 @dataclass(frozen=True)
@@ -19,12 +24,24 @@ class State:
     node_types: NodeTypes
     specs: SpecCache
     endings: RunEndings
+    hooks: KnownHooks
+    progress: RunProgress
+    writer: DeliveryWriter
+    receivers: CapacityLimiter
+    """Of the threads that receive webhooks: more would only wait for one another, and hold connections meanwhile."""
+    cluster: ClusterPolicy | None = None
+    """What the operator allows the pods of runs; None without a cluster."""
 
 
-async def _state(request: Request) -> State:
+def state_of(request: Request) -> State:
+    """The state of the application that answers this request."""
     state = request.app.state.trigger
     assert isinstance(state, State)
     return state
+
+
+async def _state(request: Request) -> State:
+    return state_of(request)
 
 
 StateDep = Annotated[State, Depends(_state)]

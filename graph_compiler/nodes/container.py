@@ -55,8 +55,21 @@ class Container(NodeType[ContainerConfig]):
     name = "container"
     summary = "Run a container."
     config_model = ContainerConfig
-    notes = "An installation without a container runtime refuses documents with it (issue code `unavailable`)."
-    failures = (FailureKind("container_unavailable", "This installation has no container runtime."),)
+    notes = (
+        "An installation without a container runtime refuses documents with it (issue code `unavailable`). In a "
+        "cluster it is a pod of its own, without token or privilege; the operator says which images are allowed. "
+        "Its output comes as `stdout`. What it writes as JSON into the file that `HEADRACE_RESULT` names, 4096 bytes "
+        "at most, is the result."
+    )
+    failures = (
+        FailureKind("container_unavailable", "This installation has no container runtime."),
+        FailureKind("container_refused", "The image or its resources are not allowed, or the cluster refused the pod."),
+        FailureKind("container_start_failed", "The container did not start: its image, configuration, or no node."),
+        FailureKind("container_failed", "The container ended with another status than 0."),
+        FailureKind("container_memory", "The container used more memory than its limit."),
+        FailureKind("container_timeout", "The container took longer than the node's `timeout`."),
+        FailureKind("container_lost", "The container's pod was deleted, or its node or the cluster was lost."),
+    )
     secrets = True
 
     def __init__(self, *, available: bool = False) -> None:

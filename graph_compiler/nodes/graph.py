@@ -10,9 +10,9 @@ from pydantic import ConfigDict, Field, StringConstraints
 from ..called_run import CalledRun, called_params
 from ..errors import CompilationError
 from ..library import GRAPH_TYPE, CalledGraph, Callee, Calls
+from ..model import GRAPH_NAME
 from ..node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, NodeTypes, Port, Ports
 from ..plan import GraphPlan, plan_graph
-from ..spec import GRAPH_NAME
 
 
 class GraphConfig(NodeConfig):

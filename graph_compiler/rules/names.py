@@ -12,6 +12,7 @@ from ..params import declared_names
 from ..spec import PortRef
 from ..templates import Analysis, Reference, analyse, template_words, templates_in
 from ..triggers import CONTEXT as TRIGGER_NAMES
+from ..triggers import SCHEDULE_CONTEXT
 
 NODE_NAMES = ("inputs", "params", "run", "trigger")
 OUTPUT_NAMES = ("nodes", "params", "run", "trigger")
@@ -67,10 +68,30 @@ def names_in_outputs(draft: Draft) -> Iterator[Finding]:
 def names_in_triggers(draft: Draft) -> Iterator[Finding]:
     """Defects and unknown names in triggers' params."""
     for trigger in draft.triggers:
+        for path, text in templates_in(dict(trigger.spec.params), f"{trigger.path}/params"):
+            yield from names_in_text(text, path, TRIGGER_NAMES)
+
+
+def names_in_text(text: str, path: str, names: Iterable[str]) -> Iterator[Finding]:
+    """Defects of one template, and names in it that are not among `names`."""
+    analysis = analyse(text)
+    yield from _defects(analysis, path)
+    for reference in analysis.references:
+        yield from _common(reference, path, names, None)
+
+
+def names_in_schedules(draft: Draft) -> Iterator[Finding]:
+    """Defects and unknown names in the params of schedule triggers, whose context is known to the last name."""
+    for trigger in draft.schedules:
         for path, analysis in _analyses(trigger.spec.params, f"{trigger.path}/params"):
             yield from _defects(analysis, path)
             for reference in analysis.references:
-                yield from _common(reference, path, TRIGGER_NAMES, draft.params)
+                yield from _common(reference, path, SCHEDULE_CONTEXT, draft.params)
+                known = SCHEDULE_CONTEXT.get(reference.root)
+                if known is not None and len(reference.path) > 1 and reference.path[1] not in known:
+                    message = f"a {reference.root} of a schedule has no `{reference.path[1]}`"
+                    hint = did_you_mean(reference.path[1], known)
+                    yield Finding("unknown_name", path, message, hint, inside=(reference.line, reference.column))
 
 
 def _analyses(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, Analysis]]:

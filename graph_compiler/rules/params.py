@@ -9,8 +9,9 @@ from ..draft import Draft, Placed
 from ..issues import Finding, did_you_mean
 from ..params import declared_names, param_errors, required_names, schema_defects
 from ..pointers import pointer_token
-from ..spec import WebhookTrigger
+from ..schedule_trigger import ScheduleTrigger
 from ..templates import templates_in
+from ..webhook_trigger import WebhookTrigger
 
 
 def params_schema(draft: Draft) -> Iterator[Finding]:
@@ -24,11 +25,13 @@ def trigger_params(draft: Draft) -> Iterator[Finding]:
     schema = draft.params
     if schema is None or any(schema_defects(schema)):
         return
-    for trigger in draft.triggers:
-        yield from _of_trigger(trigger, schema)
+    for webhook in draft.triggers:
+        yield from _of_trigger(webhook, schema)
+    for schedule in draft.schedules:
+        yield from _of_trigger(schedule, schema)
 
 
-def _of_trigger(trigger: Placed[WebhookTrigger], schema: dict[str, Any]) -> Iterator[Finding]:
+def _of_trigger(trigger: Placed[WebhookTrigger] | Placed[ScheduleTrigger], schema: dict[str, Any]) -> Iterator[Finding]:
     yield from given_params(schema, trigger.spec.params, trigger.path, f"the trigger `{trigger.spec.id}`")
 
 

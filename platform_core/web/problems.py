@@ -52,6 +52,8 @@ def _headers(error: HeadraceError) -> dict[str, str]:
         return {"Retry-After": "1"}
     if error.status == 401:
         return {"WWW-Authenticate": "Bearer"}
+    if "retry_after" in error.extensions:
+        return {"Retry-After": str(error.extensions["retry_after"])}
     return {}
 
 

@@ -51,6 +51,8 @@ def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
         "access_log": False,
         "server_header": False,
         "timeout_graceful_shutdown": STOP_SECONDS,
+        # The library believes what anybody on this machine says of where a call came from.
+        "proxy_headers": False,
         "ws": "websockets-sansio",
         "ws_max_size": LARGEST_MESSAGE,
         # Compression costs 300 kB a connection, and a proxy that wants it can do it once for all.

@@ -9,9 +9,12 @@ from fastapi import Depends, Request
 
 from graph_compiler.library import GraphLibrary
 from graph_compiler.node_type import NodeTypes
+from graph_compiler.placement import ClusterPolicy
+from graph_compiler.schedule_trigger import ScheduleTrigger
 from graph_compiler.spec import GraphSpec
 from graph_compiler.validation import Checked, check
 from platform_core.errors import InvalidGraph, TooLarge
+from platform_core.timer_store import NewTimer
 from platform_core.trigger_store import NewTrigger
 from platform_core.web.services import services_of
 
@@ -64,20 +67,38 @@ class CheckedDocument:
 
     def triggers(self) -> list[NewTrigger]:
         return [
-            NewTrigger(trigger.id, trigger.type, trigger.model_dump(mode="json"), trigger.enabled)
+            NewTrigger(trigger.id, trigger.type, trigger.model_dump(mode="json", exclude_none=True), trigger.enabled)
             for trigger in self.spec.triggers
         ]
 
+    def timers(self) -> list[NewTimer]:
+        return [
+            NewTimer(trigger.id, trigger.timing(), trigger.is_plain_cron)
+            for trigger in self.spec.triggers
+            if isinstance(trigger, ScheduleTrigger)
+        ]
 
-def check_document(document: Document, node_types: NodeTypes, library: GraphLibrary) -> Checked:
+
+def check_document(
+    document: Document, node_types: NodeTypes, library: GraphLibrary, cluster: ClusterPolicy | None = None
+) -> Checked:
     """All issues of a document, and its spec when there are none; it may call the graphs of the library."""
     limit = len(document.text) + 1
-    return check(document.text, syntax=document.syntax, max_bytes=limit, node_types=node_types, library=library)
+    return check(
+        document.text,
+        syntax=document.syntax,
+        max_bytes=limit,
+        node_types=node_types,
+        library=library,
+        cluster=cluster,
+    )
 
 
-def checked(document: Document, node_types: NodeTypes, library: GraphLibrary) -> CheckedDocument:
+def checked(
+    document: Document, node_types: NodeTypes, library: GraphLibrary, cluster: ClusterPolicy | None = None
+) -> CheckedDocument:
     """The document, valid, each call in it pinned to a version. Raises `InvalidGraph` with all its issues."""
-    result = check_document(document, node_types, library)
+    result = check_document(document, node_types, library, cluster)
     if result.issues or result.spec is None or result.document is None or result.sha256 is None:
         count = len(result.issues)
         raise InvalidGraph(

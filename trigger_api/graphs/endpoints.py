@@ -72,7 +72,7 @@ def create_graph(
     response: Response,
 ) -> GraphAnswer:
     """Save a new graph; 200 if it exists with the same content. Graphs that it calls are pinned to a version."""
-    valid = checked(document, state.node_types, _library(services, principal.user_id))
+    valid = checked(document, state.node_types, _library(services, principal.user_id), state.cluster)
     with transaction(services.engine) as connection:
         return _saved(connection, *saving.create(connection, principal, valid), links, response)
 
@@ -94,7 +94,8 @@ def put_graph(
     if_match: _IfMatch = None,
 ) -> GraphAnswer:
     """Save a new version of a graph, or create the graph. Content of an older version makes that one current again."""
-    valid = checked(document, state.node_types, _library(services, saving.owner_of(services, principal, graph)))
+    library = _library(services, saving.owner_of(services, principal, graph))
+    valid = checked(document, state.node_types, library, state.cluster)
     with transaction(services.engine) as connection:
         return _saved(connection, *saving.put(connection, principal, graph, valid, if_match), links, response)
 
@@ -140,7 +141,8 @@ def validate_graph(
     principal: GraphReader, document: DocumentDep, services: ServicesDep, state: StateDep
 ) -> ValidationAnswer:
     """Check a document as one of the caller's and answer all its issues at once; nothing is saved."""
-    issues = check_document(document, state.node_types, _library(services, principal.user_id)).issues
+    library = _library(services, principal.user_id)
+    issues = check_document(document, state.node_types, library, state.cluster).issues
     return ValidationAnswer(valid=not issues, issues=[IssueAnswer(**issue.as_dict()) for issue in issues])
 
 

@@ -7,6 +7,7 @@ from platform_core.auth import Principal
 from platform_core.database import Connection, reading
 from platform_core.errors import GraphNotFound, InvalidGraph
 from platform_core.graph_store import Graph, Saved
+from platform_core.timer_store import sync_timers
 from platform_core.trigger_store import sync_triggers
 from platform_core.web.services import Services
 from trigger_api.graph_access import find_graph
@@ -73,4 +74,5 @@ def _save(
     )
     if saved is not Saved.UNCHANGED:
         sync_triggers(connection, graph.id, document.triggers())
+        sync_timers(connection, graph.id, document.timers())
     return graph, saved

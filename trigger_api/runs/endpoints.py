@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from platform_core import run_store
 from platform_core.auth import Principal
-from platform_core.database import Connection, reading
+from platform_core.database import Connection
 from platform_core.errors import (
     BadCursor,
+    BadRequest,
     GraphNotFound,
     IdempotencyKeyReused,
     InvalidParams,
@@ -23,6 +25,7 @@ from platform_core.errors import (
     Unavailable,
     VersionNotFound,
 )
+from platform_core.queue_store import positions
 from platform_core.run_store import Run
 from platform_core.web.dependencies import (
     AUTH_ERRORS,
@@ -34,11 +37,13 @@ from platform_core.web.dependencies import (
     ServicesDep,
 )
 from platform_core.web.problems import problems
-from platform_core.web.services import Services
 from platform_core.web.strict_json import StrictJsonRoute
 from trigger_api.graph_access import find_graph
-from trigger_api.links import Links, LinksDep
-from trigger_api.runs.launching import Launched, launch, retry
+from trigger_api.links import LinksDep
+from trigger_api.runs import uploads
+from trigger_api.runs.answering import WaitQuery, answer_launch, launch_answer
+from trigger_api.runs.keys import KeyHeader
+from trigger_api.runs.launching import launch, retry
 from trigger_api.runs.schemas import Launch, LaunchAnswer, OutputsAnswer, Retry, RunAnswer, Status
 from trigger_api.schemas import PageOf
 from trigger_api.state import StateDep
@@ -47,19 +52,6 @@ router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=StrictJsonRoute)
 
 _ERRORS = (*AUTH_ERRORS, InvalidRequest, Unavailable)
 _RunId = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9-]+$")]
-_Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        # Keys with a colon in front are ours, for webhooks and timers.
-        pattern=r"^[!-9;-~][!-~]{0,199}$",
-        description="The same key with the same body is answered with the first run.",
-    ),
-]
-_Wait = Annotated[
-    float | None,
-    Query(ge=0, allow_inf_nan=False, description="Seconds to wait for the run's end, at most the server's limit."),
-]
 
 
 @router.post(
@@ -69,8 +61,9 @@ _Wait = Annotated[
     response_model_exclude_unset=True,
     responses={
         200: {"model": LaunchAnswer, "description": "Ended in time, or the run of an earlier request with this key"},
-        **problems(*_ERRORS, GraphNotFound, VersionNotFound, InvalidParams, IdempotencyKeyReused),
+        **problems(*_ERRORS, BadRequest, GraphNotFound, VersionNotFound, InvalidParams, IdempotencyKeyReused),
     },
+    openapi_extra={"requestBody": {"content": uploads.BODY}},
 )
 async def launch_run(
     principal: RunWriter,
@@ -80,40 +73,12 @@ async def launch_run(
     links: LinksDep,
     response: Response,
     wanted: Launch | None = None,
-    key: _Key = None,
-    wait: _Wait = None,
+    key: KeyHeader = None,
+    wait: WaitQuery = None,
 ) -> LaunchAnswer:
     """Launch a run. It is durable once this answers."""
     launched = await run_in_threadpool(launch, services, state.specs, principal, graph, wanted or Launch(), key)
-    run = launched.run
-    if wait and not run.has_ended:
-        seconds = min(wait, services.settings.max_wait)
-        if await state.endings.wait(run.run_id, seconds):
-            run = await run_in_threadpool(_read, services, run.run_id)
-    if run.has_ended or (not launched.is_new and wait is None):
-        response.status_code = 200
-    return _launched(run, launched, links)
-
-
-def _read(services: Services, run_id: str) -> Run:
-    with reading(services.engine) as connection:
-        return run_store.get_run(connection, run_id)
-
-
-def _launched(run: Run, launched: Launched, links: Links) -> LaunchAnswer:
-    answer: dict[str, Any] = {
-        "run_id": run.run_id,
-        "status": run.status,
-        "graph": run.graph,
-        "version": run.version,
-        "links": links.run(run.run_id),
-    }
-    if launched.ticket is not None:
-        answer["ticket"] = launched.ticket
-        answer["links"]["watch"] += f"?ticket={launched.watch_ticket}"
-    if run.has_ended:
-        answer |= {"outputs": run.outputs, "error": run.error}
-    return LaunchAnswer.model_validate(answer)
+    return await answer_launch(launched, services, state, links, response, wait)
 
 
 @router.get("/runs", operation_id="list_runs", responses=problems(*_ERRORS, GraphNotFound, BadCursor))
@@ -135,13 +100,16 @@ def list_runs(
         limit=limit,
         cursor=cursor,
     )
-    return PageOf(items=[RunAnswer.of(run, links) for run in page.items], next_cursor=page.next_cursor)
+    places = _positions(connection, page.items)
+    items = [RunAnswer.of(run, links, places.get(run.run_id)) for run in page.items]
+    return PageOf(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/runs/{run_id}", operation_id="get_run", responses=problems(*_ERRORS, RunNotFound))
 def get_run(principal: RunReader, connection: ConnectionDep, run_id: _RunId, links: LinksDep) -> RunAnswer:
     """Get a run."""
-    return RunAnswer.of(_visible(connection, principal, run_id), links)
+    run = _visible(connection, principal, run_id)
+    return RunAnswer.of(run, links, _positions(connection, [run]).get(run_id))
 
 
 @router.get(
@@ -162,7 +130,7 @@ def get_outputs(principal: RunReader, connection: ConnectionDep, run_id: _RunId)
     responses=problems(*_ERRORS, RunNotFound, RunEnded),
 )
 def cancel_run(principal: RunWriter, connection: ConnectionDep, run_id: _RunId, links: LinksDep) -> RunAnswer:
-    """Ask for a run to be cancelled; asking again is harmless."""
+    """Cancel a run. One that waits has ended with this answer; one that is executed will, and may be asked again."""
     _visible(connection, principal, run_id)
     return RunAnswer.of(run_store.request_cancel(connection, run_id), links)
 
@@ -184,13 +152,17 @@ def retry_run(
     links: LinksDep,
     response: Response,
     wanted: Retry | None = None,
-    key: _Key = None,
+    key: KeyHeader = None,
 ) -> LaunchAnswer:
     """Run an ended run's graph version again, with its params; the new run names the old one as its parent."""
     launched = retry(services, principal, run_id, (wanted or Retry()).from_, key)
     if not launched.is_new:
         response.status_code = 200
-    return _launched(launched.run, launched, links)
+    return launch_answer(launched.run, launched, links)
+
+
+def _positions(connection: Connection, runs: Iterable[Run]) -> dict[str, int]:
+    return positions(connection, [run.run_id for run in runs if run.status == run_store.QUEUED])
 
 
 def _visible(connection: Connection, principal: Principal, run_id: str) -> Run:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 
+from graph_compiler.binary import as_plain
 from graph_compiler.params import apply
 from platform_core.auth import Principal
 from platform_core.database import Connection, transaction
@@ -15,7 +16,7 @@ from platform_core.run_store import NewRun, Run, accept_run, find_run, get_run, 
 from platform_core.ticket_store import issue_ticket
 from platform_core.web.services import Services
 from trigger_api.graph_access import SpecCache, find_graph
-from trigger_api.runs.schemas import Launch
+from trigger_api.runs.schemas import Launch, LaunchItem
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,21 @@ class Launched:
 
 
 def launch(
-    services: Services, specs: SpecCache, principal: Principal, reference: str, wanted: Launch, key: str | None
+    services: Services,
+    specs: SpecCache,
+    principal: Principal,
+    reference: str,
+    wanted: Launch,
+    key: str | None,
+    fingerprint: str | None = None,
 ) -> Launched:
-    """Accept a run, once per idempotency key.
+    """Accept a run, once per idempotency key; `fingerprint` is the request's if `wanted` is not all of it.
 
     Raises `GraphNotFound`, `VersionNotFound`, `InvalidParams`, `IdempotencyKeyReused` and `Unavailable`.
     """
     with transaction(services.engine) as connection:
         graph = find_graph(connection, principal, reference)
-        run, is_new = _accept(connection, specs, graph, wanted, key)
+        run, is_new = _accept(connection, specs, graph, wanted, key, fingerprint or _fingerprint(wanted))
         tickets: tuple[str, ...] = ()
         if wanted.live_monitoring:
             tickets = tuple(issue_ticket(connection, principal.user_id, run.run_id) for _ in range(2))
@@ -67,31 +74,32 @@ def retry(services: Services, principal: Principal, run_id: str, start: str, key
 
 
 def _accept(
-    connection: Connection, specs: SpecCache, graph: Graph, wanted: Launch, key: str | None
+    connection: Connection, specs: SpecCache, graph: Graph, wanted: Launch, key: str | None, fingerprint: str
 ) -> tuple[Run, bool]:
-    fingerprint = None if key is None else _fingerprint(wanted)
     if key is not None:
         # Before the params are checked: since the first request the graph may have changed, the answer may not.
         first = find_run(connection, graph.id, key, fingerprint)
         if first is not None:
             return first, False
-    version = wanted.version or graph.version
+    new = new_run(connection, specs, graph, wanted, wanted.version or graph.version)
+    return accept_run(connection, replace(new, idempotency_key=key, request_sha256=key and fingerprint))
+
+
+def new_run(connection: Connection, specs: SpecCache, graph: Graph, wanted: LaunchItem, version: int) -> NewRun:
+    """The run that is wanted, of this version. Raises `VersionNotFound` and `InvalidParams`."""
     spec = specs.spec(connection, graph.id, version)
     params, issues = apply(spec, wanted.params)
     if issues:
         raise InvalidParams("The params do not fit the graph.", [issue.as_dict() for issue in issues])
-    new = NewRun(
+    return NewRun(
         graph_id=graph.id,
         version=version,
         owner_id=graph.owner_id,
-        params=params,
+        params=as_plain(params),
         trigger_kind="manual",
         tags=wanted.tags,
         priority=spec.settings.priority,
-        idempotency_key=key,
-        request_sha256=fingerprint,
     )
-    return accept_run(connection, new)
 
 
 def _fingerprint(wanted: Launch) -> str:

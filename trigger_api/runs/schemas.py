@@ -13,18 +13,31 @@ from trigger_api.schemas import Answer, RequestBody
 
 Status = Literal["QUEUED", "STARTING", "RUNNING", "CANCELING", "SUCCESS", "FAILURE", "CANCELED"]
 
+MAX_BATCH = 1000
+
 _TagText = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Launch(RequestBody):
-    """What to run; without a version the current one."""
+class LaunchItem(RequestBody):
+    """What to run, as one of many; without a version the current one."""
 
     params: dict[str, Any] = Field(default_factory=dict)
     version: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
     tags: Annotated[dict[_TagText, Annotated[str, Field(max_length=1000)]], Field(max_length=50)] = Field(
         default_factory=dict
     )
+
+
+class Launch(LaunchItem):
+    """What to run; without a version the current one."""
+
     live_monitoring: bool = Field(default=False, description="Also answer a ticket to follow the run with.")
+
+
+class LaunchBatch(RequestBody):
+    """Runs of one graph to start together, in this order."""
+
+    runs: Annotated[list[LaunchItem], Field(min_length=1, max_length=MAX_BATCH)]
 
 
 class Retry(RequestBody):
@@ -60,14 +73,20 @@ class RunAnswer(Answer):
     ended_at: datetime | None
     error: dict[str, Any] | None
     parent_run_id: str | None
+    position: int | None = Field(description="Place in the queue, from 1; null for a run that does not wait.")
     links: dict[str, str]
 
     @classmethod
-    def of(cls, run: Run, links: Links) -> RunAnswer:
+    def of(cls, run: Run, links: Links, position: int | None = None) -> RunAnswer:
         return cls.model_validate(
             {
-                **{name: getattr(run, name) for name in cls.model_fields if name not in {"trigger", "links"}},
+                **{
+                    name: getattr(run, name)
+                    for name in cls.model_fields
+                    if name not in {"trigger", "position", "links"}
+                },
                 "trigger": {"kind": run.trigger_kind, "id": run.trigger_id},
+                "position": position,
                 "links": links.run(run.run_id),
             }
         )
@@ -96,3 +115,31 @@ class LaunchAnswer(Answer):
     ticket: str | None = None
     outputs: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
+
+
+class BatchRefusal(Answer):
+    """Why one of many runs was not accepted; paths of `issues` point into the request."""
+
+    code: str
+    detail: str
+    issues: list[dict[str, Any]] | None = None
+
+
+class BatchRun(Answer):
+    """What became of one of many runs: an id, or an error."""
+
+    index: int = Field(description="Its place in the request, from 0.")
+    run_id: str | None = None
+    status: Status | None = None
+    version: int | None = None
+    error: BatchRefusal | None = None
+
+
+class BatchAnswer(Answer):
+    """What became of each run, in the order of the request."""
+
+    graph: str
+    accepted: int = Field(description="Runs that this request has started.")
+    repeated: int = Field(description="Runs that an earlier request with this key had started.")
+    refused: int
+    runs: list[BatchRun]

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from platform_core import user_store
-from platform_core.errors import BadCursor, InvalidRequest, Unavailable, UserExists, UserNotFound
+from platform_core.errors import BadCursor, InvalidRequest, LastAdmin, Unavailable, UserExists, UserNotFound
 from platform_core.user_store import NAME_LENGTH, NAME_PATTERN
 from platform_core.web.dependencies import AUTH_ERRORS, Admin, ConnectionDep, CursorQuery, LimitQuery
 from platform_core.web.problems import problems
@@ -35,14 +35,16 @@ def list_users(
     return PageOf(items=[UserAnswer.of(user) for user in page.items], next_cursor=page.next_cursor)
 
 
-@router.patch("/{name}", operation_id="change_user", responses=problems(*_ERRORS, UserNotFound))
+@router.patch("/{name}", operation_id="change_user", responses=problems(*_ERRORS, UserNotFound, LastAdmin))
 def change_user(
     _: Admin,
     connection: ConnectionDep,
     name: Annotated[str, Path(pattern=NAME_PATTERN, max_length=NAME_LENGTH)],
     change: UserChange,
 ) -> UserAnswer:
-    """Change a user's role or password, or disable them."""
+    """Change a user's role, password or limit of concurrent runs, or disable them."""
+    if "max_concurrent_runs" in change.model_fields_set:
+        user_store.limit_user(connection, name, change.max_concurrent_runs)
     return UserAnswer.of(
         user_store.change_user(connection, name, role=change.role, password=change.password, disabled=change.disabled)
     )

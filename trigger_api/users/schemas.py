@@ -28,6 +28,10 @@ class UserChange(RequestBody):
     password: Password | None = None
     role: Role | None = None
     disabled: bool | None = None
+    max_concurrent_runs: Annotated[
+        int | None,
+        Field(ge=0, le=2**31 - 1, description="Runs of the user executed at once; null for the limit of all users."),
+    ] = None
 
 
 class UserAnswer(Answer):
@@ -38,6 +42,7 @@ class UserAnswer(Answer):
     role: Role
     created_at: datetime
     disabled: bool
+    max_concurrent_runs: int | None
 
     @classmethod
     def of(cls, user: User) -> UserAnswer:
@@ -48,5 +53,6 @@ class UserAnswer(Answer):
                 "role": user.role,
                 "created_at": user.created_at,
                 "disabled": user.disabled_at is not None,
+                "max_concurrent_runs": user.max_concurrent_runs,
             }
         )

@@ -1,54 +1,83 @@
-"""A webhook call as it came in, and what triggers' templates see of it."""
+"""A webhook call as it came in, its body read as far as its webhook allows."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
-from urllib.parse import parse_qs
+from typing import Any
 
-from fastapi import Depends, Request
+from fastapi import Request
+from starlette.requests import ClientDisconnect
 
-from platform_core.web.strict_json import loads
+from platform_core.errors import IncompleteBody, TooLarge
 
-# Whoever calls may authenticate to a proxy before us; that is not for templates, events or the delivery log.
-_CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
+Values = dict[str, str | list[str]]
 
 
 @dataclass(frozen=True)
 class Call:
-    """Header names are lower case; the body is exactly the bytes that were signed."""
+    """Header names are lower case; the body is exactly the bytes that were signed; `path` is what follows the id."""
 
     method: str
+    url_path: str
+    path: str
+    query: Values
     headers: Mapping[str, str]
-    query: Mapping[str, str]
+    client: str | None
     body: bytes
 
-    def json(self) -> Any:
-        """The body's value, also from GitHub's form encoding. Raises `json.JSONDecodeError`."""
-        if self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            return loads(_payload(self.body))
-        return loads(self.body)
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _payload(form: bytes) -> str:
-    try:
-        fields = parse_qs(form.decode("latin-1"), max_num_fields=100)
-    except ValueError:
-        fields = {}
-    if len(fields.get("payload", [])) != 1:
-        raise json.JSONDecodeError("a form without its field payload", "", 0)
-    return fields["payload"][0]
+class Incoming:
+    """A call whose body is still to be read; it can be read on when the limit turns out to be a higher one."""
+
+    def __init__(self, request: Request, path: str) -> None:
+        self._request = request
+        self.path = path
+        self._stream = request.stream()
+        self._body = bytearray()
+        self.method = request.method
+        self.headers = dict(request.headers.items())
+        self.query = gathered(request.query_params.multi_items())
+        self.client = request.client.host if request.client else None
+
+    async def read(self, limit: int) -> Call:
+        """The whole call. Raises `TooLarge` beyond `limit` bytes, `IncompleteBody` if less came than announced."""
+        announced = self.headers.get("content-length", "")
+        if (announced.isdecimal() and int(announced) > limit) or len(self._body) > limit:
+            raise TooLarge(f"A body has at most {limit} bytes here.")
+        try:
+            async for chunk in self._stream:
+                self._body += chunk
+                if len(self._body) > limit:
+                    raise TooLarge(f"A body has at most {limit} bytes here.")
+        except ClientDisconnect:
+            raise IncompleteBody("The connection ended before the body.") from None
+        if announced.isdecimal() and int(announced) != len(self._body):
+            raise IncompleteBody(f"{announced} bytes were announced and {len(self._body)} came.")
+        return Call(
+            method=self.method,
+            url_path=self._request.url.path,
+            path=self.path,
+            query=self.query,
+            headers=self.headers,
+            client=self.client,
+            body=bytes(self._body),
+        )
 
 
-async def _call(request: Request) -> Call:
-    return Call(
-        method=request.method,
-        headers={name: value for name, value in request.headers.items() if name not in _CREDENTIALS},
-        query=dict(request.query_params),
-        body=await request.body(),
-    )
-
-
-CallDep = Annotated[Call, Depends(_call)]
+def gathered(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A value for each name; a list of them where a name came more than once."""
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in values:
+            values[name] = value
+        elif isinstance(values[name], list):
+            values[name].append(value)
+        else:
+            values[name] = [values[name], value]
+    return values

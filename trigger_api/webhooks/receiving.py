@@ -1,142 +1,153 @@
-"""Receiving a call: whose it is, whether its signature holds, and then in one transaction the delivery and its run."""
+"""Receiving a call: whether it is authentic, what it brings, and then in one statement the delivery and its run."""
 
 from __future__ import annotations
 
 import json
-import logging
+import math
+import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from graph_compiler.params import apply
-from graph_compiler.spec import GraphSpec, WebhookTrigger
-from graph_compiler.triggers import map_params
-from platform_core.database import Connection, reading, transaction
-from platform_core.delivery_store import Delivery, connect_run, record_delivery, refuse_delivery
-from platform_core.errors import BadSignature, HookNotFound, MissingDeliveryId, TriggerDisabled
-from platform_core.run_store import NewRun, accept_run
-from platform_core.secret_store import read_secret
-from platform_core.trigger_store import Hook, find_hook
+from anyio import to_thread
+
+from graph_compiler import triggers
+from graph_compiler.webhook_verify import SlackVerify
+from platform_core.database import reading
+from platform_core.delivery_store import ACCEPTED, REFUSED, Entry, Kept, NewDelivery, store_delivery
+from platform_core.errors import BadSignature, TooManyRequests, TriggerDisabled
+from platform_core.hook_store import take_call
 from platform_core.web.services import Services
-from trigger_api.graph_access import SpecCache
-from trigger_api.webhooks import github
+from platform_core.web.strict_json import loads
 from trigger_api.webhooks.call import Call
+from trigger_api.webhooks.delivery_keys import event_of, id_of, key_of, sent_id
+from trigger_api.webhooks.known_hooks import KnownHook
+from trigger_api.webhooks.mapping import Mapped, body_of, context_of, map_call
+from trigger_api.webhooks.masking import masked
+from trigger_api.webhooks.signatures import defect
 
-_LONGEST_KEY = 200
+if TYPE_CHECKING:
+    from trigger_api.state import State
 
-_log = logging.getLogger(__name__)
-
-Issues = Sequence[dict[str, Any]]
+LIGHT_BODY = 64 * 1024
+"""Bytes of a body that is read as a value between two other calls; larger ones are on threads."""
 
 
 @dataclass(frozen=True)
 class Received:
-    """What became of a call whose signature held: `issues` say why it started no run."""
+    """What became of a call that was authentic: `issues` say why it started no run."""
 
-    delivery: Delivery
-    run_id: str | None
-    is_new: bool
-    issues: Issues = ()
-
-    @property
-    def verdict(self) -> str:
-        if self.issues:
-            return "refused"
-        return "accepted" if self.is_new else "duplicate"
+    kept: Kept
+    delivery_key: str
+    verdict: str
+    issues: Sequence[dict[str, Any]] = ()
 
 
-def receive(services: Services, specs: SpecCache, hook_id: str, call: Call) -> Received:
-    """Store the delivery and accept its run, once per delivery id.
+@dataclass(frozen=True)
+class Challenge:
+    """A question whose answer proves that the address is ours; it is no delivery."""
 
-    Raises `HookNotFound`, `BadSignature`, `MissingDeliveryId`, `TriggerDisabled` and `Unavailable`; then nothing
-    is stored but the count.
+    answer: str
+
+
+async def receive(services: Services, state: State, known: KnownHook, call: Call) -> Received | Challenge | None:
+    """Store the delivery and accept its run, once per delivery key; None if the webhook has changed meanwhile.
+
+    Raises `BadSignature`, `TriggerDisabled`, `TooManyRequests`, `UnsupportedMediaType`, `MissingDeliveryId` and
+    `Unavailable`; then nothing is stored but the count.
     """
-    hook = _verified_hook(services, hook_id, call)
-    key = call.headers.get(github.DELIVERY, "")
-    if not 0 < len(key) <= _LONGEST_KEY:
-        raise MissingDeliveryId(f"A delivery needs its id in X-GitHub-Delivery, at most {_LONGEST_KEY} characters.")
-    if not hook.trigger.enabled:
-        raise TriggerDisabled(f"The trigger {hook.trigger.trigger_id} is disabled.")
-    with transaction(services.engine) as connection:
-        received = _store(connection, specs, hook, call, key)
-    services.metrics.deliveries.labels(received.verdict).inc()
-    if received.verdict == "accepted":
-        services.metrics.accepted_runs.labels("webhook").inc()
-    return received
+    if known.is_light and len(call.body) <= LIGHT_BODY:
+        entry = _checked(services, known, call)
+    else:
+        entry = await to_thread.run_sync(_checked, services, known, call, limiter=state.receivers)
+    if isinstance(entry, Challenge):
+        return entry
+    return _received(services, entry, await state.writer.write(entry))
 
 
-def _verified_hook(services: Services, hook_id: str, call: Call) -> Hook:
+def store(services: Services, known: KnownHook, delivery: NewDelivery, mapped: Mapped) -> Received | None:
+    """Store what came and, if it makes a run, accept that; None if the webhook has changed meanwhile.
+
+    Raises `Unavailable`.
+    """
+    entry = _entry(known, delivery, mapped)
     with reading(services.engine) as connection:
-        hook = find_hook(connection, hook_id)
-        if hook is None:
-            services.metrics.deliveries.labels("hook_not_found").inc()
-            raise HookNotFound("There is no webhook here.")
-        name = hook.trigger.config["verify"]["secret"]
-        secret = read_secret(connection, services.keys, hook.owner_id, name)
-    if secret is None:
-        _log.warning("the secret %s of webhook %s is not set", name, hook.trigger.trigger_id)
-    if secret is None or not github.is_signed(secret, call.body, call.headers):
-        services.metrics.deliveries.labels("bad_signature").inc()
-        raise BadSignature("The signature in X-Hub-Signature-256 is missing or does not hold.")
-    return hook
+        return _received(services, entry, store_delivery(connection, entry))
 
 
-def _store(connection: Connection, specs: SpecCache, hook: Hook, call: Call, key: str) -> Received:
-    delivery, is_new = record_delivery(
-        connection,
-        trigger=hook.trigger.id,
+def _entry(known: KnownHook, delivery: NewDelivery, mapped: Mapped) -> Entry:
+    verdict = ACCEPTED if mapped.run is not None else mapped.verdict
+    return Entry(known.hook, delivery, mapped.run, verdict, mapped.issues)
+
+
+def _received(services: Services, entry: Entry, kept: Kept | None) -> Received | None:
+    if kept is None:
+        return None
+    key = entry.new.delivery_key
+    if not kept.is_new:
+        return Received(kept, key, "duplicate")
+    if entry.run is not None:
+        services.metrics.accepted_runs.labels("webhook").inc()
+    return Received(kept, key, entry.verdict, entry.issues or ())
+
+
+def _checked(services: Services, known: KnownHook, call: Call) -> Entry | Challenge:
+    reason = defect(known.trigger.verify, known.verify_secrets(), call, time.time())
+    if reason is not None:
+        raise BadSignature(reason)
+    if isinstance(known.trigger.verify, SlackVerify) and (question := _slack_question(call)) is not None:
+        return Challenge(question)
+    if not known.hook.enabled:
+        raise TriggerDisabled(f"The trigger {known.trigger.id} is disabled.")
+    _demand_rate(services, known)
+    return _entry(known, *_prepare(services, known, call))
+
+
+def _prepare(services: Services, known: KnownHook, call: Call) -> tuple[NewDelivery, Mapped]:
+    headers = masked(known.trigger, call.headers)
+    body, issues = body_of(known, call)
+    context = context_of(known, call, headers, body)
+    own, problems = (None, []) if issues else triggers.delivery_id(known.trigger, context)
+    given = own if known.trigger.delivery_id else sent_id(call, known.trigger.verify.scheme)
+    identity = str(uuid.uuid4())
+    key = key_of(given, identity)
+    trigger_data = {"delivery_id": id_of(key), "event": event_of(call)}
+    context["trigger"] |= trigger_data
+    issues = issues or [issue.as_dict() for issue in problems]
+    mapped = Mapped(None, REFUSED, issues) if issues else map_call(known, context, trigger_data)
+    delivery = NewDelivery(
+        id=identity,
         delivery_key=key,
         method=call.method,
-        headers=call.headers,
-        body=call.body,
+        path=call.path,
+        query=call.query,
+        headers=headers,
+        body=call.body[: services.settings.delivery_body_bytes],
+        body_size=len(call.body),
+        client=call.client,
     )
-    if not is_new:
-        return Received(delivery, delivery.run_id, False)
-    spec = specs.spec(connection, hook.graph_id, hook.version)
-    params, issues = _params(spec, hook, call, key)
-    if issues:
-        refuse_delivery(connection, delivery.id, list(issues))
-        return Received(delivery, None, True, issues)
-    new = NewRun(
-        graph_id=hook.graph_id,
-        version=hook.version,
-        owner_id=hook.owner_id,
-        params=params,
-        trigger_kind="webhook",
-        trigger_id=hook.trigger.trigger_id,
-        trigger_data=_trigger_data(call, key),
-        priority=spec.settings.priority,
-        # Callers' own keys never begin with a colon.
-        idempotency_key=f":webhook:{hook.trigger.trigger_id}:{key}",
-    )
-    run, _ = accept_run(connection, new)
-    connect_run(connection, delivery.id, run.run_id)
-    return Received(delivery, run.run_id, True)
+    return delivery, mapped
 
 
-def _params(spec: GraphSpec, hook: Hook, call: Call, key: str) -> tuple[dict[str, Any], Issues]:
+def _demand_rate(services: Services, known: KnownHook) -> None:
+    limit = known.trigger.rate_limit
+    if limit is None:
+        return
+    with reading(services.engine) as connection:
+        wait = take_call(connection, known.hook.trigger, limit.requests, limit.per)
+    if wait:
+        detail = f"This webhook takes {limit.requests} calls in {limit.per:g} s."
+        raise TooManyRequests(detail, retry_after=math.ceil(wait))
+
+
+def _slack_question(call: Call) -> str | None:
+    if call.content_type != "application/json":
+        return None
     try:
-        body = call.json()
-    except json.JSONDecodeError as error:
-        return {}, [{"code": "bad_syntax", "path": "/body", "message": f"The body is not JSON: {error.msg}."}]
-    trigger = next(
-        trigger
-        for trigger in spec.triggers
-        if isinstance(trigger, WebhookTrigger) and trigger.id == hook.trigger.trigger_id
-    )
-    context = {
-        "headers": dict(call.headers),
-        "query": dict(call.query),
-        "path": {},
-        "body": body,
-        "trigger": {"kind": "webhook", "id": trigger.id, **_trigger_data(call, key)},
-    }
-    mapped, issues = map_params(trigger, context)
-    if issues:
-        return {}, [issue.as_dict() for issue in issues]
-    params, issues = apply(spec, mapped)
-    return params, [issue.as_dict() for issue in issues]
-
-
-def _trigger_data(call: Call, key: str) -> dict[str, Any]:
-    return {"delivery_id": key, "event": call.headers.get(github.EVENT)}
+        body = loads(call.body)
+    except json.JSONDecodeError:
+        return None
+    if isinstance(body, dict) and body.get("type") == "url_verification" and isinstance(body.get("challenge"), str):
+        return str(body["challenge"])
+    return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from trigger_api.schemas import Answer
 
 
@@ -12,3 +14,11 @@ class DeliveryAnswer(Answer):
     run_id: str
     duplicate: bool
     links: dict[str, str]
+
+
+class OutcomeAnswer(DeliveryAnswer):
+    """A delivery whose run has ended."""
+
+    status: str
+    outputs: dict[str, Any] | None
+    error: dict[str, Any] | None

@@ -16,9 +16,10 @@ from dagster._cli.api import _execute_run_command_body
 
 from definitions import instance_files
 from definitions.context import process_context
-from definitions.event_storage import PooledEventStorage
+from definitions.event_storage import PooledEventStorage, event_storage_of
 from definitions.jobs import pinned_job
 from definitions.submission import Submission
+from graph_compiler.schedule_trigger import ScheduleTrigger
 from graph_compiler.validation import check
 from platform_core.database import build_engine
 from platform_core.graph_library import OwnedGraphs
@@ -26,6 +27,8 @@ from platform_core.graph_store import Graph, save_graph
 from platform_core.run_event_store import RunEvent, read_events
 from platform_core.run_store import NewRun, Run, accept_run, get_run, request_cancel
 from platform_core.settings import Settings
+from platform_core.timer_store import NewTimer, sync_timers
+from platform_core.trigger_store import NewTrigger, sync_triggers
 from platform_core.user_store import create_user
 from tests.called_graphs import shelf
 from tests.waiting import wait_until
@@ -49,9 +52,7 @@ class Site:
 
     @property
     def storage(self) -> PooledEventStorage:
-        storage = self.instance.event_log_storage
-        assert isinstance(storage, PooledEventStorage)
-        return storage
+        return event_storage_of(self.instance)
 
     @property
     def submission(self) -> Submission:
@@ -70,6 +71,12 @@ class Site:
                 sha256=checked.sha256,
                 created_by=self.owner_id,
             )
+            declared = checked.spec.triggers if checked.spec is not None else []
+            sync_triggers(
+                connection, graph.id, [NewTrigger(t.id, t.type, t.model_dump(mode="json"), t.enabled) for t in declared]
+            )
+            timers = [t for t in declared if isinstance(t, ScheduleTrigger)]
+            sync_timers(connection, graph.id, [NewTimer(t.id, t.timing(), t.is_plain_cron) for t in timers])
         return graph
 
     def save_called(self) -> None:
@@ -86,13 +93,12 @@ class Site:
     def launch(self, document: Document, params: Document | None = None, **options: Any) -> str:
         """Save the graph, accept a run of it and hand it to the run launcher as the queue does; its id."""
         run_id = self.accept(self.save_graph(document), params, **options)
-        self.submission.submit_accepted()
-        self.dequeue(run_id)
+        self.start(run_id)
         return run_id
 
-    def dequeue(self, run_id: str) -> None:
-        """What Dagster's queue does with a run whose turn it is."""
-        self.instance.launch_run(run_id, None)  # type: ignore[arg-type]  # our launcher needs no workspace
+    def start(self, *run_ids: str) -> int:
+        """What the queue does with runs whose turn it is; how many began."""
+        return self.submission.start(run_ids)
 
     def execute(self, document: Document, params: Document | None = None) -> str:
         """Execute a run of the graph in this process and return its id."""

@@ -26,8 +26,7 @@ def test_what_was_pinned_is_executed_after_changes_and_deletion(site: Site) -> N
         delete_graph(connection, changed.id)
     site.save_graph(document("said", transform("say", 3), outputs=said["outputs"]))
     run_id = site.accept(stored)
-    site.submission.submit_accepted()
-    site.dequeue(run_id)
+    site.start(run_id)
     site.execute_launched(run_id)
     assert (site.run(run_id).error, site.run(run_id).outputs) == (None, {"it": 1})
 

@@ -23,9 +23,9 @@ EVENTS_EACH = 50
 
 @pytest.fixture
 def run_id(site: Site) -> str:
-    """A run that is queued in Dagster."""
+    """A run that Dagster has."""
     run_id = site.accept(site.save_graph(versioned("written", 1)))
-    site.submission.submit_accepted()
+    site.start(run_id)
     return run_id
 
 
@@ -76,7 +76,7 @@ def test_reader_that_follows_four_writers_sees_exactly_what_they_wrote(site: Sit
 
 def test_success_is_visible_with_its_outputs_and_ends_the_log(site: Site, run_id: str) -> None:
     site.storage.store_outputs(run_id, '{"answer":42}')
-    assert site.run(run_id).status == "QUEUED"
+    assert site.run(run_id).status == "STARTING"
     site.instance.report_dagster_event(DagsterEvent("PIPELINE_START", "written"), run_id)
     site.instance.report_dagster_event(DagsterEvent("PIPELINE_SUCCESS", "written"), run_id)
     run = site.run(run_id)

@@ -106,8 +106,7 @@ def test_retry_after_a_killed_worker_takes_values_and_items_on_another(site: Sit
     (folder / "again").touch()
     with site.engine.begin() as connection:
         new, _ = accept_run(connection, retry_of(connection, get_run(connection, first), "failure"))
-    site.submission.submit_accepted()
-    site.dequeue(new.run_id)
+    site.start(new.run_id)
     run = site.wait_for_status(new.run_id, "SUCCESS", "FAILURE", deadline=60)
     assert (run.error, run.outputs) == (None, {"all": [100_000, 100_010, 100_020]})
     started = [(e.node, e.item) for e in site.events(new.run_id) if e.type == "node.started"]

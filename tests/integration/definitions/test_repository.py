@@ -58,14 +58,14 @@ def test_version_compiled_by_another_process_has_the_same_snapshot(site: Site) -
 
 def test_deleted_graph_disappears_while_its_queued_run_still_executes(site: Site, graphs: RepositoryData) -> None:
     graph = site.save_graph(versioned("leaving", 1))
-    queued, accepted = site.accept(graph), site.accept(graph)
-    site.submission.submit_accepted()
+    started, waiting = site.accept(graph), site.accept(graph)
+    site.start(started)
     with site.engine.begin() as connection:
         delete_graph(connection, graph.id)
     assert not graphs.has_job("ada__leaving")
     assert "ada__leaving" not in {job.name for job in graphs.get_all_jobs()}
-    for run_id in (queued, accepted):
-        site.dequeue(run_id)
+    site.start(waiting)
+    for run_id in (started, waiting):
         site.execute_launched(run_id)
         assert site.run(run_id).outputs == {"version": 1}
 
@@ -101,12 +101,10 @@ def test_unknown_version_is_refused(site: Site) -> None:
 
 def test_queued_run_executes_its_version_after_another_was_saved(site: Site) -> None:
     run_id = site.accept(site.save_graph(versioned("moving", 1)))
-    site.submission.submit_accepted()
     site.save_graph(versioned("moving", 2))
     accepted_late = site.accept(site.save_graph(versioned("moving", 3)))
-    site.submission.submit_accepted()
+    site.start(run_id, accepted_late)
     for launched in (run_id, accepted_late):
-        site.dequeue(launched)
         site.execute_launched(launched)
     assert [site.run(id).outputs for id in (run_id, accepted_late)] == [{"version": 1}, {"version": 3}]
 
@@ -126,9 +124,9 @@ def test_run_of_dagsters_ui_is_adopted_and_pinned(site: Site) -> None:
     assert (adopted.status, adopted.owner, adopted.version, adopted.params) == ("QUEUED", "ada", 1, {"name": "Ada"})
     assert (adopted.trigger_kind, adopted.trigger_id) == ("manual", "dagster-ui")
     site.save_graph(document("ui", transform("say", "another version"), params=params))
-    assert site.submission.submit_accepted() == 0
+    assert site.start(run.run_id) == 0
     site.instance.submit_run(run.run_id, None)  # type: ignore[arg-type]  # the queue does not read it
-    site.dequeue(run.run_id)
+    site.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]  # our launcher needs no workspace
     site.execute_launched(run.run_id)
     assert site.run(run.run_id).status == "SUCCESS"
     assert site.storage.read_value(run.run_id, "say", "value").text == '"Ada"'

@@ -35,8 +35,7 @@ def retry(site: Site, run_id: str, start: str = "failure") -> str:
     """Accept and execute a retry; its id."""
     with site.engine.begin() as connection:
         new, _ = accept_run(connection, retry_of(connection, get_run(connection, run_id), start))
-    site.submission.submit_accepted()
-    site.dequeue(new.run_id)
+    site.start(new.run_id)
     site.execute_launched(new.run_id)
     return new.run_id
 

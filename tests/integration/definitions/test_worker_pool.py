@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
-from dagster import DagsterEvent
 
 from definitions import addresses, run_lock
 from definitions.run_launcher import WarmRunLauncher
@@ -78,10 +77,13 @@ def test_running_run_is_canceled(site: Site, pool: Service, graph: dict[str, obj
     assert site.story(run_id, "node.succeeded", "run.succeeded") == []
 
 
-def test_run_canceled_while_starting_is_never_executed(site: Site, pool: Service) -> None:
+def test_run_canceled_while_starting_is_never_executed(
+    site: Site, pool: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_id = site.accept(site.save_graph(waiting()))
-    site.submission.submit_accepted()
-    site.instance.report_dagster_event(DagsterEvent("PIPELINE_STARTING", "ada__waiting"), run_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(launcher(site), "launch_run", lambda _: None)  # the launch gets lost
+        site.start(run_id)
     assert site.run(run_id).status == "STARTING"
     site.cancel(run_id)
     site.submission.cancel_requested()

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy.engine import Connection, Engine
 
-from platform_core.errors import BadCursor, UserExists, UserNotFound
+from platform_core.errors import BadCursor, LastAdmin, UserExists, UserNotFound
 from platform_core.user_store import User, change_user, create_user, ensure_admin, get_user_by_name, list_users
 
 
@@ -55,3 +55,37 @@ def test_only_what_is_given_changes(connection: Connection, ada: User) -> None:
     assert change_user(connection, "ada", disabled=False).disabled_at is None
     with pytest.raises(UserNotFound):
         change_user(connection, "bob", role="viewer")
+
+
+def test_the_last_administrator_stays_one(connection: Connection, ada: User) -> None:
+    for name in ("root", "rose"):
+        create_user(connection, name, "correct horse", "admin")
+    change_user(connection, "rose", disabled=True)
+    for change in ({"disabled": True}, {"role": "editor"}):
+        with pytest.raises(LastAdmin, match="root"):
+            change_user(connection, "root", **change)
+    assert change_user(connection, "root", role="admin", disabled=False, password="battery staple").role == "admin"
+    change_user(connection, "ada", role="admin")
+    assert change_user(connection, "root", role="editor").role == "editor"
+
+
+def test_two_administrators_who_disable_each_other_leave_one(engine: Engine) -> None:
+    names = ("root", "rose")
+    with engine.begin() as connection:
+        for name in names:
+            create_user(connection, name, "correct horse", "admin")
+
+    def disable(name: str) -> bool:
+        try:
+            with engine.begin() as connection:
+                change_user(connection, name, disabled=True)
+        except LastAdmin:
+            return False
+        return True
+
+    for _ in range(10):
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(disable, names)) == [False, True]
+        with engine.begin() as connection:
+            for name in names:
+                change_user(connection, name, disabled=False)

@@ -157,8 +157,8 @@ def test_a_run_can_be_cancelled_by_those_who_may(
         assert socket.hear() == {"op": "canceling", "run": run_id}
         socket.say(op="cancel", run="nothing")
         assert socket.hear()["code"] == "run_not_found"
-    query = "SELECT cancel_requested_at IS NOT NULL FROM headrace.runs WHERE run_id = %s"
-    assert connection.execute(query, (run_id,)).fetchone() == (True,)
+    query = "SELECT status FROM headrace.runs WHERE run_id = %s"
+    assert connection.execute(query, (run_id,)).fetchone() == ("CANCELED",)  # at once, since it was waiting
     with transaction(engine) as transacted:
         assert get_run(transacted, run_id).run_id == run_id
 

@@ -117,14 +117,21 @@ def test_administrators_make_change_and_disable_users(anonymous: httpx.Client, a
         "role": "viewer",
         "created_at": "...",
         "disabled": False,
+        "max_concurrent_runs": None,
     }
     assert_problem(admin.post(f"{API}/users", json=new), 409, "user_exists")
     changed = admin.patch(f"{API}/users/eve", json={"disabled": True, "role": "editor"}).json()
     assert changed == {**made.json(), "disabled": True, "role": "editor"}
+    for limit in (3, None):
+        limited = admin.patch(f"{API}/users/eve", json={"max_concurrent_runs": limit}).json()
+        assert limited == {**changed, "max_concurrent_runs": limit}
+        assert admin.patch(f"{API}/users/eve", json={}).json() == limited
     assert [user["name"] for user in admin.get(f"{API}/users").json()["items"]] == ["eve", "root"]
     refused = anonymous.post(f"{API}/auth/token", data={"username": "eve", "password": PASSWORD})
     assert_problem(refused, 401, "bad_credentials")
     assert_problem(admin.patch(f"{API}/users/nobody", json={}), 404, "user_not_found")
+    for change in ({"disabled": True}, {"role": "viewer"}):
+        assert_problem(admin.patch(f"{API}/users/root", json=change), 409, "last_admin")
 
 
 def test_bad_users_are_refused_with_the_place(admin: httpx.Client) -> None:

@@ -17,7 +17,7 @@ from platform_core.database import plain_url
 from platform_core.run_event_store import read_events
 from platform_core.tables import runs
 from platform_core.ticket_store import redeem_ticket
-from tests.integration.trigger_api.conftest import API, assert_problem, document, end_run
+from tests.integration.trigger_api.conftest import API, Login, assert_problem, document, end_run
 from tests.waiting import wait_until
 
 LAUNCH = f"{API}/graphs/mill/runs"
@@ -64,6 +64,7 @@ def test_a_launched_run_is_stored_queued_and_announced(ada: httpx.Client, engine
         "started_at": None,
         "ended_at": None,
         "error": None,
+        "position": 1,
         "links": links,
     }
     with engine.connect() as connection:
@@ -233,8 +234,29 @@ def test_outputs_are_there_once_the_run_has_ended(ada: httpx.Client, engine: Eng
     assert ada.get(outputs).json() == {"run_id": run_id, "status": "SUCCESS", "outputs": {"flour": 7}}
 
 
+def test_cancelling_ends_a_run_that_waits(ada: httpx.Client) -> None:
+    run_id = ada.post(LAUNCH, json=WATER).json()["run_id"]
+    canceled = ada.post(f"{API}/runs/{run_id}/cancel")
+    assert (canceled.status_code, canceled.json()["status"], canceled.json()["position"]) == (202, "CANCELED", None)
+    error = {"kind": "canceled", "message": "The run was canceled before it began.", "node": None}
+    assert ada.get(f"{API}/runs/{run_id}").json()["error"] == error
+    assert_problem(ada.post(f"{API}/runs/{run_id}/cancel"), 409, "run_ended")
+
+
+def test_waiting_runs_show_their_places_which_are_fair_between_owners(ada: httpx.Client, login: Login) -> None:
+    mine = [ada.post(LAUNCH, json=WATER).json()["run_id"] for _ in range(3)]
+    eve = login("eve")
+    eve.post(f"{API}/graphs", json=document())
+    theirs = eve.post(LAUNCH, json=WATER).json()["run_id"]
+    assert eve.get(f"{API}/runs/{theirs}").json()["position"] == 2
+    listed = {run["run_id"]: run["position"] for run in ada.get(f"{API}/runs").json()["items"]}
+    assert listed == dict(zip(mine, [1, 3, 4], strict=True))
+
+
 def test_cancelling_is_noted_once_and_refused_after_the_end(ada: httpx.Client, engine: Engine) -> None:
     run_id = ada.post(LAUNCH, json=WATER).json()["run_id"]
+    with engine.begin() as connection:
+        connection.execute(runs.update().values(submitted_at=sa.func.clock_timestamp(), status="STARTING"))
     cancel = f"{API}/runs/{run_id}/cancel"
 
     def requested_at() -> Any:

@@ -109,3 +109,19 @@ def test_descendants_are_those_below_a_process() -> None:
         assert {started.pid, child} <= set(process.descendants(os.getpid()))
         assert child not in process.descendants(os.getpid(), spare={started.pid})
         psutil.Process(child).kill()
+
+
+def test_stepping_back_counts_for_the_session_where_the_kernel_has_such_groups() -> None:
+    program = """
+import os
+from pathlib import Path
+from definitions import process
+os.setsid()
+process.step_back(5)
+process.step_back(2)
+group = Path("/proc/self/autogroup")
+print(os.nice(0), group.read_text().split()[-1] if group.exists() else os.nice(0), flush=True)
+"""
+    with running(program) as (_, words):
+        before = os.nice(0)
+        assert words == [str(before + 7), str(before + 7)]

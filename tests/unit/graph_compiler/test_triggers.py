@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from graph_compiler.spec import WebhookTrigger
 from graph_compiler.triggers import CONTEXT, map_params
+from graph_compiler.webhook_trigger import WebhookTrigger
 
 DELIVERY = {
     "headers": {"x-github-event": "push"},
     "query": {},
-    "path": "/hooks/1",
+    "path": "",
+    "method": "POST",
     "body": {"repository": {"full_name": "octo/mill"}, "commits": [{"id": "c1"}]},
     "trigger": {"kind": "webhook", "id": "on-push"},
 }

@@ -67,11 +67,11 @@ def test_wrong_key_does_not_hide_what_the_rest_of_the_node_says() -> None:
     ]
 
 
-def test_later_triggers_are_unsupported_and_the_others_keep_their_places() -> None:
-    webhook = {"id": "w", "type": "webhook", "verify": {"scheme": "gitlab", "secret": "s"}}
-    triggers = [{"id": "s", "type": "schedule", "cron": "* * * * *"}, webhook]
+def test_findings_of_triggers_of_two_types_keep_their_places() -> None:
+    webhook = {"id": "w", "type": "webhook", "verify": {"scheme": "gitlob", "secret": "s"}}
+    triggers = [{"id": "s", "type": "schedule", "cron": "* * * *"}, webhook]
     assert found(triggers=triggers) == [
-        ("unsupported", "/triggers/0/type"),
+        ("bad_cron", "/triggers/0/cron"),
         ("bad_value", "/triggers/1/verify/scheme"),
     ]
 

@@ -86,7 +86,7 @@ def test_follow_and_wait_exclude_each_other(tmp_path: Path) -> None:
     result = headrace(tmp_path, "run", "g", "--follow", "--wait", "3")
     assert (result.returncode, result.stderr) == (
         2,
-        "error: --follow and --wait exclude each other.\nhint: Both end with the run; choose one.\n",
+        "error: --follow, --wait and --batch exclude each other.\nhint: Choose one of them.\n",
     )
 
 

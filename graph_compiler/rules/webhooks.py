@@ -1,0 +1,63 @@
+"""What a webhook says of itself must fit together: templates where they stand, and keys that need one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..draft import Draft
+from ..issues import Finding, did_you_mean
+from ..templates import analyse, is_template, templates_in
+from ..triggers import ANSWER_CONTEXT, CONTEXT
+from ..webhook_trigger import CustomAnswer, WebhookTrigger
+from ..webhook_verify import HmacVerify
+from .names import names_in_text
+
+
+def webhook_templates(draft: Draft) -> Iterator[Finding]:
+    """Defects and unknown names in filters, delivery ids and answers."""
+    for placed in draft.triggers:
+        trigger = placed.spec
+        if not isinstance(trigger, WebhookTrigger):
+            continue
+        for key, text in (("filter", trigger.filter), ("delivery_id", trigger.delivery_id)):
+            if text is not None:
+                yield from _single(f"{placed.path}/{key}", key, text)
+        if isinstance(trigger.respond, CustomAnswer):
+            yield from _answer(draft, f"{placed.path}/respond", trigger.respond)
+
+
+def webhook_pairs(draft: Draft) -> Iterator[Finding]:
+    """Keys that mean something only together."""
+    for placed in draft.triggers:
+        trigger = placed.spec
+        if not isinstance(trigger, WebhookTrigger):
+            continue
+        verify, challenge = trigger.verify, trigger.challenge
+        if isinstance(verify, HmacVerify) and ("{timestamp}" in verify.signed) != bool(verify.timestamp_header):
+            if verify.timestamp_header is None:
+                message = "`signed` has {timestamp}, so `timestamp_header` has to name its header"
+                yield Finding("missing_key", f"{placed.path}/verify", message)
+            else:
+                message = "a time that is not signed proves nothing; `signed` has no {timestamp}"
+                yield Finding("bad_value", f"{placed.path}/verify/timestamp_header", message)
+        if challenge is not None and (challenge.token_query is None) != (challenge.token_secret is None):
+            message = "`token_query` and `token_secret` need one another"
+            yield Finding("missing_key", f"{placed.path}/challenge", message)
+
+
+def _single(path: str, key: str, text: str) -> Iterator[Finding]:
+    if not is_template(text):
+        yield Finding("bad_value", path, f"`{key}` is a template such as {{{{ body.id }}}}")
+    yield from names_in_text(text, path, CONTEXT)
+
+
+def _answer(draft: Draft, path: str, answer: CustomAnswer) -> Iterator[Finding]:
+    parts: dict[str, Any] = {"headers": dict(answer.headers), "body": answer.body}
+    for place, text in templates_in(parts, path):
+        yield from names_in_text(text, place, ANSWER_CONTEXT)
+        for reference in analyse(text).references:
+            if reference.root == "outputs" and len(reference.path) > 1 and reference.path[1] not in draft.outputs:
+                message = f"the graph has no output `{reference.path[1]}`"
+                hint = did_you_mean(reference.path[1], draft.outputs)
+                yield Finding("unknown_name", place, message, hint, inside=(reference.line, reference.column))

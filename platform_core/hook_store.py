@@ -1,0 +1,174 @@
+"""Webhooks by their addresses: found with all that a call is checked with, rotated, and counted against their limit."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from platform_core.tables import graphs, triggers
+from platform_core.tables import secrets as secrets_table
+
+HOOK_IS_LIVE = """
+    SELECT triggers.id AS trigger FROM headrace.triggers JOIN headrace.graphs ON graphs.id = triggers.graph_id
+    WHERE triggers.id = :trigger AND triggers.removed_at IS NULL
+        AND graphs.deleted_at IS NULL AND graphs.current_version = :hook_version
+        AND (
+            CAST(:hook_id AS text) IS NULL OR triggers.enabled AND (
+                triggers.hook_id = :hook_id
+                OR triggers.previous_hook_id = :hook_id AND triggers.previous_hook_until > clock_timestamp()
+            )
+        )
+        AND coalesce((
+            SELECT string_agg(secrets.name || ' ' || secrets.updated_at, ',' ORDER BY secrets.name)
+            FROM headrace.secrets
+            WHERE secrets.owner_id = graphs.owner_id AND secrets.name = ANY(CAST(:secret_names AS text[]))
+        ), '') = :secrets_stamp
+"""
+"""SQL that gives the trigger's row while what we know of it still holds; its parameters are `Hook.guard()`."""
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A webhook as it was read: `hook_id` is the address that was called, `ciphertexts` its secrets by name.
+
+    Whoever acts on it later has to make sure that it is `HOOK_IS_LIVE`, in the statement that acts.
+    """
+
+    trigger: str
+    trigger_id: str
+    hook_id: str | None
+    enabled: bool
+    graph_id: str
+    graph: str
+    owner_id: str
+    version: int
+    ciphertexts: Mapping[str, bytes]
+    secret_names: Sequence[str]
+    secrets_stamp: str
+
+    def guard(self) -> dict[str, Any]:
+        """The parameters of `HOOK_IS_LIVE`."""
+        return {
+            "trigger": self.trigger,
+            "hook_id": self.hook_id,
+            "hook_version": self.version,
+            "secret_names": list(self.secret_names),
+            "secrets_stamp": self.secrets_stamp,
+        }
+
+
+@dataclass(frozen=True)
+class HookPlace:
+    """Where an address leads: the trigger and the version its graph has now."""
+
+    trigger: str
+    trigger_id: str
+    enabled: bool
+    graph_id: str
+    graph: str
+    owner_id: str
+    version: int
+
+
+_PLACE = (
+    sa.select(
+        triggers.c.id.label("trigger"),
+        triggers.c.trigger_id,
+        triggers.c.enabled,
+        graphs.c.id.label("graph_id"),
+        graphs.c.name.label("graph"),
+        graphs.c.owner_id,
+        graphs.c.current_version.label("version"),
+    )
+    .join(graphs, graphs.c.id == triggers.c.graph_id)
+    .where(triggers.c.removed_at.is_(None), graphs.c.deleted_at.is_(None), triggers.c.hook_id.is_not(None))
+)
+
+
+def find_hook(connection: Connection, hook_id: str) -> HookPlace | None:
+    """Where this address leads, unless it ran out or its webhook or graph was removed."""
+    former = sa.and_(triggers.c.previous_hook_id == hook_id, triggers.c.previous_hook_until > sa.func.clock_timestamp())
+    row = connection.execute(_PLACE.where(sa.or_(triggers.c.hook_id == hook_id, former))).first()
+    return None if row is None else HookPlace(**row._mapping)
+
+
+def find_trigger(connection: Connection, trigger: str) -> HookPlace | None:
+    """Where this webhook is, unless it or its graph was removed; `trigger` is the row's id."""
+    row = connection.execute(_PLACE.where(triggers.c.id == trigger)).first()
+    return None if row is None else HookPlace(**row._mapping)
+
+
+def read_hook(connection: Connection, place: HookPlace, hook_id: str | None, secret_names: Sequence[str]) -> Hook:
+    """The webhook with its owner's secrets of these names, as far as there are any."""
+    columns = secrets_table.c
+    stamp = sa.cast(columns.updated_at, sa.Text)
+    query = sa.select(columns.name, columns.ciphertext, stamp).where(
+        columns.owner_id == place.owner_id, columns.name.in_(secret_names)
+    )
+    rows = connection.execute(query.order_by(columns.name)).all() if secret_names else []
+    return Hook(
+        **vars(place),
+        hook_id=hook_id,
+        ciphertexts={name: ciphertext for name, ciphertext, _ in rows},
+        secret_names=secret_names,
+        secrets_stamp=",".join(f"{name} {changed}" for name, _, changed in rows),
+    )
+
+
+def rotate_hook(connection: Connection, trigger: str, overlap: float) -> tuple[str, datetime | None]:
+    """Give the webhook a new address, and let the old one live for `overlap` seconds; the new one, the old's end.
+
+    The one before the old one, if it still lives, ends at once.
+    """
+    hook_id = secrets.token_urlsafe(24)
+    row = connection.execute(
+        triggers.update()
+        .where(triggers.c.id == trigger)
+        .values(
+            hook_id=hook_id,
+            previous_hook_id=triggers.c.hook_id if overlap > 0 else None,
+            previous_hook_until=sa.func.clock_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, overlap)
+            if overlap > 0
+            else None,
+            updated_at=sa.func.clock_timestamp(),
+        )
+        .returning(triggers.c.previous_hook_until)
+    ).one()
+    return hook_id, row.previous_hook_until
+
+
+# `free_at` is when all that was let through would be used up if it came evenly (GCRA): one value per webhook, under its
+# row lock, by the database's clock, exact in all processes. Its commit is not waited for on disk.
+_TAKE = sa.text(
+    """
+    WITH limits AS (
+        SELECT make_interval(secs => :per / :requests) AS step, make_interval(secs => :per) AS span,
+            set_config('synchronous_commit', 'off', true) AS quick
+    )
+    INSERT INTO headrace.hook_rates AS rates (trigger, free_at) SELECT :trigger, clock_timestamp() + step FROM limits
+    ON CONFLICT (trigger) DO UPDATE SET free_at = greatest(rates.free_at, clock_timestamp()) + (SELECT step FROM limits)
+    WHERE greatest(rates.free_at, clock_timestamp()) + (SELECT step FROM limits)
+        <= clock_timestamp() + (SELECT span FROM limits) + interval '1 microsecond'
+    RETURNING free_at
+    """
+)
+_WAIT = sa.text(
+    """
+    SELECT extract(epoch FROM free_at - clock_timestamp()) + :per / :requests - :per
+    FROM headrace.hook_rates WHERE trigger = :trigger
+    """
+)
+
+
+def take_call(connection: Connection, trigger: str, requests: int, per: float) -> float:
+    """Count a call against `requests` in `per` seconds: 0 if it may pass, else the seconds until one may."""
+    values = {"trigger": trigger, "requests": float(requests), "per": per}
+    if connection.execute(_TAKE, values).first() is not None:
+        return 0.0
+    return max(0.001, float(connection.execute(_WAIT, values).scalar_one()))

@@ -1,0 +1,49 @@
+"""Graphs that the tests run in pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def quick(name: str = "quick", **settings: Any) -> Json:
+    return {
+        "spec_version": 1,
+        "name": name,
+        "params": {"type": "object", "properties": {"n": {"type": "integer", "default": 1}}},
+        "nodes": [
+            {
+                "id": "double",
+                "type": "python",
+                "config": {
+                    "code": "def main(n: int) -> int:\n    print('doubling', n)\n    return 2 * n\n",
+                    "args": {"n": "{{ params.n }}"},
+                },
+            }
+        ],
+        "outputs": {"doubled": "{{ nodes.double.result }}"},
+        "settings": settings,
+    }
+
+
+def slow(name: str, seconds: int, **settings: Any) -> Json:
+    node = {"id": "nap", "type": "delay", "config": {"duration": f"{seconds}s"}}
+    return {"spec_version": 1, "name": name, "nodes": [node], "settings": settings}
+
+
+def greedy(name: str) -> Json:
+    """Takes more memory than its pod may have, in the worker's own children."""
+    code = "def main() -> int:\n    return len(bytearray(b'x') * (2 << 30))\n"
+    node = {"id": "eat", "type": "python", "config": {"code": code}}
+    return {"spec_version": 1, "name": name, "nodes": [node], "settings": {"resources": {"memory": "320Mi"}}}
+
+
+def boxed(name: str, script: str, image: str = "headrace-run:local") -> Json:
+    config = {"image": image, "command": ["sh", "-c", script], "resources": {"cpu": "10m", "memory": "64Mi"}}
+    return {
+        "spec_version": 1,
+        "name": name,
+        "nodes": [{"id": "box", "type": "container", "config": config}],
+        "outputs": {"said": "{{ nodes.box.result }}"},
+    }

@@ -1,0 +1,169 @@
+"""Faults in a real cluster: every run ends in the right state with a reason, once, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.kubernetes import graphs
+from tests.kubernetes.installation import SERVICES, Installation, kubectl, objects
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.kubernetes
+IN_FLIGHT = 20
+
+
+def begun(installation: Installation, name: str, seconds: int = 600) -> tuple[str, str]:
+    """A run at work, and the name of its pod."""
+    installation.save(graphs.slow(name, seconds))
+    run_id = installation.run(name)
+    installation.wait_status(run_id, "RUNNING")
+    [pod] = objects("pods", selector=f"headrace/run={run_id}")
+    return run_id, pod["metadata"]["name"]
+
+
+def failed(installation: Installation, run_id: str, *kinds: str, deadline: float = 60.0) -> None:
+    ended = installation.wait_ended(run_id, deadline)
+    assert (ended["status"], ended["error"]["kind"] in kinds) == ("FAILURE", True), ended["error"]
+    last = installation.events(run_id)[-1]
+    assert (last["type"], last["final"]) == ("run.failed", True)
+    installation.wait_nothing_left(run_id)
+
+
+def test_a_deleted_pod(installation: Installation) -> None:
+    run_id, pod = begun(installation, "deleted")
+    kubectl("-n", "headrace-runs", "delete", "pod", pod, "--wait=false")
+    failed(installation, run_id, "pod_terminated", "pod_deleted")
+
+
+def test_a_killed_process(installation: Installation) -> None:
+    run_id, _ = begun(installation, "killed")
+    # In its pod the process is the first one, which SIGKILL from within does not reach.
+    pids = [process.pid for process in psutil.process_iter(["cmdline"]) if _executes(process, run_id)]
+    if not pids:
+        pytest.skip("pods do not run on this machine")
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    failed(installation, run_id, "pod_killed", deadline=15)
+
+
+def _executes(process: psutil.Process, run_id: str) -> bool:
+    return (process.info["cmdline"] or [])[-2:] == ["run-job", run_id]
+
+
+def test_a_process_out_of_memory(installation: Installation) -> None:
+    installation.save(graphs.greedy("greedy"))
+    run_id = installation.run("greedy")
+    ended = installation.wait_ended(run_id)
+    assert (ended["status"], ended["error"]["kind"]) == ("FAILURE", "code_memory") or ended["error"][
+        "kind"
+    ] == "out_of_memory"
+    installation.wait_nothing_left(run_id)
+
+
+def test_a_bad_image(installation: Installation) -> None:
+    installation.save(graphs.quick("bad-image", kubernetes={"image": "headrace-none:local"}))
+    began = time.monotonic()
+    failed(installation, installation.run("bad-image"), "image_pull_failed", deadline=30)
+    print(f"a bad image was told after {time.monotonic() - began:.1f} s")  # noqa: T201 - a figure to be seen
+
+
+def test_impossible_resources(installation: Installation) -> None:
+    installation.save(graphs.quick("impossible", resources={"cpu": "4", "memory": "16Gi"}))
+    failed(installation, installation.run("impossible"), "unschedulable", deadline=30)
+
+
+@contextmanager
+def cordoned() -> Iterator[None]:
+    nodes = kubectl("get", "nodes", "-o", "name").split()
+    for node in nodes:
+        kubectl("cordon", node)
+    try:
+        yield
+    finally:
+        for node in nodes:
+            kubectl("uncordon", node)
+
+
+def test_a_cordoned_node(installation: Installation) -> None:
+    installation.save(graphs.quick("cordoned"))
+    with cordoned():
+        failed(installation, installation.run("cordoned"), "unschedulable", deadline=30)
+
+
+@contextmanager
+def stopped(component: str) -> Iterator[None]:
+    """A program of the test cluster, stopped for a while; only where `kube-up` started it on this machine."""
+    noted = Path(os.environ.get("KUBE_HOME", "/tmp/kube")) / "run" / "pid" / component
+    if not noted.exists():
+        pytest.skip(f"{component} was not started by kube-up on this machine")
+    pid = int(noted.read_text().split()[0])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_kubelet_that_is_away_for_a_minute(installation: Installation) -> None:
+    installation.save(graphs.slow("patient", 90))
+    run_id = installation.run("patient")
+    installation.wait_status(run_id, "RUNNING")
+    with stopped("kubelet"):
+        time.sleep(60)
+    assert installation.wait_ended(run_id, 240)["status"] == "SUCCESS"
+    installation.wait_nothing_left(run_id, deadline=240)
+
+
+def kill(component: str) -> None:
+    kubectl(
+        "-n", SERVICES, "delete", "pod", "-l", f"app.kubernetes.io/component={component}", "--grace-period=0", "--force"
+    )
+
+
+@pytest.mark.parametrize("component", ["daemon", "code-server", "trigger-api", "stream-api"])
+def test_a_killed_service_while_runs_are_in_flight(installation: Installation, component: str) -> None:
+    in_flight(installation, f"through-{component}", lambda: kill(component))
+
+
+def test_a_killed_database_while_runs_are_in_flight(installation: Installation) -> None:
+    def restart() -> None:
+        # Its data lives as long as its pod; the container is started anew in it.
+        kubectl("-n", SERVICES, "exec", "statefulset/headrace-postgres", "--", "sh", "-c", "kill -QUIT 1")
+
+    in_flight(installation, "through-postgres", restart)
+
+
+def test_an_api_server_that_is_away_while_runs_are_in_flight(installation: Installation) -> None:
+    def away() -> None:
+        with stopped("kube-apiserver"):
+            time.sleep(10)
+
+    in_flight(installation, "through-apiserver", away)
+
+
+def in_flight(installation: Installation, name: str, fault: object) -> None:
+    """Twenty runs, some running and some waiting, survive the fault: each ends well, and executed its node once."""
+    installation.save(graphs.slow(name, 5))
+    keys = [str(uuid.uuid4()) for _ in range(IN_FLIGHT)]
+    run_ids = [installation.run(name, key=key) for key in keys]
+    wait_until(
+        lambda: any(installation.state(run_id)["status"] == "RUNNING" for run_id in run_ids), "a run is at work", 120
+    )
+    assert callable(fault)
+    fault()
+    for run_id in run_ids:
+        ended = installation.wait_ended(run_id, 600)
+        assert ended["status"] == "SUCCESS", ended["error"]
+        started = [event for event in installation.events(run_id) if event["type"] == "node.started"]
+        assert len(started) == 1
+    assert [installation.run(name, key=key) for key in keys] == run_ids
+    installation.wait_nothing_left(*run_ids, deadline=300)

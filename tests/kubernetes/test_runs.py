@@ -1,0 +1,120 @@
+"""Users' paths through a real cluster: graph, webhook, stream, outputs, containers, cancelling, many at once."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests.kubernetes import graphs
+from tests.kubernetes.installation import Installation, kubectl, objects
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.kubernetes
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RIGHTS = Path(__file__).with_name("rights.json")
+
+
+def test_a_run_in_a_pod_tells_its_output_and_answers(installation: Installation) -> None:
+    installation.save(graphs.quick())
+    run_id = installation.run("quick", {"n": 21})
+    events = installation.events(run_id)
+    assert events[-1]["final"] is True
+    assert [event["message"] for event in events if event["type"] == "stdout" and event["node"]] == ["doubling 21"]
+    assert installation.wait_ended(run_id)["status"] == "SUCCESS"
+    assert installation.request("GET", f"runs/{run_id}/outputs")["outputs"] == {"doubled": 42}
+    [job] = objects("jobs", selector=f"headrace/run={run_id}")
+    assert job["metadata"]["labels"]["headrace/graph"] == "quick"
+    installation.wait_nothing_left(run_id)
+
+
+def test_a_signed_push_becomes_a_run(installation: Installation) -> None:
+    installation.request("PUT", "secrets/gh_webhook", json={"value": "a secret of the test"})
+    document = yaml.safe_load((EXAMPLES / "push-digest.yaml").read_text())
+    installation.save(document)
+    push = (EXAMPLES / "github-push.json").read_bytes()
+    graph = installation.request("GET", f"graphs/{document['name']}")
+    [url] = [each["url"] for each in graph["triggers"] if each["type"] == "webhook"]
+    headers = {
+        "Content-Type": "application/json",
+        "X-GitHub-Event": "push",
+        "X-GitHub-Delivery": str(uuid.uuid4()),
+        "X-Hub-Signature-256": f"sha256={hmac.new(b'a secret of the test', push, hashlib.sha256).hexdigest()}",
+    }
+    path = url.partition("/hooks/")[2]
+    answer = httpx.post(f"{installation.trigger}/hooks/{path}", content=push, headers=headers, timeout=60)
+    assert answer.status_code == 202, answer.text
+    events = installation.events(answer.json()["run_id"])
+    assert (events[-1]["type"], events[-1]["final"]) == ("run.succeeded", True)
+
+
+def test_a_container_node_is_a_pod_of_its_own_and_goes_with_its_run(installation: Installation) -> None:
+    script = "echo hello from a box; printf '{\"n\": 7}' > $HEADRACE_RESULT"
+    installation.save(graphs.boxed("boxed", script))
+    run_id = installation.run("boxed")
+    events = installation.events(run_id)
+    assert installation.state(run_id)["status"] == "SUCCESS", events[-1]
+    assert "hello from a box" in [event["message"] for event in events if event["type"] == "stdout"]
+    assert installation.request("GET", f"runs/{run_id}/outputs")["outputs"] == {"said": {"n": 7}}
+    installation.wait_nothing_left(run_id)
+
+
+def test_cancelling_removes_every_pod(installation: Installation) -> None:
+    installation.save(graphs.boxed("endless", "echo begun; sleep 3600"))
+    run_id = installation.run("endless")
+    selector = f"headrace/run={run_id}"
+    wait_until(lambda: len(objects("pods", selector=selector)) == 2, "the container runs", 120)
+    installation.request("POST", f"runs/{run_id}/cancel")
+    assert installation.wait_ended(run_id)["status"] == "CANCELED"
+    installation.wait_nothing_left(run_id, deadline=60)
+
+
+def test_a_hundred_runs_become_a_hundred_jobs(installation: Installation) -> None:
+    installation.save(graphs.slow("crowd", 1))
+    began = time.monotonic()
+    with ThreadPoolExecutor(10) as pool:
+        run_ids = list(pool.map(lambda _: installation.run("crowd"), range(100)))
+    made: dict[str, str] = {}
+    """The run of each Job that was there, by the Job's identity; Jobs that end may go before the last one comes."""
+
+    def launched() -> bool:
+        for job in objects("jobs", selector="headrace/graph=crowd"):
+            made[job["metadata"]["uid"]] = job["metadata"]["labels"]["headrace/run"]
+        return {*made.values()} >= {*run_ids}
+
+    wait_until(launched, "each run has its Job", 120)
+    print(f"100 runs were 100 Jobs after {time.monotonic() - began:.1f} s")  # noqa: T201 - a figure to be seen
+    for run_id in run_ids:
+        assert installation.wait_ended(run_id, 900)["status"] == "SUCCESS"
+    launched()
+    assert sorted(made.values()) == sorted(run_ids)
+
+
+def test_nobody_may_do_more_at_the_api_server_than_is_written_down(installation: Installation) -> None:
+    found = {}
+    for account in json.loads(RIGHTS.read_text()):
+        namespace, _, name = account.partition("/")
+        said = kubectl(
+            "auth", "can-i", "--list", "-n", "headrace-runs", f"--as=system:serviceaccount:{namespace}:{name}"
+        )
+        found[account] = rights(said)
+    assert found == json.loads(RIGHTS.read_text())
+
+
+def rights(said: str) -> dict[str, list[str]]:
+    """Verbs by resource, without what every account may: asking what it may, and the server's health and versions."""
+    found: dict[str, list[str]] = {}
+    for line in said.splitlines()[1:]:
+        resource = line.split(" ")[0]
+        verbs = line[line.rindex("[") + 1 : line.rindex("]")].split()
+        if resource and not resource.startswith("selfsubject"):
+            found[resource] = sorted({*found.get(resource, []), *verbs})
+    return found

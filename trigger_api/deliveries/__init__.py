@@ -1,0 +1,1 @@
+"""The delivery log: what webhooks received, searched, read and replayed."""

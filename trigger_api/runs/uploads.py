@@ -1,0 +1,128 @@
+"""Launches as multipart: files beside params, by the path of every launch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.routing import Match
+from starlette.types import Scope
+
+from graph_compiler.binary import as_plain
+from platform_core.auth import Principal
+from platform_core.database import reading
+from platform_core.errors import BadRequest
+from platform_core.run_store import find_run
+from platform_core.upload_store import keep_file
+from platform_core.web.dependencies import RunWriter, ServicesDep
+from platform_core.web.services import Services
+from platform_core.web.strict_json import loads
+from trigger_api.graph_access import SpecCache, find_graph
+from trigger_api.links import LinksDep
+from trigger_api.runs.answering import WaitQuery, answer_launch
+from trigger_api.runs.keys import KeyHeader
+from trigger_api.runs.launching import Launched, launch, new_run
+from trigger_api.runs.parts import LAUNCH, Part, params_of, read_parts
+from trigger_api.runs.schemas import Launch, LaunchAnswer
+from trigger_api.state import StateDep
+
+
+class MultipartRoute(APIRoute):
+    """Matches only multipart requests, so that others of the same path go to the route with a JSON body."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if not Headers(scope=scope).get("content-type", "").lower().startswith("multipart/form-data"):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=MultipartRoute)
+
+BODY: Mapping[str, Any] = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "description": (
+                f"Each part is a param; the part `{LAUNCH}` is the JSON body of an ordinary launch."
+                " A param whose schema has `format: file` becomes a file value, with `format: bytes` bytes,"
+                " any other text or JSON."
+            ),
+            "additionalProperties": True,
+        }
+    }
+}
+"""For the OpenAPI description of the other route."""
+
+
+@router.post("/graphs/{graph}/runs", status_code=202, response_model_exclude_unset=True, include_in_schema=False)
+async def launch_with_files(
+    principal: RunWriter,
+    graph: str,
+    services: ServicesDep,
+    state: StateDep,
+    links: LinksDep,
+    request: Request,
+    response: Response,
+    key: KeyHeader = None,
+    wait: WaitQuery = None,
+) -> LaunchAnswer:
+    """Launch a run with files. It and they are durable once this answers."""
+    # Read here, not by the framework: who may not launch is refused before a byte is taken.
+    parts = await read_parts(request.headers, request.stream(), services.settings.max_body_bytes)
+    launched = await run_in_threadpool(_launch, services, state.specs, principal, graph, parts, key)
+    return await answer_launch(launched, services, state, links, response, wait)
+
+
+def _launch(
+    services: Services,
+    specs: SpecCache,
+    principal: Principal,
+    reference: str,
+    parts: Mapping[str, Part],
+    key: str | None,
+) -> Launched:
+    wanted = _wanted(parts.get(LAUNCH))
+    named = {name: part for name, part in parts.items() if name != LAUNCH}
+    fingerprint = _fingerprint(wanted, named)
+    with reading(services.engine) as connection:
+        graph = find_graph(connection, principal, reference)
+        if key is None or find_run(connection, graph.id, key, fingerprint) is None:
+            version = wanted.version or graph.version
+            params, files = params_of(named, specs.spec(connection, graph.id, version).params)
+            # Of this version, also if the graph changes until the run is accepted.
+            wanted = wanted.model_copy(update={"params": {**wanted.params, **as_plain(params)}, "version": version})
+            new_run(connection, specs, graph, wanted, version)
+        else:
+            files = []
+    for file in files:
+        keep_file(services.settings, graph.owner, file.path, file.content)
+    return launch(services, specs, principal, reference, wanted, key, fingerprint)
+
+
+def _wanted(part: Part | None) -> Launch:
+    if part is None:
+        return Launch()
+    try:
+        return Launch.model_validate(loads(part.content))
+    except ValidationError as error:
+        found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        raise RequestValidationError(found) from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise BadRequest(f"The part {LAUNCH} is not JSON.") from None
+
+
+def _fingerprint(wanted: Launch, parts: Mapping[str, Part]) -> str:
+    """What makes two requests the same: the fields, and the names and contents of the files."""
+    content = wanted.model_dump(exclude={"live_monitoring"})
+    sent = {
+        name: [hashlib.sha256(part.content).hexdigest(), part.filename, part.media_type] for name, part in parts.items()
+    }
+    return hashlib.sha256(json.dumps([content, sent], sort_keys=True).encode()).hexdigest()

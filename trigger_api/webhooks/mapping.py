@@ -1,0 +1,82 @@
+"""From a call to a run: the filter's verdict, the params, and what the delivery log keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graph_compiler.issues import Issue
+from graph_compiler.params import apply
+from graph_compiler.triggers import map_params, passes_filter
+from graph_compiler.webhook_verify import GithubVerify
+from platform_core.delivery_store import FILTERED, REFUSED
+from platform_core.run_store import NewRun
+from trigger_api.webhooks.bodies import BadBody, kind_of, payload_of_form, value_of
+from trigger_api.webhooks.call import Call
+from trigger_api.webhooks.known_hooks import KnownHook
+
+Issues = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A run to be accepted, or else the verdict and its issues."""
+
+    run: NewRun | None
+    verdict: str = ""
+    issues: Issues | None = None
+
+
+def body_of(known: KnownHook, call: Call) -> tuple[Any, Issues]:
+    """The body as templates see it, or an issue at `/body`. Raises `UnsupportedMediaType`."""
+    kind = kind_of(call, known.trigger.body)
+    try:
+        if kind == "form" and known.trigger.body == "auto" and isinstance(known.trigger.verify, GithubVerify):
+            return payload_of_form(call), []
+        return value_of(call, kind), []
+    except BadBody as error:
+        return None, [Issue("bad_syntax", "/body", str(error)).as_dict()]
+
+
+def context_of(known: KnownHook, call: Call, headers: Mapping[str, str], body: Any) -> dict[str, Any]:
+    """What templates see, but for what names the delivery."""
+    return {
+        "headers": dict(headers),
+        "query": dict(call.query),
+        "path": call.path,
+        "method": call.method,
+        "body": body,
+        "trigger": {"kind": "webhook", "id": known.trigger.id},
+    }
+
+
+def map_call(known: KnownHook, context: Mapping[str, Any], trigger_data: Mapping[str, Any]) -> Mapped:
+    """What the trigger makes of a call; `context` has the names of `triggers.CONTEXT`."""
+    passes, issues = passes_filter(known.trigger, context)
+    if issues:
+        return _refused(issues)
+    if not passes:
+        return Mapped(None, FILTERED)
+    params, issues = map_params(known.trigger, context)
+    if not issues:
+        params, issues = apply(known.spec, params)
+    if issues:
+        return _refused(issues)
+    hook = known.hook
+    return Mapped(
+        NewRun(
+            graph_id=hook.graph_id,
+            version=hook.version,
+            owner_id=hook.owner_id,
+            params=params,
+            trigger_kind="webhook",
+            trigger_id=hook.trigger_id,
+            trigger_data=trigger_data,
+            priority=known.spec.settings.priority,
+        )
+    )
+
+
+def _refused(issues: list[Issue]) -> Mapped:
+    return Mapped(None, REFUSED, [issue.as_dict() for issue in issues])

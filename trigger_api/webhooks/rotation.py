@@ -1,0 +1,68 @@
+"""A new address for a webhook; the old one lives on for a while, so that its sender can be told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field, field_validator
+
+from graph_compiler.durations import parse_duration
+from platform_core.errors import GraphNotFound, InvalidRequest, NotAWebhook, TriggerNotFound, Unavailable
+from platform_core.hook_store import rotate_hook
+from platform_core.trigger_store import get_trigger
+from platform_core.web.dependencies import AUTH_ERRORS, ConnectionDep, GraphWriter
+from platform_core.web.problems import problems
+from platform_core.web.strict_json import StrictJsonRoute
+from trigger_api.graph_access import find_graph
+from trigger_api.links import LinksDep
+from trigger_api.schemas import Answer, RequestBody
+
+router = APIRouter(prefix="/api/v1/graphs/{graph}/triggers", tags=["triggers"], route_class=StrictJsonRoute)
+
+LONGEST_OVERLAP = 30 * 86400
+
+
+class Rotation(RequestBody):
+    """How long the old address goes on."""
+
+    overlap: Annotated[str | float, Field(description="A duration such as 1h, up to 30d; 0 ends the old one now.")] = (
+        "1h"
+    )
+
+    @field_validator("overlap")
+    @classmethod
+    def _is_duration(cls, value: Any) -> Any:
+        if parse_duration(value) > LONGEST_OVERLAP:
+            raise ValueError("an overlap is at most 30d")
+        return value
+
+
+class RotationAnswer(Answer):
+    """The new address, and until when the one before it holds."""
+
+    id: str
+    url: str
+    previous_until: datetime | None
+
+
+@router.post(
+    "/{trigger}/rotate",
+    operation_id="rotate_webhook",
+    responses=problems(*AUTH_ERRORS, GraphNotFound, TriggerNotFound, NotAWebhook, InvalidRequest, Unavailable),
+)
+def rotate_webhook(
+    principal: GraphWriter,
+    connection: ConnectionDep,
+    graph: str,
+    trigger: str,
+    links: LinksDep,
+    wanted: Rotation | None = None,
+) -> RotationAnswer:
+    """Give a webhook a new address. Both hold during the overlap; an address from before the last one ends at once."""
+    found = get_trigger(connection, find_graph(connection, principal, graph).id, trigger)
+    if found.hook_id is None:
+        raise NotAWebhook(f"The trigger {trigger} has no address.")
+    hook_id, until = rotate_hook(connection, found.id, parse_duration((wanted or Rotation()).overlap))
+    return RotationAnswer(id=trigger, url=links.hook(hook_id), previous_until=until)
