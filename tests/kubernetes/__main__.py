@@ -22,9 +22,8 @@ def main() -> int:
         start_cluster()
     try:
         images.build()
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "tests/kubernetes", "-x", *sys.argv[1:]], cwd=ROOT
-        ).returncode
+        command = [sys.executable, "-m", "pytest", "tests/kubernetes", *sys.argv[1:]]
+        return subprocess.run(command, cwd=ROOT, env=environment()).returncode
     finally:
         if is_own:
             subprocess.run([str(KUBE / "kube-down")], check=False)
@@ -35,9 +34,13 @@ def start_cluster() -> None:
     said = subprocess.run([str(KUBE / "kube-up")], check=True, capture_output=True, text=True).stdout
     for name, value in re.findall(r"^export (\w+)=['\"]?([^'\"\n;]*)['\"]?", said, re.MULTILINE):
         os.environ[name] = os.path.expandvars(value)
-    programs = Path(os.environ.get("KUBE_HOME", "/tmp/kube")) / "cache" / "bin"
-    # A newer kubectl comes first if there is one: that of the cluster knows no components.
-    os.environ["PATH"] = f"{os.environ['PATH']}:{programs}"
+
+
+def environment() -> dict[str, str]:
+    """Ours, with the kubectl of `make servers` before the machine's own, and that of the cluster last: it is too old."""
+    first = Path(sys.executable).parent
+    last = Path(os.environ.get("KUBE_HOME", "/tmp/kube")) / "cache" / "bin"
+    return {**os.environ, "PATH": f"{first}:{os.environ['PATH']}:{last}"}
 
 
 if __name__ == "__main__":

@@ -97,3 +97,7 @@ def _tar(files: Mapping[str, bytes]) -> bytes:
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
     return made.getvalue()
+
+
+if __name__ == "__main__":
+    build()
