@@ -37,7 +37,7 @@ def start_cluster() -> None:
 
 
 def environment() -> dict[str, str]:
-    """Ours, with the kubectl of `make servers` before the machine's own, and that of the cluster last: it is too old."""
+    """Ours, with the kubectl of `make servers` first, and last that of the cluster, which is too old."""
     first = Path(sys.executable).parent
     last = Path(os.environ.get("KUBE_HOME", "/tmp/kube")) / "cache" / "bin"
     return {**os.environ, "PATH": f"{first}:{os.environ['PATH']}:{last}"}

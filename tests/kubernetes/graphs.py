@@ -54,7 +54,7 @@ def greedy(name: str) -> Json:
 
 
 def boxed(name: str, script: str, image: str = "headrace-run:local") -> Json:
-    config = {"image": image, "command": ["sh", "-c", script], "resources": {"cpu": "10m", "memory": "64Mi"}}
+    config = {"image": image, "command": ["sh", "-c", script], "resources": {"cpu": "250m", "memory": "64Mi"}}
     return {
         "spec_version": 1,
         "name": name,

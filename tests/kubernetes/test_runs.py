@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.kubernetes
 AddFigure = Callable[[str], None]
-EXECUTED = 20
+EXECUTED = 10
 REQUESTS = "headrace_kubernetes_requests_total{"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RIGHTS = Path(__file__).with_name("rights.json")
