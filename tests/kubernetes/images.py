@@ -17,7 +17,7 @@ KUBE = ROOT.parent / "shared" / "kube"
 DOCKERFILE = "deploy/docker/Dockerfile"
 FIRST = "run"
 """The role whose image brings the layers of all; the others differ from it in their configuration alone."""
-ROLES = ("trigger-api", "stream-api", "code-server", "daemon", "ui")
+ROLES = ("trigger-api", "stream-api", "code-server", "daemon", "ui", "workers")
 WHOLE = (FIRST, "postgres")
 TAG = "local"
 

@@ -130,6 +130,21 @@ def test_a_run_becomes_one_job_placed_as_its_version_says(site: Site, cluster: C
     site.instance.report_run_canceled(run)
 
 
+def test_jobs_of_one_version_differ_in_their_run_alone(site: Site, cluster: Cluster) -> None:
+    launcher = site.instance.run_launcher
+    assert isinstance(launcher, KubernetesRunLauncher)
+    texts = []
+    for _ in range(2):
+        run_id = site.launch(GRAPH)
+        run = site.instance.get_run_by_id(run_id)
+        assert run is not None
+        wait_until(lambda run_id=run_id: f"headrace-run-{run_id}" in cluster.names("jobs"), "its Job is made")
+        texts.append(json.dumps(job_of(cluster, run_id)["spec"]).replace(run_id, "RUN"))
+        cluster.remove("jobs", f"headrace-run-{run_id}")
+        site.instance.report_run_canceled(run)
+    assert texts[0] == texts[1]
+
+
 def test_an_image_that_cannot_be_pulled_ends_the_run_and_its_job(site: Site, cluster: Cluster) -> None:
     with supervising(site):
         run_id = site.launch(GRAPH)
