@@ -199,9 +199,9 @@ def test_a_refused_job_ends_its_run(site: Site, cluster: Cluster) -> None:
     cluster.refusal = (403, {"reason": "Forbidden", "message": "exceeded quota: runs"})
     try:
         run_id = site.launch(GRAPH)
+        ended = site.wait_for_status(run_id, "FAILURE")
     finally:
         cluster.refusal = None
-    ended = site.run(run_id)
     assert ended.error is not None
     assert (ended.status, ended.error["kind"]) == ("FAILURE", "job_refused")
 
