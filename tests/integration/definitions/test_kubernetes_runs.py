@@ -208,7 +208,7 @@ def test_a_refused_job_ends_its_run(site: Site, cluster: Cluster) -> None:
 
 def test_what_a_graph_may_not_ask_for_ends_its_run(site: Site) -> None:
     wanted = {"kubernetes": {"service_account": "admin"}}
-    ended = site.run(site.launch({**GRAPH, "name": "greedy", "settings": wanted}))
+    ended = site.wait_for_status(site.launch({**GRAPH, "name": "greedy", "settings": wanted}), "FAILURE")
     assert ended.error is not None
     assert (ended.status, ended.error["kind"]) == ("FAILURE", "not_allowed")
 
