@@ -18,6 +18,12 @@ _LAST_SECONDS = 5.0
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def age() -> float:
+    """Seconds since this process was made, by the kernel's clock."""
+    after_name = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+
+
 def protect_process() -> None:
     """Close this process's memory, environment and descriptors to other processes of the same user.
 

@@ -28,6 +28,12 @@ def running(program: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
             started.kill()
 
 
+def test_a_process_knows_its_age() -> None:
+    with running("import time; from definitions import process; print(process.age()); input()") as (_, [age]):
+        assert 0 < float(age) < 60
+    assert process.age() > float(age)
+
+
 def test_a_protected_process_and_its_forks_cannot_be_read_by_others_of_its_user() -> None:
     program = """
 import ctypes, os
