@@ -79,7 +79,7 @@ def _run(
     assert settings.database_url is not None
     process = process_context()
     engine = process.engine
-    retention = Retention(engine, instance, process.spilled_values)
+    retention = Retention(settings, engine, instance, process.spilled_values)
     queue = WokenRunQueue(QUEUE_INTERVAL, Turns(settings, engine), Submission(settings, engine, instance))
     timers = TimerScheduler(settings, engine, instance)
     own: dict[str, DagsterDaemon[Any]] = {queue.daemon_type(): queue, timers.daemon_type(): timers}

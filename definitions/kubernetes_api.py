@@ -97,15 +97,6 @@ class KubernetesApi:
                 return None
             raise
 
-    def log_tail(self, pod: str, container: str, *, lines: int, max_bytes: int) -> str:
-        """The last lines of a container's output; empty when there is none (any more)."""
-        options: dict[str, Any] = {"container": container, "tail_lines": lines, "limit_bytes": max_bytes}
-        try:
-            call = self._core.read_namespaced_pod_log
-            return self._call("get", "pods/log", call, pod, self.namespace, **options).data.decode(errors="replace")
-        except ClusterError:
-            return ""
-
     def follow_log(self, pod: str, container: str) -> Response:
         """A container's output from its beginning and as it is written, each line with its time stamp."""
         call = self._core.read_namespaced_pod_log

@@ -1,13 +1,16 @@
 """dagster-k8s's K8sRunLauncher with Jobs of ours: one per run, named by it, placed as its graph's version says.
 
 The graph's wishes are read from the pinned version, never from the run's tags, which whoever starts a run may write.
+Jobs are made by threads beside the queue, several at once: a request to the API server takes longer than a turn.
 Launching does not fail when the API server is away: the run stays STARTING, and supervision launches it again, which
 is harmless, because the Job's name is the run's. Internals used: `_launch_k8s_job_with_args`' parts (dagster-k8s 0.29).
 """
 
 from __future__ import annotations
 
+import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -25,9 +28,13 @@ from definitions.names import GRAPH_ID_TAG, VERSION_TAG
 from definitions.patience import read_patiently
 from definitions.run_loss import failure_data
 from graph_compiler.spec import GraphSpec
+from platform_core.database import DatabaseError
+from platform_core.errors import Unavailable
 from platform_core.execution_store import PinnedVersion, read_version
 
 CACHED = 2_000
+AT_ONCE = 4
+"""Requests for Jobs that are under way at once."""
 _logger = logging.getLogger("headrace.launcher")
 
 
@@ -49,9 +56,20 @@ class KubernetesRunLauncher(K8sRunLauncher):
     def __init__(self, inst_data: Any = None, **config: Any) -> None:
         super().__init__(inst_data=inst_data, **config)
         self.api = KubernetesApi(self.job_namespace, count=process_context().measures.count_request)
+        self._templates: dict[tuple[str, int, str], tuple[str, str]] = {}
+        self._launches = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="launch")
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        self.launch(context.dagster_run)
+        self._launches.submit(self._launch, context.dagster_run)
+
+    def _launch(self, run: DagsterRun) -> None:
+        try:
+            self.launch(run)
+        except (*DatabaseError, Unavailable) as error:
+            _logger.warning("The database does not answer (%s); run %s is launched again later.", error, run.run_id)
+        except Exception as error:
+            _logger.exception("Run %s cannot be launched.", run.run_id)
+            self._instance.report_run_failed(run, f"The run could not be launched: {error}")
 
     def launch(self, run: DagsterRun) -> bool:
         """Make the run's Job; False, and a line in the log, when the cluster does not take it now.
@@ -74,7 +92,22 @@ class KubernetesRunLauncher(K8sRunLauncher):
         return True
 
     def job(self, run: DagsterRun, stored: PinnedVersion, spec: GraphSpec) -> dict[str, Any]:
-        """The run's Job as JSON, of the operator's configuration and the graph's settings."""
+        """The run's Job as JSON, of the operator's configuration and the graph's settings.
+
+        Jobs of one version differ in the run's id alone, and making the first is most of the work.
+        """
+        key = (stored.graph_id, stored.version, run.job_name)
+        template = self._templates.get(key)
+        if template is None:
+            template = run.run_id, json.dumps(self._job(run, stored, spec))
+            if len(self._templates) >= CACHED:
+                self._templates.clear()
+            self._templates[key] = template
+        run_id, text = template
+        made: dict[str, Any] = json.loads(text.replace(run_id, run.run_id))
+        return made
+
+    def _job(self, run: DagsterRun, stored: PinnedVersion, spec: GraphSpec) -> dict[str, Any]:
         place = jobs.RunPlace(
             run_id=run.run_id,
             graph=stored.graph,

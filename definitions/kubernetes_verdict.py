@@ -98,7 +98,9 @@ def judge(facts: Facts, now: float, patience: float) -> Verdict:
         return Verdict(Act.FAIL, found)
     waited = now - facts.since
     if waited >= facts.start_deadline:
-        said = found.message if found is not None else "it did not say why"
+        is_running = any(pod.get("status", {}).get("phase") == "Running" for pod in facts.pods)
+        unsaid = "it runs, but its process has not begun the run" if is_running else "it did not say why"
+        said = found.message if found is not None else unsaid
         return Verdict(
             Act.FAIL, Reason(reasons.SLOW_START, f"The pod did not start in {facts.start_deadline:g} s: {said}")
         )

@@ -18,6 +18,12 @@ _LAST_SECONDS = 5.0
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def age() -> float:
+    """Seconds since this process was made, by the kernel's clock."""
+    after_name = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+
+
 def protect_process() -> None:
     """Close this process's memory, environment and descriptors to other processes of the same user.
 
@@ -73,6 +79,16 @@ def close_all_but(kept: Collection[int]) -> None:
         if int(name) not in kept:
             with contextlib.suppress(OSError):
                 os.close(int(name))
+
+
+def send_to_child(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a child of this process, unless it was reaped: its id may be any other process's by now.
+
+    Only sound where no other thread reaps.
+    """
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # it stays as it is, also if it has ended
+        os.kill(pid, number)
 
 
 def end_children(user: int | None = None, spare: Collection[int] = ()) -> None:

@@ -11,7 +11,9 @@ from definitions.spilled_values import SpilledValues
 from graph_compiler.durations import parse_duration
 from platform_core.database import DatabaseError, Engine, reading, transaction
 from platform_core.errors import Unavailable
-from platform_core.retention_store import delete_runs, expired_runs, versions_with_retention
+from platform_core.retention_store import KeptVersion, delete_runs, expired_runs, versions_with_retention
+from platform_core.settings import Settings
+from platform_core.upload_store import remove_uploads
 
 BATCH = 50
 _STOP_TIMEOUT = 30.0
@@ -24,7 +26,8 @@ class Retention:
     Our row of a run goes last, so that a sweep that was interrupted is taken up by the next.
     """
 
-    def __init__(self, engine: Engine, instance: DagsterInstance, spilled: SpilledValues) -> None:
+    def __init__(self, settings: Settings, engine: Engine, instance: DagsterInstance, spilled: SpilledValues) -> None:
+        self._settings = settings
         self._engine = engine
         self._instance = instance
         self._spilled = spilled
@@ -36,15 +39,16 @@ class Retention:
         removed = 0
         for kept in versions:
             seconds = parse_duration(kept.retention)
-            while not stop.is_set() and (count := self._sweep_version(kept.graph_id, kept.version, seconds)):
+            while not stop.is_set() and (count := self._sweep_version(kept, seconds)):
                 removed += count
         return removed
 
-    def _sweep_version(self, graph_id: str, version: int, seconds: float) -> int:
+    def _sweep_version(self, kept: KeptVersion, seconds: float) -> int:
         with reading(self._engine) as connection:
-            run_ids = expired_runs(connection, graph_id, version, seconds, BATCH)
+            run_ids = expired_runs(connection, kept.graph_id, kept.version, seconds, BATCH)
         for run_id in run_ids:
             self._spilled.delete(run_id)
+            remove_uploads(self._settings, kept.owner, run_id)
             if self._instance.has_run(run_id):
                 self._instance.delete_run(run_id)
         if run_ids:

@@ -12,7 +12,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
-import psutil
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._cli.api import _execute_run_command_body
 
@@ -106,6 +105,6 @@ def main(settings: Settings, run_id: str) -> int:
     # A pod that starts while the database restarts waits for it; the instance would give up at once.
     read_patiently(process_context().engine, lambda _: None)
     with DagsterInstance.get() as instance:
-        _logger.info("Ready %.2f s after the process began.", time.time() - psutil.Process().create_time())
+        _logger.info("Ready %.2f s after the process began.", operating_system.age())
         RunPod(process_context(), instance, run_id).execute()
     return 0

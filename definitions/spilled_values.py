@@ -6,6 +6,8 @@ import uuid
 
 from upath import UPath
 
+from platform_core.errors import Unavailable
+
 
 class SpilledValues:
     """Writes and reads files by their location, which is relative to the root: the root may move."""
@@ -26,7 +28,12 @@ class SpilledValues:
         return (self._root / location).read_bytes().decode()
 
     def delete(self, run_id: str) -> None:
-        """Remove all that a run has kept; a run without anything is fine."""
+        """Remove all that a run has kept; a run without anything is fine. Raises `Unavailable`."""
         folder = self._root / run_id
-        if folder.exists():
+        try:
             folder.fs.rm(folder.path, recursive=True)
+        except FileNotFoundError:
+            return  # not asked for before: `exists` is false for a store that is away, too
+        except Exception as error:
+            # Clients of stores have exceptions of their own, and no common base.
+            raise Unavailable("The store of values does not remove values.") from error

@@ -23,7 +23,7 @@ from dagster import DagsterInstance
 
 from definitions import addresses, run_lock, worker_control
 from definitions.context import ProcessContext, process_context
-from definitions.process import protect_process, step_back
+from definitions.process import protect_process, send_to_child, step_back
 from definitions.run_worker import DONE, RunWorker
 from definitions.storage import dispose_connections
 from definitions.warm_up import warm_up
@@ -178,8 +178,7 @@ class WorkerPool:
 
     def _stop(self) -> None:
         for worker in self._workers.values():
-            with suppress(ProcessLookupError):
-                os.kill(worker.pid, signal.SIGTERM)
+            send_to_child(worker.pid, signal.SIGTERM)
             worker.channel.close()
         signal.alarm(int(_STOP_GRACE))
         with suppress(ChildProcessError, TimeoutError):
@@ -187,8 +186,7 @@ class WorkerPool:
                 os.wait()
         signal.alarm(0)
         for worker in self._workers.values():
-            with suppress(ProcessLookupError):
-                os.kill(worker.pid, signal.SIGKILL)
+            send_to_child(worker.pid, signal.SIGKILL)
 
 
 def _report(instance: DagsterInstance, run_id: str, reason: str) -> None:

@@ -114,13 +114,6 @@ class Finding:
     """Line and column in the document, where the pointer cannot say them."""
 
 
-def format_issue(file: str, issue: Issue) -> str:
-    """One line as compilers print it: `file:line:col: code: message`, with the pointer and the hint."""
-    hint = f" ({issue.hint})" if issue.hint else ""
-    place = f" [{issue.path}]" if issue.path else ""
-    return f"{file}:{issue.line or 1}:{issue.column or 1}: {issue.code}: {issue.message}{hint}{place}"
-
-
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A hint for a word that is close to a known one, or that names the few known ones."""
     names = sorted(known)

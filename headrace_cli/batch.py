@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace_cli.errors import CommandError
 from headrace_cli.exit_codes import ExitCode
+from headrace_cli.sources import read_text
 from headrace_cli.terminal import note, say, say_json
 
 if TYPE_CHECKING:
@@ -31,10 +31,7 @@ class Row:
 
 def read_rows(path: Path) -> list[Row]:
     """The rows of a file, `-` is stdin: a JSON array of objects, or one object per line. Raises `CommandError`."""
-    try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} cannot be read: {error}.", hint="Give a readable file, or - for stdin.") from error
+    text = read_text(path)
     if text.lstrip().startswith("["):
         values = _parsed(text, str(path))
         rows = [Row(f"{path}[{index}]", value) for index, value in enumerate(values)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from headrace_cli.errors import CommandError
 from headrace_cli.up_record import read_record
+from platform_core import lifeline
 from platform_core.settings import Settings
 
 
@@ -20,6 +22,16 @@ def read_settings(**chosen: Any) -> Settings:
         wrong = "; ".join(f"HEADRACE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise CommandError(f"The settings are wrong: {wrong}.", hint="See docs/reference/settings.md.") from error
     return settings.model_copy(update={"home": Path(settings.home).expanduser().absolute()})
+
+
+def service_settings() -> Settings:
+    """The settings of a service's process, tied to its supervisor if it has one. Raises `CommandError`."""
+    lifeline.hold_lifeline(os.environ.get(lifeline.VARIABLE))
+    from platform_core.logs import configure_logs
+
+    settings = with_database(read_settings())
+    configure_logs(settings)
+    return settings
 
 
 def with_database(settings: Settings) -> Settings:

@@ -1,16 +1,12 @@
-"""The `headrace` command: all commands together, and what their errors look like."""
+"""The `headrace` command: all commands together."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import typer
 
 from headrace_cli import access, deliveries, graphs, runs, services, triggers
-from headrace_cli.errors import CommandError
-from headrace_cli.exit_codes import ExitCode
-from headrace_cli.terminal import note
 from headrace_cli.up import up
 
 app = typer.Typer(
@@ -46,27 +42,3 @@ for panel, commands in _PANELS.items():
 app.add_typer(access.secret_app, name="secret", rich_help_panel="Access")
 app.add_typer(access.user_app, name="user", rich_help_panel="Access")
 services.add_to(app)
-
-
-def main() -> None:
-    """Run the command line; every deliberate error ends in a sentence on stderr and an exit code, never a traceback."""
-    try:
-        app()
-    except CommandError as error:
-        _fail(error.message, error.hint, error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output is gone (`headrace runs | head`): nobody is left to be told.
-        sys.stderr.close()
-        sys.exit(ExitCode.OK)
-    except Exception as error:
-        from platform_core.errors import HeadraceError
-
-        if not isinstance(error, HeadraceError):
-            raise
-        _fail(error.detail, f"docs/reference/errors.md tells what `{error.code}` means.", ExitCode.BROKEN)
-
-
-def _fail(message: str, hint: str, exit_code: ExitCode) -> None:
-    note(f"error: {message}")
-    note(f"hint: {hint}")
-    sys.exit(exit_code)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from headrace_cli.errors import CommandError
+from headrace_cli.issue_lines import issue_line
+from headrace_cli.sources import read_text
 
 _TYPES: dict[type, set[str]] = {
     bool: {"boolean"},
@@ -62,7 +64,7 @@ def value_of(text: str, types: set[str]) -> Any:
     if text.startswith("@@"):
         text = text[1:]
     elif text.startswith("@"):
-        text = _read(Path(text[1:]))
+        text = read_text(Path(text[1:]))
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except ValueError:
@@ -82,25 +84,16 @@ def _types(schema: Any) -> set[str]:
 def _object(path: Path) -> dict[str, Any]:
     from graph_compiler.loading import load
 
-    loaded = load(_read(path))
+    loaded = load(read_text(path))
     if loaded.issues:
         issue = loaded.issues[0]
         raise CommandError(
-            f"{path}:{issue.line or 1}:{issue.column or 1}: {issue.code}: {issue.message}",
+            issue_line(str(path), replace(issue, hint=None).as_dict()),
             hint=issue.hint or "Params are an object in JSON or YAML.",
         )
     if not isinstance(loaded.data, dict):
         raise CommandError(f"{path} must hold an object: the params by name.", hint='As in: {"limit": 5}')
     return dict(loaded.data)
-
-
-def _read(path: Path) -> str:
-    try:
-        return sys.stdin.read() if str(path) == "-" else path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(
-            f"{path} cannot be read: {error}.", hint="Name a UTF-8 text file, or - for stdin."
-        ) from error
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -26,13 +26,9 @@ _TERMINATED = 128 + signal.SIGTERM
 
 def load_settings() -> Settings:
     """The settings of this process, tied to its supervisor if it has one. Raises `CommandError` without a database."""
-    lifeline.hold_lifeline(os.environ.get(lifeline.VARIABLE))
-    from headrace_cli.configuration import read_settings, with_database
-    from platform_core.logs import configure_logs
+    from headrace_cli.configuration import service_settings
 
-    settings = with_database(read_settings())
-    configure_logs(settings)
-    return settings
+    return service_settings()
 
 
 def api() -> None:
@@ -99,16 +95,9 @@ def ui() -> None:
 
 def run_job(run_id: Annotated[str, typer.Argument(help="The run to execute.")]) -> None:
     """Execute one run in this process; what the pod of a run does."""
-    # The first process of a container ignores signals that it does not handle.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
-    settings = load_settings()
-    dagster_home.ensure(settings)
-    from definitions import lean_imports
+    from headrace_cli import run_job as process
 
-    lean_imports.hide()
-    from definitions import run_pod as service
-
-    raise typer.Exit(service.main(settings, run_id))
+    raise typer.Exit(process.execute(run_id))
 
 
 def migrate() -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from platform_core import channels
 from platform_core.run_event_store import RUN_QUEUED
 from platform_core.run_store import QUEUED, NewRun
-from platform_core.tables import runs
+from platform_core.tables import json_text, runs
 
 # The rows keep their order, so that the older of two runs is the one named first.
 _ACCEPT = sa.text(
@@ -89,13 +89,9 @@ def _row(run: NewRun, run_id: str, place: int) -> dict[str, Any]:
     return {
         "run_id": run_id,
         "version": run.version,
-        "params": _text(run.params),
-        "tags": _text(run.tags),
+        "params": json_text(run.params),
+        "tags": json_text(run.tags),
         "priority": run.priority,
         "idempotency_key": run.idempotency_key,
         "place": place,
     }
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, separators=(",", ":"))

@@ -11,12 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from platform_core import channels
 from platform_core.errors import BadCursor, DeliveryNotFound
-from platform_core.hook_store import HOOK_IS_LIVE, Hook
+from platform_core.hook_store import Hook
 from platform_core.pagination import Page, decode_cursor, encode_cursor
-from platform_core.run_store import RUN_JSON, NewRun, accepting, run_values
-from platform_core.tables import JsonText, deliveries, graphs, triggers
+from platform_core.run_store import NewRun
+from platform_core.tables import deliveries, graphs, triggers
 
 ACCEPTED = "accepted"
 REFUSED = "refused"
@@ -106,73 +105,6 @@ _COLUMNS = (
 _JOINED = deliveries.join(triggers, triggers.c.id == deliveries.c.trigger).join(
     graphs, graphs.c.id == triggers.c.graph_id
 )
-# A delivery that started no run may come again, since its graph may have been mended.
-_DELIVERED = f"""
-    hook AS ({HOOK_IS_LIVE}), delivered AS (
-        INSERT INTO headrace.deliveries AS known (
-            id, trigger, delivery_key, method, path, query, headers, body, body_size, client, verdict, issues, run_id,
-            replay_of
-        ) SELECT :id, hook.trigger, :delivery_key, :method, :path, :query, :headers, :body, :body_size, :client,
-            :verdict, :issues, :delivery_run_id, CAST(:replay_of AS uuid)
-        FROM hook
-        ON CONFLICT (trigger, delivery_key) DO UPDATE SET
-            method = excluded.method, path = excluded.path, query = excluded.query, headers = excluded.headers,
-            body = excluded.body, body_size = excluded.body_size, client = excluded.client,
-            verdict = excluded.verdict, issues = excluded.issues, run_id = excluded.run_id,
-            received_at = clock_timestamp()
-        WHERE known.verdict <> '{ACCEPTED}'
-        RETURNING id
-    )
-"""  # noqa: S608 - only constants of ours are put in
-_JSON = tuple(sa.bindparam(name, type_=JsonText()) for name in ("query", "headers", "issues"))
-KEEP = sa.text(
-    f"WITH {_DELIVERED} SELECT (SELECT count(*) FROM hook) AS live, (SELECT id FROM delivered) AS id"  # noqa: S608
-).bindparams(*_JSON)
-# One statement is one transaction and one round trip: the webhook is as we know it, the delivery, its run, the run's
-# first event, and who is to hear of it.
-ACCEPT = sa.text(
-    f"""
-    WITH {_DELIVERED}, {accepting("FROM delivered", "':delivery:' || delivered.id".replace(":", chr(92) + ":"))}
-    SELECT (SELECT count(*) FROM hook) AS live, (SELECT id FROM delivered) AS id,
-        CASE WHEN run_id IS NOT NULL THEN pg_notify('{channels.QUEUE}', run_id) END,
-        CASE WHEN run_id IS NOT NULL THEN pg_notify('{channels.EVENTS}', run_id || '\\:1') END
-    FROM (SELECT 1) AS one LEFT JOIN accepted ON true
-    """  # noqa: S608 - only constants of ours are put in
-).bindparams(*_JSON, *(sa.bindparam(name, type_=JsonText()) for name in RUN_JSON))
-
-
-def store_delivery(connection: Connection, entry: Entry) -> Kept | None:
-    """Store a delivery and its run, both or none; None if the webhook is no longer what the entry's hook says of it.
-
-    Unless the trigger accepted this key before: then the first delivery is returned. Concurrent calls with one key
-    wait for the first to end. The run's `idempotency_key` is made of the delivery, so it has to be None.
-    """
-    statement, values = statement_of(entry)
-    live, identity, *_ = connection.execute(statement, values).one()
-    return kept_of(connection, entry, live, identity, values["delivery_run_id"])
-
-
-def statement_of(entry: Entry) -> tuple[sa.TextClause, dict[str, Any]]:
-    """What stores the entry: a statement that gives whether the hook is live and the id, if new; and its parameters."""
-    run = entry.run
-    values = {**entry.hook.guard(), **vars(entry.new), "delivery_run_id": None, "verdict": entry.verdict}
-    if run is None:
-        return KEEP, values | {"issues": entry.issues}
-    run_id = str(uuid.uuid4())
-    values |= {"delivery_run_id": run_id, "issues": None, "verdict": ACCEPTED, **run_values(run, run_id)}
-    del values["idempotency_key"]
-    return ACCEPT, values
-
-
-def kept_of(connection: Connection, entry: Entry, live: int, identity: str | None, run_id: str | None) -> Kept | None:
-    """What the first columns of the entry's statement say was done."""
-    if not live:
-        return None
-    if identity is not None:
-        return Kept(str(identity), run_id, True)
-    first = find_accepted(connection, entry.hook.trigger, entry.new.delivery_key)
-    assert first is not None
-    return first
 
 
 def find_accepted(connection: Connection, trigger: str, delivery_key: str) -> Kept | None:

@@ -263,7 +263,7 @@ class InvalidParams(Invalid):
 
 
 class TooManyRequests(HeadraceError):
-    """The limit of calls in a period is reached; `retry_after` says after how many seconds one may pass."""
+    """The limit of calls, or of failed logins, is reached; `retry_after` says after how many seconds one may pass."""
 
     status = 429
     code = "too_many_requests"

@@ -6,38 +6,51 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from platform_core.tables import graphs, triggers
+from platform_core.rates import take
+from platform_core.tables import graphs, hook_rates, triggers
 from platform_core.tables import secrets as secrets_table
 
-HOOK_IS_LIVE = """
-    SELECT triggers.id AS trigger FROM headrace.triggers JOIN headrace.graphs ON graphs.id = triggers.graph_id
-    WHERE triggers.id = :trigger AND triggers.removed_at IS NULL
-        AND graphs.deleted_at IS NULL AND graphs.current_version = :hook_version
+LIVE_HOOKS = """
+    SELECT guards.place, triggers.id AS trigger, triggers.trigger_id, graphs.id AS graph_id, graphs.owner_id,
+        guards.version
+    FROM guards JOIN headrace.triggers ON triggers.id = CAST(guards.trigger AS uuid)
+    JOIN headrace.graphs ON graphs.id = triggers.graph_id
+    WHERE triggers.removed_at IS NULL AND graphs.deleted_at IS NULL AND graphs.current_version = guards.version
         AND (
-            CAST(:hook_id AS text) IS NULL OR triggers.enabled AND (
-                triggers.hook_id = :hook_id
-                OR triggers.previous_hook_id = :hook_id AND triggers.previous_hook_until > clock_timestamp()
+            guards.hook_id IS NULL OR triggers.enabled AND (
+                triggers.hook_id = guards.hook_id
+                OR triggers.previous_hook_id = guards.hook_id AND triggers.previous_hook_until > clock_timestamp()
             )
         )
         AND coalesce((
             SELECT string_agg(secrets.name || ' ' || secrets.updated_at, ',' ORDER BY secrets.name)
             FROM headrace.secrets
-            WHERE secrets.owner_id = graphs.owner_id AND secrets.name = ANY(CAST(:secret_names AS text[]))
-        ), '') = :secrets_stamp
+            WHERE secrets.owner_id = graphs.owner_id AND secrets.name = ANY(string_to_array(guards.secret_names, ' '))
+        ), '') = guards.secrets_stamp
 """
-"""SQL that gives the trigger's row while what we know of it still holds; its parameters are `Hook.guard()`."""
+"""SQL of those of the relation `guards` that still hold; its columns are `place` and the names of `Guard`."""
+
+
+class Guard(NamedTuple):
+    """What is known of a webhook and has to hold when a call of it is stored; no `hook_id` for one without a call."""
+
+    trigger: str
+    hook_id: str | None
+    version: int
+    secret_names: str
+    secrets_stamp: str
 
 
 @dataclass(frozen=True)
 class Hook:
     """A webhook as it was read: `hook_id` is the address that was called, `ciphertexts` its secrets by name.
 
-    Whoever acts on it later has to make sure that it is `HOOK_IS_LIVE`, in the statement that acts.
+    Whoever acts on it later has to make sure that it is among the `LIVE_HOOKS`, in the statement that acts.
     """
 
     trigger: str
@@ -52,15 +65,9 @@ class Hook:
     secret_names: Sequence[str]
     secrets_stamp: str
 
-    def guard(self) -> dict[str, Any]:
-        """The parameters of `HOOK_IS_LIVE`."""
-        return {
-            "trigger": self.trigger,
-            "hook_id": self.hook_id,
-            "hook_version": self.version,
-            "secret_names": list(self.secret_names),
-            "secrets_stamp": self.secrets_stamp,
-        }
+    @property
+    def guard(self) -> Guard:
+        return Guard(self.trigger, self.hook_id, self.version, " ".join(self.secret_names), self.secrets_stamp)
 
 
 @dataclass(frozen=True)
@@ -143,32 +150,6 @@ def rotate_hook(connection: Connection, trigger: str, overlap: float) -> tuple[s
     return hook_id, row.previous_hook_until
 
 
-# `free_at` is when all that was let through would be used up if it came evenly (GCRA): one value per webhook, under its
-# row lock, by the database's clock, exact in all processes. Its commit is not waited for on disk.
-_TAKE = sa.text(
-    """
-    WITH limits AS (
-        SELECT make_interval(secs => :per / :requests) AS step, make_interval(secs => :per) AS span,
-            set_config('synchronous_commit', 'off', true) AS quick
-    )
-    INSERT INTO headrace.hook_rates AS rates (trigger, free_at) SELECT :trigger, clock_timestamp() + step FROM limits
-    ON CONFLICT (trigger) DO UPDATE SET free_at = greatest(rates.free_at, clock_timestamp()) + (SELECT step FROM limits)
-    WHERE greatest(rates.free_at, clock_timestamp()) + (SELECT step FROM limits)
-        <= clock_timestamp() + (SELECT span FROM limits) + interval '1 microsecond'
-    RETURNING free_at
-    """
-)
-_WAIT = sa.text(
-    """
-    SELECT extract(epoch FROM free_at - clock_timestamp()) + :per / :requests - :per
-    FROM headrace.hook_rates WHERE trigger = :trigger
-    """
-)
-
-
 def take_call(connection: Connection, trigger: str, requests: int, per: float) -> float:
     """Count a call against `requests` in `per` seconds: 0 if it may pass, else the seconds until one may."""
-    values = {"trigger": trigger, "requests": float(requests), "per": per}
-    if connection.execute(_TAKE, values).first() is not None:
-        return 0.0
-    return max(0.001, float(connection.execute(_WAIT, values).scalar_one()))
+    return take(connection, hook_rates, trigger, requests, per)

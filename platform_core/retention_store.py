@@ -11,15 +11,19 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from platform_core.run_store import ENDED
-from platform_core.tables import graph_versions, runs
+from platform_core.tables import graph_versions, graphs, runs, users
 
 
 @dataclass(frozen=True)
 class KeptVersion:
-    """A graph version that limits how long its runs are kept; `retention` is as the document writes it."""
+    """A graph version that limits how long its runs are kept; `retention` is as the document writes it.
+
+    `owner` is the name of the graph's owner.
+    """
 
     graph_id: str
     version: int
+    owner: str
     retention: Any
 
 
@@ -27,13 +31,19 @@ def versions_with_retention(connection: Connection) -> list[KeptVersion]:
     """The versions whose documents have `settings.retention`."""
     retention = sa.cast(graph_versions.c.document, sa.JSON)[("settings", "retention")]
     query = (
-        sa.select(graph_versions.c.graph_id, graph_versions.c.version, sa.cast(retention, sa.Text))
+        sa.select(graph_versions.c.graph_id, graph_versions.c.version, users.c.name, sa.cast(retention, sa.Text))
+        .join(graphs, graphs.c.id == graph_versions.c.graph_id)
+        .join(users, users.c.id == graphs.c.owner_id)
         # Only these documents are parsed; most have none.
         .where(graph_versions.c.document.contains('"retention"'))
         .order_by(graph_versions.c.graph_id, graph_versions.c.version)
     )
     found = connection.execute(query)
-    return [KeptVersion(graph_id, version, json.loads(text)) for graph_id, version, text in found if text is not None]
+    return [
+        KeptVersion(graph_id, version, owner, json.loads(text))
+        for graph_id, version, owner, text in found
+        if text is not None
+    ]
 
 
 def expired_runs(connection: Connection, graph_id: str, version: int, seconds: float, limit: int) -> list[str]:

@@ -43,6 +43,8 @@ class NewRun:
     retry_from: str | None = None
     """Of a retry: `failure` takes the parent's stored values, `start` executes everything."""
     outputs: Mapping[str, Any] | None = None
+    run_id: str | None = None
+    """Of a run that had to have one before it was accepted, as for its files; else a new one is given."""
 
 
 @dataclass(frozen=True)
@@ -104,44 +106,32 @@ _SELECT = select_runs(
     runs.c.outputs,
     runs.c.last_seq,
 )
-RUN_JSON = ("trigger_data", "params", "tags", "outputs", "event_data")
-"""The parameters of `accepting` that are JSON."""
-
-
-def accepting(source: str = "", key: str = ":idempotency_key") -> str:
-    """SQL of the expressions `accepted` and `queued`, which add a run (for the row of `source`) and its first event.
-
-    Nothing is added, and `accepted` is empty, when the graph has a run with the key already.
-    """
-    return f"""
-    accepted AS (
+# One statement, so one round trip: the run unless its key is taken, its first event, and who is to hear of it.
+_ACCEPT = sa.text(
+    f"""
+    WITH accepted AS (
         INSERT INTO headrace.runs (
             run_id, graph_id, version, owner_id, status, trigger_kind, trigger_id, trigger_data, params, tags,
             priority, idempotency_key, request_sha256, parent_run_id, retry_from, outputs, last_seq
-        ) SELECT
+        ) VALUES (
             :run_id, :graph_id, :version, :owner_id, '{QUEUED}', :trigger_kind, :trigger_id, :trigger_data, :params,
-            :tags, :priority, {key}, :request_sha256, :parent_run_id, :retry_from, :outputs, 1
-        {source}
+            :tags, :priority, :idempotency_key, :request_sha256, :parent_run_id, :retry_from, :outputs, 1
+        )
         ON CONFLICT (graph_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
         RETURNING run_id, graph_id, owner_id, created_at
     ), queued AS (
         INSERT INTO headrace.run_events (run_id, seq, ts, type, level, message, data)
         SELECT run_id, 1, created_at, '{RUN_QUEUED}', 'info', 'The run was accepted.', :event_data FROM accepted
     )
-    """  # noqa: S608 - only constants of ours are put in
-
-
-# One statement, so one round trip: the run unless its key is taken, its first event, and who is to hear of it.
-_ACCEPT = sa.text(
-    f"""
-    WITH {accepting()}
     SELECT accepted.created_at, graphs.name, users.name,
         pg_notify('{channels.QUEUE}', run_id), pg_notify('{channels.EVENTS}', run_id || '\\:1')
     FROM accepted
     JOIN headrace.graphs ON graphs.id = accepted.graph_id
     JOIN headrace.users ON users.id = accepted.owner_id
     """  # noqa: S608 - only constants of ours are put in
-).bindparams(*(sa.bindparam(name, type_=JsonText()) for name in RUN_JSON))
+).bindparams(
+    *(sa.bindparam(name, type_=JsonText()) for name in ("trigger_data", "params", "tags", "outputs", "event_data"))
+)
 
 
 def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
@@ -150,8 +140,8 @@ def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
     Returns the run and whether it is new: the same idempotency key with the same request answers with the first run.
     Raises `IdempotencyKeyReused` when the key came with another request before.
     """
-    run_id = str(uuid.uuid4())
-    row = connection.execute(_ACCEPT, run_values(new, run_id)).first()
+    run_id = new.run_id or str(uuid.uuid4())
+    row = connection.execute(_ACCEPT, _values(new, run_id)).first()
     if row is None:
         first = find_run(connection, new.graph_id, new.idempotency_key, new.request_sha256)
         assert first is not None
@@ -180,8 +170,7 @@ def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
     return run, True
 
 
-def run_values(new: NewRun, run_id: str) -> dict[str, Any]:
-    """The parameters of `accepting`."""
+def _values(new: NewRun, run_id: str) -> dict[str, Any]:
     given = {field.name: getattr(new, field.name) for field in dataclasses.fields(new)}
     return {**given, "run_id": run_id, "event_data": {"trigger": new.trigger_kind}}
 

@@ -49,6 +49,12 @@ class Settings(BaseSettings):
         description="Master keys (comma separated, the first one active); without it HOME/secret.key is used.",
     )
     token_ttl: int = Field(default=8 * 3600, gt=0, description="Seconds a bearer token lives.")
+    failed_logins_per_user: int = Field(
+        default=10, gt=0, description="Logins of one user name that may fail in 5 minutes before all are refused."
+    )
+    failed_logins_per_network: int = Field(
+        default=100, gt=0, description="Logins from one IPv4 address or IPv6 /64 that may fail in 5 minutes."
+    )
     max_document_bytes: int = Field(default=1024 * 1024, gt=0, description="Largest graph document, in bytes.")
     max_body_bytes: int = Field(default=8 * 1024 * 1024, gt=0, description="Largest request body, in bytes.")
     delivery_body_bytes: int = Field(

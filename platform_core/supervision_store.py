@@ -59,7 +59,7 @@ def replace_lost(connection: Connection, run_id: str, most: int) -> Run | None:
     new = replace(
         retry_of(connection, lost, "failure"),
         tags={**lost.tags, ATTEMPT_TAG: str(attempt)},
-        idempotency_key=f"infrastructure:{run_id}",
+        idempotency_key=f":infrastructure:{run_id}",
     )
     accepted, _ = accept_run(connection, new)
     return accepted

@@ -26,6 +26,14 @@ metadata = sa.MetaData(
 )
 
 
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+
+def json_text(value: Any) -> str | None:
+    """JSON as it is stored, None for None. Raises ValueError for NaN and infinities."""
+    return None if value is None else _encode(value)
+
+
 class JsonText(sa.types.TypeDecorator[Any]):
     """JSON in a text column, byte for byte what was written; NaN and infinities are refused."""
 
@@ -33,7 +41,7 @@ class JsonText(sa.types.TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else json.dumps(value, allow_nan=False, separators=(",", ":"))
+        return json_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
@@ -147,6 +155,13 @@ hook_rates = sa.Table(
     "hook_rates",
     metadata,
     sa.Column("trigger", sa.ForeignKey("headrace.triggers.id", ondelete="CASCADE"), primary_key=True),
+    _time("free_at"),
+)
+
+login_rates = sa.Table(
+    "login_rates",
+    metadata,
+    sa.Column("subject", sa.Text, primary_key=True),
     _time("free_at"),
 )
 

@@ -72,6 +72,11 @@ def get_user_by_name(connection: Connection, name: str) -> User | None:
     return None if row is None else User(**row._mapping)
 
 
+def name_of_user(connection: Connection, user_id: str) -> str:
+    """The name of a user that is there."""
+    return str(connection.execute(sa.select(users.c.name).where(users.c.id == user_id)).scalar_one())
+
+
 def list_users(connection: Connection, *, limit: int = 50, cursor: str | None = None) -> Page[User]:
     """Users by name. Raises `BadCursor`."""
     query = sa.select(*_COLUMNS).order_by(users.c.name).limit(limit + 1)

@@ -23,7 +23,10 @@ _log = logging.getLogger(__name__)
 
 
 class RequestContext:
-    """Pure ASGI, so that streams pass through untouched."""
+    """Pure ASGI, so that streams pass through untouched.
+
+    The log line of a request whose `state.is_recorded` says that a record of it is kept is of level DEBUG.
+    """
 
     def __init__(self, app: ASGIApp, *, name: str, metrics: Metrics) -> None:
         self._app = app
@@ -66,4 +69,5 @@ class RequestContext:
         route = getattr(request.scope.get("route"), "path", "unmatched")
         self._metrics.request_seconds.labels(self._name, request.method, route, str(status or 499)).observe(seconds)
         fields = {"method": request.method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
-        _log.log(logging.DEBUG if route in _QUIET else logging.INFO, "request", extra=fields)
+        is_quiet = route in _QUIET or getattr(request.state, "is_recorded", False)
+        _log.log(logging.DEBUG if is_quiet else logging.INFO, "request", extra=fields)

@@ -8,10 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-KUBE = ROOT.parent / "shared" / "kube"
-TARGETS = ("trigger-api", "stream-api", "code-server", "daemon", "ui", "run", "postgres")
-TAG = "local"
+from tests.kubernetes import images
+from tests.kubernetes.images import KUBE, ROOT
 
 
 def main() -> int:
@@ -23,10 +21,9 @@ def main() -> int:
             return 0
         start_cluster()
     try:
-        build_images()
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "tests/kubernetes", "-x", *sys.argv[1:]], cwd=ROOT
-        ).returncode
+        images.build()
+        command = [sys.executable, "-m", "pytest", "tests/kubernetes", *sys.argv[1:]]
+        return subprocess.run(command, cwd=ROOT, env=environment()).returncode
     finally:
         if is_own:
             subprocess.run([str(KUBE / "kube-down")], check=False)
@@ -37,23 +34,13 @@ def start_cluster() -> None:
     said = subprocess.run([str(KUBE / "kube-up")], check=True, capture_output=True, text=True).stdout
     for name, value in re.findall(r"^export (\w+)=['\"]?([^'\"\n;]*)['\"]?", said, re.MULTILINE):
         os.environ[name] = os.path.expandvars(value)
-    programs = Path(os.environ.get("KUBE_HOME", "/tmp/kube")) / "cache" / "bin"
-    # A newer kubectl comes first if there is one: that of the cluster knows no components.
-    os.environ["PATH"] = f"{os.environ['PATH']}:{programs}"
 
 
-def build_images() -> None:
-    """One image for each role, where the cluster finds it; set HEADRACE_TEST_IMAGES=built to skip."""
-    if os.environ.get("HEADRACE_TEST_IMAGES") == "built":
-        return
-    for target in TARGETS:
-        name = f"headrace-{target}:{TAG}"
-        options = ["--target", target]
-        if (KUBE / "kube-image").exists():
-            command = [str(KUBE / "kube-image"), name, ".", "deploy/docker/Dockerfile", *options]
-        else:
-            command = ["docker", "build", "-f", "deploy/docker/Dockerfile", "-t", name, *options, "."]
-        subprocess.run(command, cwd=ROOT, check=True)
+def environment() -> dict[str, str]:
+    """Ours, with the kubectl of `make servers` first, and last that of the cluster, which is too old."""
+    first = Path(sys.executable).parent
+    last = Path(os.environ.get("KUBE_HOME", "/tmp/kube")) / "cache" / "bin"
+    return {**os.environ, "PATH": f"{first}:{os.environ['PATH']}:{last}"}
 
 
 if __name__ == "__main__":

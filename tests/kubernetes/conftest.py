@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,6 +12,23 @@ from tests.kubernetes.installation import OVERLAY, SERVICES, Installation, kubec
 from tests.waiting import wait_until
 
 READY_SECONDS = 300.0
+_FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def figure(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Note a measured figure, which the summary tells with the machine's load; no figure decides about a test."""
+    noted = pytestconfig.stash.setdefault(_FIGURES, [])
+
+    def note(text: str) -> None:
+        noted.append(f"{text} (load {os.getloadavg()[0]:.0f})")
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for text in config.stash.get(_FIGURES, []):
+        terminalreporter.write_line(f"figure: {text}")
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,20 @@ def slow(name: str, seconds: int, **settings: Any) -> Json:
     return {"spec_version": 1, "name": name, "nodes": [node], "settings": settings}
 
 
+def value(name: str) -> Json:
+    """The least that a run can do."""
+    return {"spec_version": 1, "name": name, "nodes": [{"id": "one", "type": "transform", "config": {"value": 1}}]}
+
+
+def talking(name: str, lines: int, pause: float) -> Json:
+    """Writes numbered lines."""
+    code = (
+        "import time\n\ndef main() -> None:\n"
+        f"    for number in range({lines}):\n        print('line', number)\n        time.sleep({pause})\n"
+    )
+    return {"spec_version": 1, "name": name, "nodes": [{"id": "talk", "type": "python", "config": {"code": code}}]}
+
+
 def greedy(name: str) -> Json:
     """Takes more memory than its pod may have, in the worker's own children."""
     code = "def main() -> int:\n    return len(bytearray(b'x') * (2 << 30))\n"
@@ -40,7 +54,7 @@ def greedy(name: str) -> Json:
 
 
 def boxed(name: str, script: str, image: str = "headrace-run:local") -> Json:
-    config = {"image": image, "command": ["sh", "-c", script], "resources": {"cpu": "10m", "memory": "64Mi"}}
+    config = {"image": image, "command": ["sh", "-c", script], "resources": {"cpu": "250m", "memory": "64Mi"}}
     return {
         "spec_version": 1,
         "name": name,

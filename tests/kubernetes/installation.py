@@ -50,6 +50,7 @@ class Installation:
             raise
         self.token = answer.json()["access_token"]
         self._http.headers["Authorization"] = f"Bearer {self.token}"
+        self._to_go: list[str] = []
 
     def close(self) -> None:
         self._http.close()
@@ -103,12 +104,21 @@ class Installation:
         with Client(self.stream, self.token, patience=120.0) as client:
             return [dict(event) for event in client.follow(run_id)]
 
+    def leaves_nothing(self, *run_ids: str) -> None:
+        """Of these runs no pod and no Job is to be left once the tests of the module are done."""
+        self._to_go.extend(run_ids)
+
+    def wait_all_gone(self) -> None:
+        """What `leaves_nothing` was told is so; at the end of a module, so that no test waits for a TTL."""
+        self.wait_nothing_left(*self._to_go)
+        self._to_go.clear()
+
     def wait_nothing_left(self, *run_ids: str, deadline: float = 180.0) -> None:
         """No pod and no Job of these runs: ended Jobs go by their TTL."""
-        for run_id in run_ids:
-            selector = f"headrace/run={run_id}"
-            wait_until(
-                lambda selector=selector: not objects("jobs,pods", selector=selector),
-                f"nothing of run {run_id} is left",
-                deadline,
-            )
+        wanted = set(run_ids)
+
+        def is_gone() -> bool:
+            there = objects("jobs,pods", selector="headrace/run")
+            return wanted.isdisjoint(each["metadata"]["labels"]["headrace/run"] for each in there)
+
+        wait_until(is_gone, f"nothing of {len(wanted)} runs is left", deadline)

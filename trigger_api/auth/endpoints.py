@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends, Form, Request
 
 from platform_core.auth import issue_token, log_in
-from platform_core.database import transaction
-from platform_core.errors import BadCredentials, InvalidRequest, TokenExpired, Unauthorized, Unavailable
+from platform_core.database import reading
+from platform_core.errors import (
+    BadCredentials,
+    InvalidRequest,
+    TokenExpired,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+from platform_core.login_rates import demand_login, forgive_login
 from platform_core.web.dependencies import PrincipalDep, ServicesDep
 from platform_core.web.problems import problems
 from trigger_api.auth.schemas import PrincipalAnswer, TokenAnswer
@@ -29,18 +37,23 @@ _Turn = Depends(_turn, scope="function", max_concurrency=2)
     "/token",
     operation_id="create_token",
     dependencies=[_Turn],
-    responses=problems(BadCredentials, InvalidRequest, Unavailable),
+    responses=problems(BadCredentials, InvalidRequest, TooManyRequests, Unavailable),
 )
 def create_token(
+    request: Request,
     services: ServicesDep,
     username: Annotated[str, Form(max_length=100)],
     password: Annotated[str, Form(max_length=1000)],
     grant_type: Annotated[str, Form(pattern="^password$")] = "password",
 ) -> TokenAnswer:
     """Exchange a user name and password for a bearer token (the OAuth2 password form)."""
-    with transaction(services.engine) as connection:
+    settings = services.settings
+    address = request.client.host if request.client else None
+    with reading(services.engine) as connection:
+        demand_login(connection, settings, username, address)
         principal = log_in(connection, username, password)
-    ttl = services.settings.token_ttl
+        forgive_login(connection, settings, username, address)
+    ttl = settings.token_ttl
     return TokenAnswer(access_token=issue_token(services.keys, principal.user_id, ttl), expires_in=ttl)
 
 

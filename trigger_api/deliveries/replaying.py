@@ -13,8 +13,10 @@ from platform_core.errors import DeliveryIncomplete, TriggerNotFound, Unavailabl
 from platform_core.hook_store import find_trigger
 from platform_core.web.services import Services
 from trigger_api.state import State
+from trigger_api.uploads import Uploads
 from trigger_api.webhooks.call import Call
 from trigger_api.webhooks.delivery_keys import event_of, id_of
+from trigger_api.webhooks.files import keep_files
 from trigger_api.webhooks.known_hooks import KnownHook
 from trigger_api.webhooks.mapping import Mapped, body_of, context_of, map_call
 from trigger_api.webhooks.receiving import Received, store
@@ -36,7 +38,7 @@ def replay(services: Services, state: State, delivery: Delivery, body: bytes, ke
             if place is None:
                 raise TriggerNotFound(f"The graph has no webhook {delivery.trigger_id} any more.")
             known = state.hooks.describe(connection, place, None)
-        received = store(services, known, _new(delivery, body, key), _mapped(known, delivery, body))
+        received = store(services, known, _new(delivery, body, key), _mapped(services, known, delivery, body))
         if received is not None:
             return received
     raise Unavailable("The webhook changes faster than it can be read; try again in a moment.")
@@ -58,7 +60,7 @@ def _new(delivery: Delivery, body: bytes, key: str | None) -> NewDelivery:
     )
 
 
-def _mapped(known: KnownHook, delivery: Delivery, body: bytes) -> Mapped:
+def _mapped(services: Services, known: KnownHook, delivery: Delivery, body: bytes) -> Mapped:
     call = Call(
         method=delivery.method,
         url_path="",
@@ -68,7 +70,8 @@ def _mapped(known: KnownHook, delivery: Delivery, body: bytes) -> Mapped:
         client=delivery.client,
         body=body,
     )
-    value, issues = body_of(known, call)
+    uploads = Uploads()
+    value, issues = body_of(known, call, uploads)
     if issues:
         return Mapped(None, REFUSED, issues)
     # The same id as then: the run does the same, and can be told from the first one by `replay_of`.
@@ -78,4 +81,5 @@ def _mapped(known: KnownHook, delivery: Delivery, body: bytes) -> Mapped:
     mapped = map_call(known, context, {**data, "replay_of": delivery.id})
     if mapped.run is None:
         return mapped
-    return replace(mapped, run=replace(mapped.run, parent_run_id=delivery.run_id))
+    mapped = replace(mapped, run=replace(mapped.run, parent_run_id=delivery.run_id))
+    return keep_files(services, mapped, uploads)

@@ -37,14 +37,17 @@ def launch(
     wanted: Launch,
     key: str | None,
     fingerprint: str | None = None,
+    run_id: str | None = None,
 ) -> Launched:
     """Accept a run, once per idempotency key; `fingerprint` is the request's if `wanted` is not all of it.
+
+    A new run has `run_id`, if one is given.
 
     Raises `GraphNotFound`, `VersionNotFound`, `InvalidParams`, `IdempotencyKeyReused` and `Unavailable`.
     """
     with transaction(services.engine) as connection:
         graph = find_graph(connection, principal, reference)
-        run, is_new = _accept(connection, specs, graph, wanted, key, fingerprint or _fingerprint(wanted))
+        run, is_new = _accept(connection, specs, graph, wanted, key, fingerprint or _fingerprint(wanted), run_id)
         tickets: tuple[str, ...] = ()
         if wanted.live_monitoring:
             tickets = tuple(issue_ticket(connection, principal.user_id, run.run_id) for _ in range(2))
@@ -74,7 +77,13 @@ def retry(services: Services, principal: Principal, run_id: str, start: str, key
 
 
 def _accept(
-    connection: Connection, specs: SpecCache, graph: Graph, wanted: Launch, key: str | None, fingerprint: str
+    connection: Connection,
+    specs: SpecCache,
+    graph: Graph,
+    wanted: Launch,
+    key: str | None,
+    fingerprint: str,
+    run_id: str | None,
 ) -> tuple[Run, bool]:
     if key is not None:
         # Before the params are checked: since the first request the graph may have changed, the answer may not.
@@ -82,7 +91,7 @@ def _accept(
         if first is not None:
             return first, False
     new = new_run(connection, specs, graph, wanted, wanted.version or graph.version)
-    return accept_run(connection, replace(new, idempotency_key=key, request_sha256=key and fingerprint))
+    return accept_run(connection, replace(new, run_id=run_id, idempotency_key=key, request_sha256=key and fingerprint))
 
 
 def new_run(connection: Connection, specs: SpecCache, graph: Graph, wanted: LaunchItem, version: int) -> NewRun:

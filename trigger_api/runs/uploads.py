@@ -19,20 +19,21 @@ from starlette.types import Scope
 from graph_compiler.binary import as_plain
 from platform_core.auth import Principal
 from platform_core.database import reading
-from platform_core.errors import BadRequest
+from platform_core.errors import BadRequest, HeadraceError, Unavailable
 from platform_core.run_store import find_run
-from platform_core.upload_store import keep_file
 from platform_core.web.dependencies import RunWriter, ServicesDep
 from platform_core.web.services import Services
 from platform_core.web.strict_json import loads
 from trigger_api.graph_access import SpecCache, find_graph
 from trigger_api.links import LinksDep
+from trigger_api.multipart import Part
 from trigger_api.runs.answering import WaitQuery, answer_launch
 from trigger_api.runs.keys import KeyHeader
 from trigger_api.runs.launching import Launched, launch, new_run
-from trigger_api.runs.parts import LAUNCH, Part, params_of, read_parts
+from trigger_api.runs.parts import LAUNCH, params_of, read_parts
 from trigger_api.runs.schemas import Launch, LaunchAnswer
 from trigger_api.state import StateDep
+from trigger_api.uploads import Uploads
 
 
 class MultipartRoute(APIRoute):
@@ -76,8 +77,8 @@ async def launch_with_files(
 ) -> LaunchAnswer:
     """Launch a run with files. It and they are durable once this answers."""
     # Read here, not by the framework: who may not launch is refused before a byte is taken.
-    parts = await read_parts(request.headers, request.stream(), services.settings.max_body_bytes)
-    launched = await run_in_threadpool(_launch, services, state.specs, principal, graph, parts, key)
+    body, content_type = await request.body(), request.headers["content-type"]
+    launched = await run_in_threadpool(_launch, services, state.specs, principal, graph, body, content_type, key)
     return await answer_launch(launched, services, state, links, response, wait)
 
 
@@ -86,25 +87,33 @@ def _launch(
     specs: SpecCache,
     principal: Principal,
     reference: str,
-    parts: Mapping[str, Part],
+    body: bytes,
+    content_type: str,
     key: str | None,
 ) -> Launched:
-    wanted = _wanted(parts.get(LAUNCH))
-    named = {name: part for name, part in parts.items() if name != LAUNCH}
-    fingerprint = _fingerprint(wanted, named)
+    parts = read_parts(body, content_type)
+    wanted = _wanted(parts.pop(LAUNCH, None))
+    fingerprint = _fingerprint(wanted, parts)
+    uploads = Uploads()
     with reading(services.engine) as connection:
         graph = find_graph(connection, principal, reference)
         if key is None or find_run(connection, graph.id, key, fingerprint) is None:
             version = wanted.version or graph.version
-            params, files = params_of(named, specs.spec(connection, graph.id, version).params)
+            params = params_of(parts, specs.spec(connection, graph.id, version).params, uploads)
             # Of this version, also if the graph changes until the run is accepted.
             wanted = wanted.model_copy(update={"params": {**wanted.params, **as_plain(params)}, "version": version})
             new_run(connection, specs, graph, wanted, version)
-        else:
-            files = []
-    for file in files:
-        keep_file(services.settings, graph.owner, file.path, file.content)
-    return launch(services, specs, principal, reference, wanted, key, fingerprint)
+    uploads.keep(services.settings, graph.owner)
+    try:
+        launched = launch(services, specs, principal, reference, wanted, key, fingerprint, uploads.run_id)
+    except Unavailable:
+        raise  # perhaps it was accepted
+    except HeadraceError:
+        uploads.remove(services.settings, graph.owner)
+        raise
+    if launched.run.run_id != uploads.run_id:
+        uploads.remove(services.settings, graph.owner)
+    return launched
 
 
 def _wanted(part: Part | None) -> Launch:

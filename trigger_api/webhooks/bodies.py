@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl
 
-from python_multipart.exceptions import MultipartParseError
-from python_multipart.multipart import MultipartParser, parse_options_header
-
+from graph_compiler.file_values import OCTETS
 from platform_core.errors import UnsupportedMediaType
 from platform_core.web.strict_json import loads
+from trigger_api.multipart import BadMultipart, Part, parse_multipart
 from trigger_api.webhooks.call import Call, gathered
 
 MAX_FIELDS = 1000
+MULTIPART = "multipart/form-data"
 _FORM = "application/x-www-form-urlencoded"
+FileTaker = Callable[[Part], Any]
 
 
 class BadBody(Exception):
@@ -46,27 +48,27 @@ def _sent(content_type: str) -> str:
         return "json"
     if content_type == _FORM:
         return "form"
-    if content_type == "multipart/form-data":
+    if content_type == MULTIPART:
         return "multipart"
     if subtype == "xml" or subtype.endswith("+xml"):
         return "xml"
     return "text" if kind == "text" else "bytes"
 
 
-def value_of(call: Call, kind: str) -> Any:
+def value_of(call: Call, kind: str, file: FileTaker) -> Any:
     """The body's value: JSON's own, an object of form fields, text, or an object that holds bytes as base64.
 
-    Raises `BadBody`.
+    `file` gives the value of a multipart body's file. Raises `BadBody`.
     """
     if kind == "none":
         return None
     if kind == "bytes":
-        return file_of(None, call.content_type or "application/octet-stream", call.body)
+        return _bytes(call)
     if kind == "json":
         return _json(call.body)
     if kind == "form":
         return _form(call)
-    return _multipart(call) if kind == "multipart" else _text(call)
+    return _multipart(call, file) if kind == "multipart" else _text(call)
 
 
 def payload_of_form(call: Call) -> Any:
@@ -77,13 +79,12 @@ def payload_of_form(call: Call) -> Any:
     return _json(payload)
 
 
-def file_of(name: str | None, content_type: str, content: bytes) -> dict[str, Any]:
-    """A file, or any bytes, as a value; `size` is in bytes."""
+def _bytes(call: Call) -> dict[str, Any]:
     return {
-        "filename": name,
-        "content_type": content_type,
-        "size": len(content),
-        "base64": base64.b64encode(content).decode(),
+        "filename": None,
+        "content_type": call.content_type or OCTETS,
+        "size": len(call.body),
+        "base64": base64.b64encode(call.body).decode(),
     }
 
 
@@ -112,67 +113,12 @@ def _text(call: Call) -> str:
         raise BadBody(f"The body is not text in {charset:.40}.") from None
 
 
-class _Parts:
-    """Collects the parts of a multipart body from the parser's calls."""
-
-    def __init__(self) -> None:
-        self.fields: list[tuple[str, Any]] = []
-        self.ended = False
-        self._headers: dict[str, bytes] = {}
-        self._name = self._value = b""
-        self._data = bytearray()  # the parser hands over a piece for each line
-
-    def on_part_begin(self) -> None:
-        self._headers, self._data = {}, bytearray()
-
-    def on_header_begin(self) -> None:
-        self._name = self._value = b""
-
-    def on_header_field(self, data: bytes, start: int, end: int) -> None:
-        self._name += data[start:end]
-
-    def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def on_header_end(self) -> None:
-        self._headers[self._name.decode("latin-1").lower()] = self._value
-
-    def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        self._data += data[start:end]
-
-    def on_part_end(self) -> None:
-        _, options = parse_options_header(self._headers.get("content-disposition", b""))
-        name = options.get(b"name")
-        if name is None or len(self.fields) >= MAX_FIELDS:
-            raise BadBody("a part without a name" if name is None else f"more than {MAX_FIELDS} parts")
-        self.fields.append((name.decode("utf-8", "replace"), self._part(options.get(b"filename"))))
-
-    def on_end(self) -> None:
-        self.ended = True
-
-    def _part(self, filename: bytes | None) -> Any:
-        if filename is not None:
-            kind = self._headers.get("content-type", b"application/octet-stream").decode("latin-1")
-            return file_of(filename.decode("utf-8", "replace"), kind, bytes(self._data))
-        try:
-            return self._data.decode()
-        except UnicodeDecodeError:
-            raise BadBody("a field that is neither a file nor text in UTF-8") from None
-
-
-def _multipart(call: Call) -> dict[str, Any]:
-    _, options = parse_options_header(call.headers["content-type"])
-    boundary = options.get(b"boundary")
-    if not boundary:
-        raise BadBody("The content type names no boundary.")
-    parts = _Parts()
-    names = [name for name in dir(parts) if name.startswith("on_")]
+def _multipart(call: Call, file: FileTaker) -> dict[str, Any]:
     try:
-        parser = MultipartParser(boundary, {name: getattr(parts, name) for name in names})  # type: ignore[arg-type]
-        parser.write(call.body)
-        parser.finalize()
-    except MultipartParseError as error:
-        raise BadBody(f"The body is not multipart: {error}.") from None
-    if not parts.ended:
-        raise BadBody("The body ends before its last boundary.")
-    return gathered(parts.fields)
+        parts = parse_multipart(call.body, call.headers.get("content-type", ""), MAX_FIELDS)
+        values = [(name, part.content.decode() if part.filename is None else file(part)) for name, part in parts]
+    except BadMultipart as error:
+        raise BadBody(str(error)) from None
+    except UnicodeDecodeError:
+        raise BadBody("A field is neither a file nor text in UTF-8.") from None
+    return gathered(values)

@@ -140,6 +140,7 @@ async def _deliver(
         trigger = known.trigger
         if isinstance(outcome, Response):
             return outcome
+        request.state.is_recorded = True  # a delivery says more than a log line, which costs as much as a third of it
         services.metrics.deliveries.labels(outcome.verdict).inc()
         response = await Answers(services, state, links).answer(trigger, outcome)
     except HeadraceError as refusal:

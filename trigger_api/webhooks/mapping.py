@@ -12,6 +12,7 @@ from graph_compiler.triggers import map_params, passes_filter
 from graph_compiler.webhook_verify import GithubVerify
 from platform_core.delivery_store import FILTERED, REFUSED
 from platform_core.run_store import NewRun
+from trigger_api.uploads import Uploads
 from trigger_api.webhooks.bodies import BadBody, kind_of, payload_of_form, value_of
 from trigger_api.webhooks.call import Call
 from trigger_api.webhooks.known_hooks import KnownHook
@@ -28,13 +29,16 @@ class Mapped:
     issues: Issues | None = None
 
 
-def body_of(known: KnownHook, call: Call) -> tuple[Any, Issues]:
-    """The body as templates see it, or an issue at `/body`. Raises `UnsupportedMediaType`."""
+def body_of(known: KnownHook, call: Call, uploads: Uploads) -> tuple[Any, Issues]:
+    """The body as templates see it, its files added to `uploads`, or an issue at `/body`.
+
+    Raises `UnsupportedMediaType`.
+    """
     kind = kind_of(call, known.trigger.body)
     try:
         if kind == "form" and known.trigger.body == "auto" and isinstance(known.trigger.verify, GithubVerify):
             return payload_of_form(call), []
-        return value_of(call, kind), []
+        return value_of(call, kind, uploads.add), []
     except BadBody as error:
         return None, [Issue("bad_syntax", "/body", str(error)).as_dict()]
 

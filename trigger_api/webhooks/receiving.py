@@ -15,13 +15,17 @@ from anyio import to_thread
 from graph_compiler import triggers
 from graph_compiler.webhook_verify import SlackVerify
 from platform_core.database import reading
-from platform_core.delivery_store import ACCEPTED, REFUSED, Entry, Kept, NewDelivery, store_delivery
+from platform_core.delivery_batch import store_delivery
+from platform_core.delivery_store import ACCEPTED, REFUSED, Entry, Kept, NewDelivery
 from platform_core.errors import BadSignature, TooManyRequests, TriggerDisabled
 from platform_core.hook_store import take_call
 from platform_core.web.services import Services
 from platform_core.web.strict_json import loads
+from trigger_api.uploads import Uploads
+from trigger_api.webhooks.bodies import MULTIPART
 from trigger_api.webhooks.call import Call
 from trigger_api.webhooks.delivery_keys import event_of, id_of, key_of, sent_id
+from trigger_api.webhooks.files import drop_files, keep_files, run_in_vain
 from trigger_api.webhooks.known_hooks import KnownHook
 from trigger_api.webhooks.mapping import Mapped, body_of, context_of, map_call
 from trigger_api.webhooks.masking import masked
@@ -57,13 +61,16 @@ async def receive(services: Services, state: State, known: KnownHook, call: Call
     Raises `BadSignature`, `TriggerDisabled`, `TooManyRequests`, `UnsupportedMediaType`, `MissingDeliveryId` and
     `Unavailable`; then nothing is stored but the count.
     """
-    if known.is_light and len(call.body) <= LIGHT_BODY:
+    if known.is_light and len(call.body) <= LIGHT_BODY and call.content_type != MULTIPART:  # files are written
         entry = _checked(services, known, call)
     else:
         entry = await to_thread.run_sync(_checked, services, known, call, limiter=state.receivers)
     if isinstance(entry, Challenge):
         return entry
-    return _received(services, entry, await state.writer.write(entry))
+    kept = await state.writer.write(entry)
+    if run := run_in_vain(entry, kept):
+        await to_thread.run_sync(drop_files, services, run, limiter=state.receivers)
+    return _received(services, entry, kept)
 
 
 def store(services: Services, known: KnownHook, delivery: NewDelivery, mapped: Mapped) -> Received | None:
@@ -73,7 +80,10 @@ def store(services: Services, known: KnownHook, delivery: NewDelivery, mapped: M
     """
     entry = _entry(known, delivery, mapped)
     with reading(services.engine) as connection:
-        return _received(services, entry, store_delivery(connection, entry))
+        kept = store_delivery(connection, entry)
+    if run := run_in_vain(entry, kept):
+        drop_files(services, run)
+    return _received(services, entry, kept)
 
 
 def _entry(known: KnownHook, delivery: NewDelivery, mapped: Mapped) -> Entry:
@@ -106,7 +116,8 @@ def _checked(services: Services, known: KnownHook, call: Call) -> Entry | Challe
 
 def _prepare(services: Services, known: KnownHook, call: Call) -> tuple[NewDelivery, Mapped]:
     headers = masked(known.trigger, call.headers)
-    body, issues = body_of(known, call)
+    uploads = Uploads()
+    body, issues = body_of(known, call, uploads)
     context = context_of(known, call, headers, body)
     own, problems = (None, []) if issues else triggers.delivery_id(known.trigger, context)
     given = own if known.trigger.delivery_id else sent_id(call, known.trigger.verify.scheme)
@@ -127,7 +138,7 @@ def _prepare(services: Services, known: KnownHook, call: Call) -> tuple[NewDeliv
         body_size=len(call.body),
         client=call.client,
     )
-    return delivery, mapped
+    return delivery, keep_files(services, mapped, uploads)
 
 
 def _demand_rate(services: Services, known: KnownHook) -> None:

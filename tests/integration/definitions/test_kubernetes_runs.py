@@ -130,6 +130,21 @@ def test_a_run_becomes_one_job_placed_as_its_version_says(site: Site, cluster: C
     site.instance.report_run_canceled(run)
 
 
+def test_jobs_of_one_version_differ_in_their_run_alone(site: Site, cluster: Cluster) -> None:
+    launcher = site.instance.run_launcher
+    assert isinstance(launcher, KubernetesRunLauncher)
+    texts = []
+    for _ in range(2):
+        run_id = site.launch(GRAPH)
+        run = site.instance.get_run_by_id(run_id)
+        assert run is not None
+        wait_until(lambda run_id=run_id: f"headrace-run-{run_id}" in cluster.names("jobs"), "its Job is made")
+        texts.append(json.dumps(job_of(cluster, run_id)["spec"]).replace(run_id, "RUN"))
+        cluster.remove("jobs", f"headrace-run-{run_id}")
+        site.instance.report_run_canceled(run)
+    assert texts[0] == texts[1]
+
+
 def test_an_image_that_cannot_be_pulled_ends_the_run_and_its_job(site: Site, cluster: Cluster) -> None:
     with supervising(site):
         run_id = site.launch(GRAPH)
@@ -184,16 +199,16 @@ def test_a_refused_job_ends_its_run(site: Site, cluster: Cluster) -> None:
     cluster.refusal = (403, {"reason": "Forbidden", "message": "exceeded quota: runs"})
     try:
         run_id = site.launch(GRAPH)
+        ended = site.wait_for_status(run_id, "FAILURE")
     finally:
         cluster.refusal = None
-    ended = site.run(run_id)
     assert ended.error is not None
     assert (ended.status, ended.error["kind"]) == ("FAILURE", "job_refused")
 
 
 def test_what_a_graph_may_not_ask_for_ends_its_run(site: Site) -> None:
     wanted = {"kubernetes": {"service_account": "admin"}}
-    ended = site.run(site.launch({**GRAPH, "name": "greedy", "settings": wanted}))
+    ended = site.wait_for_status(site.launch({**GRAPH, "name": "greedy", "settings": wanted}), "FAILURE")
     assert ended.error is not None
     assert (ended.status, ended.error["kind"]) == ("FAILURE", "not_allowed")
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from definitions.context import process_context
 from definitions.retention import Retention, RetentionThread
 from platform_core.errors import RunNotFound
+from platform_core.upload_store import folder_of, keep_file
 from tests.integration.definitions.documents import document, transform
 from tests.integration.definitions.site import Document, Site
 from tests.waiting import wait_until
@@ -25,7 +26,9 @@ def kept(name: str, **settings: object) -> Document:
 
 
 def sweep(site: Site) -> int:
-    return Retention(site.engine, site.instance, process_context().spilled_values).sweep(threading.Event())
+    return Retention(site.settings, site.engine, site.instance, process_context().spilled_values).sweep(
+        threading.Event()
+    )
 
 
 def grow_old(site: Site, run_id: str, age: timedelta) -> None:
@@ -47,6 +50,20 @@ def test_run_goes_with_its_events_values_and_files(site: Site) -> None:
     assert site.fetch("SELECT 1 FROM event_logs WHERE run_id = :run", run=run_id) == []
     assert not folder.exists()
     assert sweep(site) == 0
+
+
+def test_files_that_were_sent_for_a_run_go_with_it_and_no_others(site: Site) -> None:
+    old, young = (site.execute(kept("brief", settings=HOUR)) for _ in range(2))
+    grow_old(site, old, timedelta(minutes=61))
+    owner = site.fetch("SELECT name FROM headrace.users WHERE id = :id", id=site.owner_id)[0].name
+    top = site.settings.home / "files" / owner
+    for run_id in (old, young):
+        keep_file(site.settings, owner, f"{folder_of(run_id)}/a/b.txt", b"x")
+    (top / "mine.txt").touch()
+    assert sweep(site) == 1
+    files = {path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file()}
+    assert files == {"mine.txt", f"uploads/{young}/a/b.txt"}
+    assert not (top / "uploads" / old).exists()
 
 
 def test_younger_runs_and_those_without_a_retention_stay(site: Site) -> None:
@@ -90,6 +107,8 @@ def test_sweep_that_was_interrupted_is_taken_up(site: Site) -> None:
 def test_thread_sweeps_until_it_is_closed(site: Site) -> None:
     run_id = site.execute(kept("swept", settings=HOUR))
     grow_old(site, run_id, timedelta(hours=2))
-    thread = RetentionThread(Retention(site.engine, site.instance, process_context().spilled_values), 3600)
+    thread = RetentionThread(
+        Retention(site.settings, site.engine, site.instance, process_context().spilled_values), 3600
+    )
     wait_until(lambda: not site.instance.has_run(run_id), "the old run to be removed")
     thread.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,7 +18,28 @@ from platform_core.tick_store import start_backfill
 from platform_core.timer_store import set_switch, switch_trigger
 from tests.integration.definitions.site import Site
 from tests.integration.definitions.timers import NOON, TestClock, Timed, fire_until
+from tests.waiting import wait_until
 
+STOPPED = """
+import sys, time
+from datetime import datetime
+from definitions import timer_firing
+from platform_core import timer_store
+from platform_core.database import build_engine
+
+step, url, now = sys.argv[1:]
+owner = timer_firing if step == "start_tick" else timer_store
+act = getattr(owner, step)
+
+def stop(*arguments):
+    act(*arguments)
+    print("after", step, flush=True)
+    time.sleep(600)
+
+setattr(owner, step, stop)
+timer_firing.TimerFiring(build_engine(url), lambda: datetime.fromisoformat(now)).fire_due()
+"""
+"""A daemon that stops within the transaction of a tick, behind one of its steps."""
 NewTimed = Callable[..., Timed]
 
 
@@ -117,6 +140,24 @@ def test_two_daemons_by_mistake_share_the_times(timed: NewTimed, clock: TestCloc
     begin = int(NOON.timestamp())
     expected = (begin + 200) // 7 - begin // 7
     assert counts == [(expected, expected)] * 6
+
+
+@pytest.mark.parametrize("overlap", ["allow", "queue_one"])
+@pytest.mark.parametrize("step", ["start_tick", "set_progress"])
+def test_daemon_that_is_killed_within_a_tick_leaves_all_of_it_to_the_next(
+    timed: NewTimed, clock: TestClock, site: Site, step: str, overlap: str
+) -> None:
+    timer = timed(every="10s", catch_up="all", overlap=overlap)
+    clock.forward(seconds=10)
+    arguments = [step, str(site.settings.database_url), clock().isoformat()]
+    with subprocess.Popen([sys.executable, "-c", STOPPED, *arguments], stdout=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stdout is not None
+        assert daemon.stdout.readline() == f"after {step}\n"
+        assert TimerFiring(site.engine, clock).fire_due() == 0  # the tick is another daemon's, as long as that lives
+        daemon.kill()
+    assert (timer.ticks(), timer.run_count()) == ([], 0)
+    wait_until(lambda: TimerFiring(site.engine, clock).fire_due(), "the server has noticed that the daemon is gone")
+    assert (timer.fired(), timer.run_count()) == (["12:00:10"], 1)
 
 
 def test_editing_never_fires_the_past_and_keeps_what_is_to_be_caught_up(timed: NewTimed, clock: TestClock) -> None:

@@ -14,11 +14,16 @@ import s3fs
 
 from definitions.context import ProcessContext
 from definitions.services import Services
+from definitions.spilled_values import SpilledValues
 from graph_compiler.errors import NodeError
+from platform_core.errors import Unavailable
 from platform_core.settings import Settings
+from platform_core.upload_store import remove_uploads
 from tests.integration.nodes.brokers import free_ports, program, serving
 from tests.integration.nodes.nodes import run_node
 from tests.waiting import wait_until
+from trigger_api.multipart import Part
+from trigger_api.uploads import Uploads
 
 KEYS = {"key": "ANNSKEY", "secret": "s3cr3ts3cr3t"}
 CONTENT = bytes(range(256)) * 40_000  # more than one part of an upload
@@ -117,3 +122,43 @@ def test_installation_keeps_its_own_files_and_large_values_there(
     with pytest.raises(FileNotFoundError):
         process.spilled_values.read(location)
     process.http.close()
+
+
+def test_files_that_callers_send_are_kept_there_until_their_run_goes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, endpoint: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS["key"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS["secret"])
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    settings = Settings(home=tmp_path, files_url="s3://headrace/sent")
+    ann = Services(ProcessContext(settings), "ann")
+    sent = Uploads(), Uploads()
+    content = CONTENT[:1_000_000]
+    values = [uploads.add(Part(content, "data.bin", "application/octet-stream")) for uploads in sent]
+    for uploads in sent:
+        uploads.keep(settings, "ann")
+        uploads.keep(settings, "ann")  # a second time it is the same file
+    assert run_node(ann, "file.read", {"file": values[0], "as": "bytes"})["content"] == content
+    remove_uploads(settings, "ann", sent[0].run_id)
+    remove_uploads(settings, "ann", sent[0].run_id)
+    with pytest.raises(NodeError, match="file_missing"):
+        run_node(ann, "file.read", {"file": values[0]})
+    assert run_node(ann, "file.read", {"file": values[1], "as": "bytes"})["content"] == content
+    names = [file["$file"] for file in run_node(ann, "file.list", {"folder": "uploads"})["files"]]
+    assert names == [values[1]["$file"]]
+
+
+def test_a_store_that_is_away_takes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS["key"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS["secret"])
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    s3fs.S3FileSystem.clear_instance_cache()  # an instance keeps the address it was made with
+    settings = Settings(home=tmp_path, files_url="s3://headrace/sent")
+    uploads = Uploads()
+    uploads.add(Part(b"x", "a", "text/plain"))
+    for act in (uploads.keep, uploads.remove):
+        with pytest.raises(Unavailable):
+            act(settings, "ann")
+    with pytest.raises(Unavailable):
+        SpilledValues("s3://headrace/values").delete("run-1")
+    s3fs.S3FileSystem.clear_instance_cache()

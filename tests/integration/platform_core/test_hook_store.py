@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from platform_core.graph_store import Graph, delete_graph, save_graph
 from platform_core.hook_store import (
-    HOOK_IS_LIVE,
+    LIVE_HOOKS,
+    Guard,
     Hook,
     find_hook,
     find_trigger,
@@ -47,7 +48,9 @@ def read(connection: Connection, graph: Graph) -> Hook:
 
 
 def is_live(connection: Connection, hook: Hook) -> bool:
-    return connection.execute(sa.text(HOOK_IS_LIVE), hook.guard()).first() is not None
+    guard = ", ".join(f":{name} AS {name}" for name in Guard._fields)
+    query = sa.text(f"WITH guards AS (SELECT 0 AS place, {guard}) {LIVE_HOOKS}")
+    return connection.execute(query, hook.guard._asdict()).first() is not None
 
 
 def test_a_hook_knows_owner_and_current_version_until_its_graph_goes(

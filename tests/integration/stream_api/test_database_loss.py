@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -22,7 +18,7 @@ from platform_core.user_store import User
 from stream_api.listener import APPLICATION_NAME
 from tests.integration.stream_api.conftest import Served, serving
 from tests.integration.stream_api.runs import append, create_owner, create_run
-from tests.waiting import wait_until
+from tests.running_postgres import prepared, running
 
 
 def end_connections(connection: psycopg.Connection, name: str) -> int:
@@ -50,23 +46,14 @@ def test_a_killed_connection_is_replaced_and_nothing_is_missed(
         assert [block.id for block in blocks] == ["5"]
 
 
-@contextmanager
-def running(server: EmbeddedPostgres) -> Iterator[subprocess.Popen[bytes]]:
-    """The server, ready; at the end it stops without waiting for its clients."""
-    with (server.home / "postgres.log").open("ab") as log:
-        process = subprocess.Popen(server.command(), stdout=log, stderr=log, **server.options())
-    try:
-        wait_until(server.is_ready, "PostgreSQL accepts connections")
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+@pytest.fixture
+def server() -> Iterator[EmbeddedPostgres]:
+    with prepared() as server:
+        yield server
 
 
-def test_a_stream_goes_on_after_the_database_was_killed(tmp_path: Path) -> None:
-    server = EmbeddedPostgres(tmp_path)
-    server.prepare()
-    settings = Settings(home=tmp_path, database_url=server.url)
+def test_a_stream_goes_on_after_the_database_was_killed(server: EmbeddedPostgres) -> None:
+    settings = Settings(home=server.home, database_url=server.url)
     keys = KeyRing.load_or_create(settings)
     engine = build_engine(server.url)
     with running(server) as process:

@@ -98,6 +98,8 @@ def _is_whole(seen: Seen) -> bool:
     return bool(seen) and seen[-1][1] == "run.succeeded"
 
 
+# The servers' threads use `random` while Hypothesis makes examples and believes that it was the strategies.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.parametrize("transport", [over_sse, over_websocket], ids=["sse", "websocket"])
 def test_clients_that_reconnect_to_any_process_see_exactly_the_event_table(
     transport: Callable[[Served, str], Read],

@@ -75,6 +75,16 @@ def admin(login: Login) -> httpx.Client:
     return login("root", "admin")
 
 
+@contextlib.contextmanager
+def another_process(settings: Settings, engine: Engine, keys: KeyRing) -> Iterator[httpx.Client]:
+    """A client of a second application over the same database, which shares nothing else with the first."""
+    with (
+        served(create_app(settings, engine=engine, keys=keys)) as address,
+        httpx.Client(base_url=address, timeout=60, verify=NO_TLS) as client,
+    ):
+        yield client
+
+
 def document(name: str = "mill", **changes: Any) -> dict[str, Any]:
     """A valid graph document with one param; override any key."""
     return {

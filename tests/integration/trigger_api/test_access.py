@@ -6,10 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.engine import Engine
 
 from platform_core.auth import ROLE_SCOPES, issue_token
 from platform_core.keys import KeyRing
-from tests.integration.trigger_api.conftest import API, PASSWORD, Login, assert_problem, document
+from platform_core.settings import Settings
+from tests.integration.trigger_api.conftest import API, PASSWORD, Login, another_process, assert_problem, document
 
 
 def test_a_password_buys_a_token_that_says_who_you_are(anonymous: httpx.Client, ada: httpx.Client) -> None:
@@ -30,6 +32,23 @@ def test_a_password_buys_a_token_that_says_who_you_are(anonymous: httpx.Client, 
 def test_wrong_credentials_buy_nothing(anonymous: httpx.Client, ada: httpx.Client) -> None:
     for form in ({"username": "ada", "password": "x"}, {"username": "no", "password": PASSWORD}):
         assert_problem(anonymous.post(f"{API}/auth/token", data=form), 401, "bad_credentials")
+
+
+def test_passwords_cannot_be_guessed_by_trying_at_several_processes(
+    anonymous: httpx.Client, ada: httpx.Client, settings: Settings, engine: Engine, keys: KeyRing
+) -> None:
+    few = settings.model_copy(update={"failed_logins_per_user": 4})
+    right, wrong = ({"username": "ada", "password": password} for password in (PASSWORD, "guess"))
+    with another_process(few, engine, keys) as one, another_process(few, engine, keys) as other:
+        assert [one.post(f"{API}/auth/token", data=right).status_code for _ in range(6)] == [200] * 6
+        codes = [client.post(f"{API}/auth/token", data=wrong).status_code for client in (one, other) * 4]
+        assert codes == [401] * 4 + [429] * 4
+        refused = other.post(f"{API}/auth/token", data=right)  # or a guess would be told from the right one
+        assert_problem(refused, 429, "too_many_requests")
+        assert 1 <= int(refused.headers["retry-after"]) <= 75
+        eve = {"username": "eve", "password": "guess"}
+        assert one.post(f"{API}/auth/token", data=eve).status_code == 401
+    assert ada.get(f"{API}/auth/me").status_code == 200
 
 
 def test_no_expired_and_foreign_tokens_are_refused(anonymous: httpx.Client, keys: KeyRing, ada: httpx.Client) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +67,15 @@ def test_parts_become_what_the_schema_says(ada: httpx.Client, engine: Engine, fo
     answer = ada.post(LAUNCH, files=sent)
     assert answer.status_code == 202, answer.text
     digest = hashlib.sha256(IMAGE).hexdigest()
-    path = f"uploads/{digest}/a photo.png"
+    run_id = answer.json()["run_id"]
+    path = f"uploads/{run_id}/{digest}/a photo.png"
     photo = {"$file": f"files:{path}", "size": len(IMAGE), "media_type": "image/png", "sha256": digest}
     [stored] = _stored(engine)
     assert stored.params == {"photo": photo, "seal": {"$bytes": "AP8="}, "text": "5", "count": 7, "any": [1]}
     assert stored.tags == {"team": "press"}
     assert (folder / path).read_bytes() == IMAGE
     assert _kept(folder) == [folder / path]
-    assert ada.get(f"{API}/runs/{answer.json()['run_id']}").json()["params"]["photo"] == photo
+    assert ada.get(f"{API}/runs/{run_id}").json()["params"]["photo"] == photo
 
 
 def test_a_key_holds_for_the_files(ada: httpx.Client, engine: Engine, folder: Path) -> None:
@@ -86,6 +89,22 @@ def test_a_key_holds_for_the_files(ada: httpx.Client, engine: Engine, folder: Pa
     assert other.status_code in (409, 422)
     assert_problem(other, 409, "idempotency_key_reused")
     assert (len(_stored(engine)), len(_kept(folder))) == (1, 1)
+
+
+def test_requests_with_one_key_at_the_same_time_keep_one_runs_files(
+    ada: httpx.Client, engine: Engine, folder: Path
+) -> None:
+    def send(number: int) -> httpx.Response:
+        other = IMAGE + b"!" * (number % 2)  # half of them are another request
+        return ada.post(LAUNCH, files={"photo": ("a.png", other)}, headers={"Idempotency-Key": "print-2"})
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(16)))
+    codes = Counter(answer.status_code for answer in answers)
+    assert (codes[202], codes[202] + codes[200], codes[409]) == (1, 8, 8)
+    run_ids = {answer.json()["run_id"] for answer in answers if answer.status_code != 409}
+    assert [path.name for path in (folder / "uploads").iterdir()] == list(run_ids)
+    assert len(_stored(engine)) == len(_kept(folder)) == 1
 
 
 def test_what_does_not_fit_starts_nothing_and_keeps_nothing(ada: httpx.Client, engine: Engine, folder: Path) -> None:
@@ -126,9 +145,10 @@ def test_bodies_that_are_none_are_refused(ada: httpx.Client, engine: Engine, set
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "..", "a/b\\c", "x" * 300, "a:b", ""])
 def test_a_files_name_leads_nowhere_else(ada: httpx.Client, folder: Path, name: str) -> None:
-    assert ada.post(LAUNCH, files={"photo": (name or "file", IMAGE)}).status_code == 202
+    answer = ada.post(LAUNCH, files={"photo": (name or "file", IMAGE)})
+    assert answer.status_code == 202
     [kept] = _kept(folder)
-    assert kept.parent == folder / "uploads" / hashlib.sha256(IMAGE).hexdigest()
+    assert kept.parent == folder / "uploads" / answer.json()["run_id"] / hashlib.sha256(IMAGE).hexdigest()
     assert kept.name in {"passwd", "file", "c"}
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psutil
+import pytest
 
 from definitions import process
 from tests.waiting import wait_until
@@ -24,6 +26,12 @@ def running(program: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
             yield started, started.stdout.readline().split()
         finally:
             started.kill()
+
+
+def test_a_process_knows_its_age() -> None:
+    with running("import time; from definitions import process; print(process.age()); input()") as (_, [age]):
+        assert 0 < float(age) < 60
+    assert process.age() > float(age)
 
 
 def test_a_protected_process_and_its_forks_cannot_be_read_by_others_of_its_user() -> None:
@@ -84,6 +92,18 @@ os.wait()
         child = int(words[0])
         started.kill()
         wait_until(lambda: not psutil.pid_exists(child), "the child is gone")
+
+
+def test_a_signal_reaches_a_child_and_nobody_who_has_its_id_after_it_was_reaped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with subprocess.Popen(["sleep", "600"]) as child:
+        process.send_to_child(child.pid, signal.SIGTERM)
+        assert child.wait(30) == -signal.SIGTERM
+    sent: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _: sent.append(pid))
+    process.send_to_child(child.pid, signal.SIGKILL)
+    assert sent == []
 
 
 def test_close_all_but_keeps_only_the_named() -> None:

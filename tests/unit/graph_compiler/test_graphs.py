@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from graph_compiler.issues import CODES, format_issue
+from graph_compiler.issues import CODES, Issue
 from graph_compiler.loading import Syntax
 from graph_compiler.testing import MemoryRuntime, memory_job
 from graph_compiler.validation import check
+from headrace_cli.issue_lines import issue_line
 from tests.called_graphs import shelf
 
 GRAPHS = Path(__file__).parents[2] / "graphs"
@@ -23,6 +24,11 @@ INVALID = sorted((GRAPHS / "invalid").iterdir())
 
 def syntax_of(path: Path) -> Syntax:
     return "json" if path.suffix == ".json" else "yaml"
+
+
+def line_of(name: str, issue: Issue) -> str:
+    place = f" [{issue.path}]" if issue.path else ""
+    return issue_line(name, issue.as_dict()) + place
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
@@ -37,7 +43,7 @@ def test_valid_document_has_no_issue_and_compiles(path: Path) -> None:
 def test_invalid_document_has_exactly_its_issues(path: Path) -> None:
     issues = check(path.read_bytes(), syntax=syntax_of(path), library=shelf()).issues
     expected = (GRAPHS / "expected_issues" / f"{path.stem}.issues").read_text().splitlines()
-    assert [format_issue(path.name, issue) for issue in issues] == expected
+    assert [line_of(path.name, issue) for issue in issues] == expected
     assert path.name.partition("__")[0] in {issue.code for issue in issues}
 
 

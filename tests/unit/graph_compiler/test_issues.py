@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from graph_compiler.issues import Issue, did_you_mean, format_issue
-
-
-def test_issue_is_printed_as_compilers_do_with_hint_and_pointer() -> None:
-    issue = Issue("unknown_key", "/nam", "there is no key `nam` here", 2, 1, "did you mean `name`?")
-    assert format_issue("g.yaml", issue) == (
-        "g.yaml:2:1: unknown_key: there is no key `nam` here (did you mean `name`?) [/nam]"
-    )
-
-
-def test_issue_without_a_place_is_printed_at_the_beginning() -> None:
-    assert format_issue("g.json", Issue("cycle", "", "round")) == "g.json:1:1: cycle: round"
+from graph_compiler.issues import Issue, did_you_mean
 
 
 def test_issue_is_a_dictionary_in_problem_documents() -> None:

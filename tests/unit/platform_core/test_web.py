@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -38,6 +39,10 @@ def app(metrics: Metrics) -> FastAPI:
     @app.post("/item")
     async def item(item: Item) -> str:
         return item.name
+
+    @app.get("/recorded")
+    async def recorded(request: Request) -> None:
+        request.state.is_recorded = True
 
     @app.get("/broken")
     async def broken() -> None:
@@ -102,6 +107,16 @@ async def test_what_breaks_unforeseen_tells_only_its_request_id(
     assert "RuntimeError: a secret" in caplog.text
     labels = {"app": "mill", "method": "GET", "route": "/broken", "status": "500"}
     assert metrics.registry.get_sample_value("headrace_http_request_seconds_count", labels) == 1
+
+
+async def test_each_request_has_a_line_of_information_unless_a_record_is_kept_of_it(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "platform_core.web.request_context")
+    await client.post("/raw", content=b"x")
+    await client.get("/recorded")
+    lines = [(vars(record)["route"], record.levelname) for record in caplog.records if record.message == "request"]
+    assert lines == [("/raw", "INFO"), ("/recorded", "DEBUG")]
 
 
 async def test_a_stream_that_breaks_is_cut_and_never_ended_as_if_whole(client: httpx.AsyncClient) -> None:

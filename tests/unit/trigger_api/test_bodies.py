@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from platform_core.errors import UnsupportedMediaType
+from trigger_api.multipart import Part
 from trigger_api.webhooks.bodies import BadBody, kind_of, payload_of_form, value_of
 from trigger_api.webhooks.call import Call
 
@@ -26,7 +26,7 @@ def call(body: bytes, content_type: str | None = "application/json") -> Call:
 
 def value(body: bytes, content_type: str | None, wanted: str = "auto") -> Any:
     received = call(body, content_type)
-    return value_of(received, kind_of(received, wanted))
+    return value_of(received, kind_of(received, wanted), lambda part: part)
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(), st.lists))
@@ -72,12 +72,7 @@ def test_multipart_has_fields_and_files_with_their_bytes(content: bytes, text: s
     assert received == {
         "note": text,
         "tag": ["a", "b"],
-        "photo": {
-            "filename": "mill.png",
-            "content_type": "image/png",
-            "size": len(content),
-            "base64": base64.b64encode(content).decode(),
-        },
+        "photo": Part(content, "mill.png", "image/png"),
     }
 
 
@@ -89,6 +84,8 @@ def test_multipart_that_is_cut_or_has_no_boundary_is_refused() -> None:
             value(wrong, content_type)
     with pytest.raises(BadBody):
         value(body, "multipart/form-data")
+    with pytest.raises(BadBody):
+        value(body, None, "multipart")
 
 
 def test_text_and_xml_are_text_in_their_charset() -> None:

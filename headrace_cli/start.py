@@ -1,0 +1,48 @@
+"""Where the process begins: a command, and what its errors look like.
+
+The pod of a run goes around the command line, which takes longer to load than to tell it what to do.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from headrace_cli.errors import CommandError
+from headrace_cli.exit_codes import ExitCode
+from headrace_cli.terminal import note
+
+
+def main() -> None:
+    """Run what the arguments say; every deliberate error ends in a sentence on stderr and an exit code."""
+    try:
+        _run(sys.argv[1:])
+    except CommandError as error:
+        _fail(error.message, error.hint, error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output is gone (`headrace runs | head`): nobody is left to be told.
+        sys.stderr.close()
+        sys.exit(ExitCode.OK)
+    except Exception as error:
+        from platform_core.errors import HeadraceError
+
+        if not isinstance(error, HeadraceError):
+            raise
+        _fail(error.detail, f"docs/reference/errors.md tells what `{error.code}` means.", ExitCode.BROKEN)
+
+
+def _run(arguments: list[str]) -> None:
+    match arguments:
+        case ["run-job", run_id] if not run_id.startswith("-"):
+            from headrace_cli.run_job import execute
+
+            sys.exit(execute(run_id))
+        case _:
+            from headrace_cli.main import app
+
+            app()
+
+
+def _fail(message: str, hint: str, exit_code: ExitCode) -> None:
+    note(f"error: {message}")
+    note(f"hint: {hint}")
+    sys.exit(exit_code)
