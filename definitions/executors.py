@@ -112,8 +112,9 @@ class ThreadedSteps:
         if isinstance(news, _Canceled):
             yield from self._stop(self._process.cancellation.because or DagsterExecutionInterruptedError())
         elif isinstance(news, RunningStep):
-            if self._running.pop(news.key, None) is None:
-                return  # it was given up before
+            if self._running.get(news.key) is not news:
+                return  # it was given up, or its next attempt has begun: the event that asks for one comes before
+            del self._running[news.key]
             self._is_due = True
             if news.error is not None:
                 raise news.error

@@ -73,6 +73,7 @@ class RunningStep:
 
     def __init__(self, context: StepExecutionContext, put: Callable[[Any], None]) -> None:
         self.key = context.step.key
+        self.attempt: int = context.previous_attempt_count + 1
         self.error: BaseException | None = None
         """An exception that is not the step's own."""
         self._context = context
@@ -114,7 +115,7 @@ class RunningStep:
         metadata: dict[str, Any] = {
             "kind": error.kind,
             "message": error.message,
-            "attempts": self._context.previous_attempt_count + 1,
+            "attempts": self.attempt,
         }
         try:
             raise Failure(str(error), metadata) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -20,6 +21,13 @@ from platform_core.settings import Settings
 from tests.waiting import wait_until
 
 TEMPLATE = "headrace_template"
+
+
+def pytest_configure() -> None:
+    # In the background of a script SIGINT is ignored, and Dagster gives SIGTERM the same fate in a process that has
+    # executed a job (`dagster._utils.interrupts`): no child of a later test could be ended by it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

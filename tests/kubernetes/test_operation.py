@@ -126,7 +126,7 @@ def test_a_backup_is_restored_as_the_page_for_operators_says(
     kubectl(
         "-n", SERVICES, "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component!=postgres", "--timeout=120s"
     )
-    kubectl("-n", "headrace-runs", "delete", "jobs", "--all")
+    kubectl("-n", "headrace-runs", "delete", "jobs", "--all", "--cascade=foreground")
     _piped("dropdb", "--force", "headrace", "-U", "postgres", "-h", "/tmp")
     _piped("createdb", "--owner=headrace", "headrace", "-U", "postgres", "-h", "/tmp")
     restore = ("pg_restore", "--clean", "--if-exists", "--no-owner", "--role=headrace", "--dbname=headrace")

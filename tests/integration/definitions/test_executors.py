@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from definitions.context import process_context
+from definitions.step_thread import RunningStep, StepThreads
 from tests.integration.definitions.documents import delay, document, python, transform
 from tests.integration.definitions.site import Site
 
@@ -120,6 +122,30 @@ def test_failed_node_is_tried_again_after_its_delay(site: Site, folder: str) -> 
     assert retrying.message.splitlines()[0] == "RuntimeError: first attempt"
     restarted = site.events(run_id)[4]
     assert (restarted.ts - retrying.ts).total_seconds() >= 0.1
+
+
+def test_attempt_may_begin_before_the_one_before_has_told_its_end(
+    site: Site, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_begun = threading.Event()
+    run, tell = StepThreads.run, RunningStep.tell
+
+    def run_and_say_so(threads: StepThreads, step: RunningStep) -> None:
+        run(threads, step)
+        if step.attempt == 2:
+            is_begun.set()
+
+    def tell_once_the_second_is_begun(step: RunningStep) -> None:
+        if step.attempt == 1:
+            is_begun.wait(30)
+        tell(step)
+
+    monkeypatch.setattr(StepThreads, "run", run_and_say_so)
+    monkeypatch.setattr(RunningStep, "tell", tell_once_the_second_is_begun)
+    node = python("flaky", SECOND_TIME, args={"folder": folder}, retry={"max_attempts": 2, "delay": 0})
+    run_id = site.execute(document("flaky", node, outputs={"answer": "{{ nodes.flaky.result }}"}))
+    assert is_begun.is_set()
+    assert (site.run(run_id).outputs, site.run(run_id).error) == ({"answer": "second attempt"}, None)
 
 
 def test_node_that_fails_every_attempt_fails_the_run(site: Site) -> None:
