@@ -19,6 +19,7 @@ def test_every_import_contract_is_kept() -> None:
 
 def test_the_contracts_cover_every_package_that_is_installed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
-    installed = {name.partition(".")[0] for name in project["setuptools"]["packages"]}
+    patterns = project["setuptools"]["packages"]["find"]["include"]
+    installed = {path.name for pattern in patterns for path in ROOT.glob(pattern) if (path / "__init__.py").exists()}
     assert set(project["importlinter"]["root_packages"]) == installed
     assert set(project["mypy"]["packages"]) == installed

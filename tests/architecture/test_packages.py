@@ -6,13 +6,24 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+MOST_MODULES = 20
 
 
-def test_every_package_is_in_the_wheel() -> None:
+def tops() -> list[Path]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    listed = project["tool"]["setuptools"]["packages"]
-    tops = {name.partition(".")[0] for name in listed}
-    found = {
-        ".".join(path.parent.relative_to(ROOT).parts) for top in tops for path in (ROOT / top).rglob("__init__.py")
-    }
-    assert sorted(listed) == sorted(found)
+    patterns = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    return [path for pattern in patterns for path in sorted(ROOT.glob(pattern)) if (path / "__init__.py").exists()]
+
+
+def folders() -> list[Path]:
+    """Every folder below the packages that holds a module."""
+    return sorted({module.parent for top in tops() for module in top.rglob("*.py")})
+
+
+def test_every_folder_of_modules_is_a_package_and_so_in_the_wheel() -> None:
+    assert [str(folder) for folder in folders() if not (folder / "__init__.py").exists()] == []
+
+
+def test_no_room_holds_more_modules_than_a_reader_can_keep_in_mind() -> None:
+    counts = {str(folder.relative_to(ROOT)): len(list(folder.glob("*.py"))) - 1 for folder in folders()}
+    assert {room: count for room, count in counts.items() if count > MOST_MODULES} == {}
