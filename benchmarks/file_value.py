@@ -55,7 +55,9 @@ def _measure(url: str, home: str, answer: Connection) -> None:
     from platform_core.settings import Settings
     from tests.integration.nodes.nodes import run_node
 
-    services = Services(ProcessContext(Settings(home=Path(home), http_allow_private=True)), "bench")
+    settings = Settings(home=Path(home), http_allow_private=True)
+    process = ProcessContext(settings)
+    services = Services(settings, "bench", http=process.http, interpreter=lambda: process.interpreter)
     run_node(services, "file.write", {"path": "small", "content": "x"})
     run_node(services, "http.request", {"url": url, "method": "PUT", "file": "small"})
     before, began = _peak(), time.monotonic()

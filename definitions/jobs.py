@@ -1,51 +1,7 @@
-"""Stored graph versions as Dagster jobs, each compiled once per process: a version never changes."""
+"""The address that Dagster's runs name: runs that are stored hold `definitions.jobs.pinned_job`, so it never moves."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from definitions.execution.graph_jobs import pinned_job
 
-from dagster import JobDefinition
-
-from definitions.execution.context import process_context
-from definitions.execution.executors import thread_executor
-from definitions.execution.io_managers import value_store
-from definitions.execution.resources import run_runtime
-from definitions.shared.names import GRAPH_ID_TAG, GRAPH_TAG, OWNER_TAG, VERSION_TAG, limit_tag
-from definitions.shared.patience import patiently, read_patiently
-from graph_compiler.jobs.compilation import compile_job
-from graph_compiler.language.spec import GraphSpec
-from graph_compiler.running.naming import job_name
-from platform_core.graphs.graph_library import OwnedGraphs
-from platform_core.runs.execution_store import PinnedVersion, read_version
-
-CACHED = 10_000
-"""Jobs kept per process: more than an installation has graphs, or each snapshot would compile them anew."""
-
-
-@lru_cache(maxsize=CACHED)
-def pinned_job(graph_id: str, version: int) -> JobDefinition:
-    """The job of exactly this version; run workers find it by this function's name. Raises `VersionNotFound`."""
-    engine = process_context().engine
-    return compile_version(read_patiently(engine, lambda connection: read_version(connection, graph_id, version)))
-
-
-def compile_version(stored: PinnedVersion) -> JobDefinition:
-    """The job of a stored version, with the tags by which a run of it is pinned to it."""
-    spec = GraphSpec.model_validate_json(stored.document)
-    limit = spec.settings.max_concurrent_runs
-    return compile_job(
-        spec,
-        name=job_name(stored.owner, stored.graph),
-        runtime=run_runtime,
-        executor=thread_executor,
-        io_manager=value_store,
-        node_types=process_context().node_types,
-        library=OwnedGraphs(lambda: patiently(process_context().engine), stored.owner_id),
-        tags={
-            GRAPH_TAG: stored.graph,
-            GRAPH_ID_TAG: stored.graph_id,
-            VERSION_TAG: str(stored.version),
-            OWNER_TAG: stored.owner,
-            **({} if limit is None else {limit_tag(limit): stored.graph_id}),
-        },
-    )
+__all__ = ["pinned_job"]

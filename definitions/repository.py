@@ -17,7 +17,7 @@ from dagster import (
 )
 
 from definitions.execution.context import process_context
-from definitions.jobs import pinned_job
+from definitions.execution.graph_jobs import pinned_job
 from definitions.location.schedules import schedule_of
 from definitions.location.sensors import inbox
 from definitions.location.timer_sensor import timer_sensor

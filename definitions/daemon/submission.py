@@ -14,11 +14,10 @@ from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun,
 from dagster._core.launcher import LaunchRunContext
 from dagster._core.storage.tags import CODE_LOCATION_TAG, SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
 
+from definitions.execution.graph_jobs import pinned_job
 from definitions.execution.retries import plan_from_failure, retry_tags
 from definitions.instance.event_storage import event_storage_of
-from definitions.jobs import pinned_job
-from definitions.location.schedules import schedule_name
-from definitions.shared.names import LOCATION, TRIGGER_KIND_TAG, TRIGGER_TAG
+from definitions.shared.names import LOCATION, TRIGGER_KIND_TAG, TRIGGER_TAG, schedule_name
 from definitions.shared.pinning import code_origin, remote_origin
 from platform_core.database.engine import DatabaseError, Engine, reading, transaction
 from platform_core.errors import Unavailable

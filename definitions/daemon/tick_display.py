@@ -11,7 +11,7 @@ from dagster._core.remote_origin import RemoteInstigatorOrigin
 from dagster._core.scheduler.instigation import InstigatorType, TickData, TickStatus
 from dagster_shared.error import SerializableErrorInfo
 
-from definitions.location.schedules import schedule_name
+from definitions.shared.names import schedule_name
 from definitions.shared.pinning import instigator_origin
 from platform_core.database.engine import Engine, reading, transaction
 from platform_core.settings import Settings

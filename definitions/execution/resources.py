@@ -39,7 +39,7 @@ class RunRuntime(Services):
     """The `NodeRuntime` of one run in this process."""
 
     def __init__(self, process: ProcessContext, storage: PooledEventStorage, execution: Execution) -> None:
-        super().__init__(process, execution.owner)
+        super().__init__(process.settings, execution.owner, http=process.http, interpreter=lambda: process.interpreter)
         self._process = process
         self._storage = storage
         self._execution = execution

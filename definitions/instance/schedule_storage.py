@@ -19,10 +19,10 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster_postgres import PostgresScheduleStorage
 
-from definitions.execution.context import process_context
-from definitions.location.schedules import schedule_name
+from definitions.shared.names import schedule_name
 from definitions.shared.pinning import instigator_origin
 from platform_core.database.engine import Engine, reading, transaction
+from platform_core.settings import Settings
 from platform_core.triggers import timer_store
 from platform_core.triggers.timer_store import SENSOR, Timer
 
@@ -30,10 +30,13 @@ from platform_core.triggers.timer_store import SENSOR, Timer
 class TimerScheduleStorage(PostgresScheduleStorage):
     """Schedules and sensors in the pool's engine; the switches of our schedules in our own table."""
 
-    def __init__(self, url: str, engine: Engine) -> None:
+    def __init__(self, url: str, engine: Engine, settings: Settings) -> None:
         super().__init__(url, should_autocreate_tables=False)
         self._engine.dispose()
         self._engine = engine
+        # A change of ours is a transaction, though Dagster's storages expect AUTOCOMMIT of the same pool.
+        self._ours = engine.execution_options(isolation_level="READ COMMITTED")
+        self._settings = settings
 
     def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
         """The engine is pooled already."""
@@ -53,8 +56,8 @@ class TimerScheduleStorage(PostgresScheduleStorage):
         )
         if instigator_type not in (None, InstigatorType.SCHEDULE):
             return theirs
-        with reading(process_context().engine) as connection:
-            ours = [_state(timer) for timer in timer_store.list_plain_timers(connection)]
+        with reading(self._ours) as connection:
+            ours = [self._state(timer) for timer in timer_store.list_plain_timers(connection)]
         wanted = [
             state
             for state in ours
@@ -67,8 +70,8 @@ class TimerScheduleStorage(PostgresScheduleStorage):
         stored = super().get_instigator_state(origin_id, selector_id)
         if stored is not None:
             return stored
-        timer = _find(selector_id)
-        return None if timer is None else _state(timer)
+        timer = self._find(selector_id)
+        return None if timer is None else self._state(timer)
 
     def add_instigator_state(self, state: InstigatorState) -> InstigatorState:
         if self._is_ours(state):
@@ -83,47 +86,43 @@ class TimerScheduleStorage(PostgresScheduleStorage):
     def _is_ours(self, state: InstigatorState) -> bool:
         """Whether the state is a schedule's of ours; then, and for the timer sensor, its switch is turned."""
         if state.instigator_type == InstigatorType.SENSOR:
-            if state.selector_id == _origin(SENSOR).get_selector().get_id():
-                _switch_sensor(is_on=state.status != InstigatorStatus.STOPPED)
+            if state.selector_id == self._origin(SENSOR).get_selector().get_id():
+                self._switch_sensor(is_on=state.status != InstigatorStatus.STOPPED)
             return False
-        timer = _find(state.selector_id)
+        timer = self._find(state.selector_id)
         if timer is None:
             return False
         is_on = state.status == InstigatorStatus.RUNNING
         if state.status == InstigatorStatus.DECLARED_IN_CODE:
             is_on = timer.config["enabled"]
-        with transaction(process_context().engine) as connection:
+        with transaction(self._ours) as connection:
             timer_store.switch_trigger(connection, timer.trigger, is_on)
         return True
 
+    def _switch_sensor(self, *, is_on: bool) -> None:
+        with transaction(self._ours) as connection:
+            if timer_store.is_switched_on(connection, SENSOR) != is_on:
+                timer_store.set_switch(connection, SENSOR, is_on)
 
-def _switch_sensor(*, is_on: bool) -> None:
-    with transaction(process_context().engine) as connection:
-        if timer_store.is_switched_on(connection, SENSOR) != is_on:
-            timer_store.set_switch(connection, SENSOR, is_on)
+    def _find(self, selector_id: str) -> Timer | None:
+        """Our timer that Dagster knows by this selector. The selector is a hash of the name, so all names are tried."""
+        with reading(self._ours) as connection:
+            found = timer_store.list_plain_timers(connection)
+        names = ((schedule_name(timer.owner, timer.graph, timer.trigger_id), timer) for timer in found)
+        return next((timer for name, timer in names if _selector_id(self._origin(name)) == selector_id), None)
 
+    def _state(self, timer: Timer) -> InstigatorState:
+        return InstigatorState(
+            self._origin(schedule_name(timer.owner, timer.graph, timer.trigger_id)),
+            InstigatorType.SCHEDULE,
+            InstigatorStatus.RUNNING if timer.is_enabled else InstigatorStatus.STOPPED,
+            ScheduleInstigatorData(timer.config["cron"], timer.decided_until.timestamp()),
+        )
 
-def _find(selector_id: str) -> Timer | None:
-    """Our timer that Dagster knows by this selector. The selector is a hash of the name, so all names are tried."""
-    with reading(process_context().engine) as connection:
-        found = timer_store.list_plain_timers(connection)
-    names = ((schedule_name(timer.owner, timer.graph, timer.trigger_id), timer) for timer in found)
-    return next((timer for name, timer in names if _selector_id(name) == selector_id), None)
-
-
-def _state(timer: Timer) -> InstigatorState:
-    return InstigatorState(
-        _origin(schedule_name(timer.owner, timer.graph, timer.trigger_id)),
-        InstigatorType.SCHEDULE,
-        InstigatorStatus.RUNNING if timer.is_enabled else InstigatorStatus.STOPPED,
-        ScheduleInstigatorData(timer.config["cron"], timer.decided_until.timestamp()),
-    )
+    def _origin(self, name: str) -> RemoteInstigatorOrigin:
+        return instigator_origin(name, self._settings)
 
 
 @lru_cache(maxsize=50_000)
-def _selector_id(name: str) -> str:
-    return _origin(name).get_selector().get_id()
-
-
-def _origin(name: str) -> RemoteInstigatorOrigin:
-    return instigator_origin(name, process_context().settings)
+def _selector_id(origin: RemoteInstigatorOrigin) -> str:
+    return origin.get_selector().get_id()

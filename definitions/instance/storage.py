@@ -36,7 +36,7 @@ class PooledStorage(DagsterStorage, ConfigurableClass):
         url = plain_url(postgres_url)
         self._run_storage = PooledRunStorage(url, self.engine)
         self._event_log_storage = PooledEventStorage(url, self.engine, self._run_storage)
-        self._schedule_storage = TimerScheduleStorage(url, self.engine)
+        self._schedule_storage = TimerScheduleStorage(url, self.engine, Settings())
         super().__init__()  # type: ignore[no-untyped-call]  # Dagster does not annotate it
 
     @property

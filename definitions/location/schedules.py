@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from dagster import DefaultScheduleStatus, ScheduleDefinition, ScheduleEvaluationContext, SkipReason
 
+from definitions.shared.names import schedule_name
 from graph_compiler.language.cron import Cron, parse_cron
 from graph_compiler.running.naming import job_name
 from platform_core.triggers.timer_store import Timer
@@ -14,11 +15,6 @@ from platform_core.triggers.timer_store import Timer
 _SAME_TWICE = re.compile(r"(?<![\w-])(\w+)-\1(?![\w-])")
 """A range of one value, which Dagster's cron takes for `*`."""
 _EXPLANATION = "Headrace's daemon starts the runs of its schedules by itself; an evaluation starts none."
-
-
-def schedule_name(owner: str, graph: str, trigger_id: str) -> str:
-    """Dagster's name of a graph's timer; never that of another, because ours have no capitals."""
-    return f"{job_name(owner, graph)}__ON__{trigger_id.replace('-', 'H')}"
 
 
 def schedule_of(timer: Timer) -> ScheduleDefinition:

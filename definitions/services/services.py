@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from definitions.execution.context import ProcessContext
+from definitions.sandbox.interpreter import CodeInterpreter
 from definitions.services import brokers
 from definitions.services.file_store import FileStore
 from definitions.services.file_writing import HashedFile
@@ -31,6 +31,7 @@ from graph_compiler.nodes.runtime import (
 )
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.file_values import media_type_of, name_of
+from platform_core.settings import Settings
 from platform_core.sql.client import SqlCall, SqlClient, SqlFailed
 
 if TYPE_CHECKING:
@@ -42,16 +43,18 @@ PORTION = 256 * 1024
 class Services:
     """The part of a `NodeRuntime` that reaches services, for the nodes of one owner."""
 
-    def __init__(self, process: ProcessContext, owner: str) -> None:
-        settings = process.settings
+    def __init__(
+        self, settings: Settings, owner: str, *, http: HttpClient, interpreter: Callable[[], CodeInterpreter]
+    ) -> None:
         root = settings.files_url or str(settings.home / "files")
         folder = None if "://" in root else Path(root) / owner
-        self._services = process
+        self._http = http
+        self._interpreter = interpreter
         self._allow_private = settings.services_allow_private
         self._files = FileStore(
             root,
             owner,
-            http=process.http,
+            http=http,
             max_bytes=settings.max_file_bytes,
             allow_private=self._allow_private,
         )
@@ -72,15 +75,14 @@ class Services:
         save_to: str | None = None,
         private_headers: frozenset[str] = frozenset(),
     ) -> HttpAnswer:
-        client: HttpClient = self._services.http
         asked: dict[str, Any] = {"headers": headers, "query": params, "json": json, "body": body, "timeout": timeout}
         with self._upload(upload) as content:
             asked |= {"upload": content, "private_headers": private_headers}
             if save_to is None:
-                return client.request(method, url, **asked)
+                return self._http.request(method, url, **asked)
             try:
                 with self._files.create(save_to) as sink:
-                    answer = client.request(method, url, sink=sink.write, **asked)
+                    answer = self._http.request(method, url, sink=sink.write, **asked)
                     if answer.status >= 400:
                         raise _NotSaved(answer)
             except _NotSaved as failed:
@@ -88,7 +90,7 @@ class Services:
             return HttpAnswer(answer.status, answer.headers, sink.value)
 
     def run_command(self, command: Command, *, timeout: float | None, on_line: OnLine) -> CommandAnswer:
-        return run_command(self._services.interpreter, command, timeout=timeout, on_line=on_line)
+        return run_command(self._interpreter(), command, timeout=timeout, on_line=on_line)
 
     def open_file(
         self, reference: str, *, connection: str | None = None, timeout: float = 60.0
@@ -131,7 +133,7 @@ class Services:
         return time.monotonic()
 
     def _cancel_services(self) -> None:
-        self._services.http.cancel_all()
+        self._http.cancel_all()
         self._sql.cancel_all()
         containers = self.__dict__.get("_container_pods")
         if containers is not None:

@@ -144,7 +144,7 @@ def cluster_secrets() -> None:
     task.make(read_settings())
 
 
-def serve_template() -> None:
+def serve_template(context: typer.Context) -> None:
     """Load the code of all services and fork them for `headrace up`."""
     from headrace_cli.serve.preload import preload
 
@@ -152,9 +152,7 @@ def serve_template() -> None:
     inherited = [int(os.environ[name]) for name in (lifeline.VARIABLE, endpoint.VARIABLE)]
     request = template.serve(socket.socket(fileno=int(os.environ[template.VARIABLE])), inherited)
     if request is not None:
-        from headrace_cli.main import app
-
-        app(list(request.arguments))
+        context.find_root().command.main(list(request.arguments))
 
 
 def add_to(app: typer.Typer) -> None:

@@ -16,9 +16,9 @@ from dagster._cli.api import _execute_run_command_body
 
 from definitions.daemon.submission import Submission
 from definitions.execution.context import process_context
+from definitions.execution.graph_jobs import pinned_job
 from definitions.instance import instance_files
 from definitions.instance.event_storage import PooledEventStorage, event_storage_of
-from definitions.jobs import pinned_job
 from graph_compiler.checking.validation import check
 from graph_compiler.language.schedule_trigger import ScheduleTrigger
 from platform_core.database.engine import build_engine

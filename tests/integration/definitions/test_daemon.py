@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from definitions.jobs import pinned_job
+from definitions.execution.graph_jobs import pinned_job
 from definitions.shared.pinning import remote_origin
 from platform_core.identity.user_store import create_user
 from platform_core.runs.run_store import ENDED

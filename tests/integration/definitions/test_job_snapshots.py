@@ -9,8 +9,8 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
 from dagster._grpc.client import DagsterGrpcClient
 
+from definitions.execution.graph_jobs import pinned_job
 from definitions.instance.job_snapshots import remember_jobs
-from definitions.jobs import pinned_job
 from definitions.shared import addresses
 from definitions.shared.names import LOCATION, REPOSITORY
 from tests.integration.definitions.documents import versioned

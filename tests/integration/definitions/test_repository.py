@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dagster import DagsterEvent, DagsterInvariantViolationError, RepositoryData, RepositoryDefinition
 
-from definitions.jobs import pinned_job
+from definitions.execution.graph_jobs import pinned_job
 from definitions.shared.pinning import code_origin, remote_origin
 from platform_core.errors import VersionNotFound
 from platform_core.graphs.graph_store import delete_graph

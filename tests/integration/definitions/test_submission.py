@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from definitions.daemon import submission
-from definitions.jobs import pinned_job
+from definitions.execution.graph_jobs import pinned_job
 from definitions.shared.pinning import code_origin, remote_origin
 from tests.integration.definitions.documents import versioned, waiting
 from tests.integration.definitions.site import Site

@@ -10,12 +10,13 @@ import pytest
 from definitions.execution.context import ProcessContext
 from definitions.services.services import Services
 from platform_core.settings import Settings
+from tests.integration.nodes.nodes import services_of
 
 
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[Services]:
     settings = Settings(home=tmp_path / "home", http_allow_private=True, services_allow_private=True)
     process = ProcessContext(settings)
-    yield Services(process, "ann")
+    yield services_of(process, "ann")
     process.interpreter.close()
     process.http.close()

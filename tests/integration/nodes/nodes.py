@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from definitions.execution.context import ProcessContext
 from definitions.services.services import Services
 from graph_compiler.testing.memory import MemoryRuntime
 from tests.unit.graph_compiler.nodes.running import run
@@ -18,9 +19,14 @@ class Runtime(Services, MemoryRuntime):
         self.__dict__ |= vars(services)
 
     def run_code(self, code: str, arguments: Mapping[str, Any], **how: Any) -> Any:
-        return self._services.interpreter.run(code, arguments, **how)
+        return self._interpreter().run(code, arguments, **how)
 
 
 def run_node(services: Services, type: str, config: dict[str, Any], inputs: Any = None, **given: Any) -> dict[str, Any]:
     """The outputs of one node."""
     return run(type, config, inputs, Runtime(services, **given))
+
+
+def services_of(process: ProcessContext, owner: str) -> Services:
+    """What the nodes of an owner reach in this process."""
+    return Services(process.settings, owner, http=process.http, interpreter=lambda: process.interpreter)

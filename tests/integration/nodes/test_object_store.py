@@ -20,7 +20,7 @@ from platform_core.errors import Unavailable
 from platform_core.runs.upload_store import remove_uploads
 from platform_core.settings import Settings
 from tests.integration.nodes.brokers import free_ports, program, serving
-from tests.integration.nodes.nodes import run_node
+from tests.integration.nodes.nodes import run_node, services_of
 from tests.waiting import wait_until
 from trigger_api.shared.multipart import Part
 from trigger_api.shared.uploads import Uploads
@@ -109,7 +109,7 @@ def test_installation_keeps_its_own_files_and_large_values_there(
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     settings = Settings(home=tmp_path, files_url="s3://headrace/files", values_url="s3://headrace/values")
     process = ProcessContext(settings)
-    ann, bob = Services(process, "ann"), Services(process, "bob")
+    ann, bob = services_of(process, "ann"), services_of(process, "bob")
     run_node(ann, "file.write", {"path": "a/b.txt", "content": "hello"})
     assert run_node(ann, "file.read", {"file": "a/b.txt"})["content"] == "hello"
     assert run_node(bob, "file.list", {})["files"] == []
@@ -131,7 +131,7 @@ def test_files_that_callers_send_are_kept_there_until_their_run_goes(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS["secret"])
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     settings = Settings(home=tmp_path, files_url="s3://headrace/sent")
-    ann = Services(ProcessContext(settings), "ann")
+    ann = services_of(ProcessContext(settings), "ann")
     sent = Uploads(), Uploads()
     content = CONTENT[:1_000_000]
     values = [uploads.add(Part(content, "data.bin", "application/octet-stream")) for uploads in sent]

@@ -18,7 +18,7 @@ from pika.exceptions import AMQPError
 from definitions.services.services import Services
 from graph_compiler.values.errors import NodeError
 from tests.integration.nodes.brokers import free_port, program, serving
-from tests.integration.nodes.nodes import run_node
+from tests.integration.nodes.nodes import run_node, services_of
 from tests.waiting import wait_until
 
 BODY = {"id": 7, "name": "ü"}
@@ -169,7 +169,7 @@ def test_private_broker_is_refused_where_the_installation_says_so(tmp_path: Path
     from platform_core.settings import Settings
 
     process = ProcessContext(Settings(home=tmp_path, services_allow_private=False))
-    assert kind_of(Services(process, "ann"), "redis://127.0.0.1", "orders") == "publish_refused"
+    assert kind_of(services_of(process, "ann"), "redis://127.0.0.1", "orders") == "publish_refused"
 
 
 def test_client_that_is_not_installed_is_named(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
