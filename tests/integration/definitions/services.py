@@ -19,19 +19,19 @@ from tests.waiting import wait_until
 
 _PROGRAM = """
 import os
-from definitions import {module} as service
+from definitions.{module} import main
 from platform_core.operation import lifeline
 from platform_core.operation.logs import configure_logs
 from platform_core.settings import Settings
 lifeline.hold_lifeline(os.environ[lifeline.VARIABLE])
 settings = Settings()
 configure_logs(settings)
-raise SystemExit(service.main(settings))
+raise SystemExit(main(settings))
 """
 
 
 class Service:
-    """One process that executes `definitions.<module>.main` with this process's environment."""
+    """One process that executes `definitions.<module>.main` (the module with its room) with this process's environment."""
 
     def __init__(self, module: str) -> None:
         self.module = module

@@ -30,13 +30,13 @@ def site(create_site: NewSite) -> Site:
 @pytest.fixture(scope="module", autouse=True)
 def _code_location(site: Site) -> Iterator[None]:
     """Daemons wait for it when they start."""
-    with Service("code_location"):
+    with Service("location.code_location"):
         yield
 
 
 @pytest.fixture(scope="module")
 def pool(site: Site) -> Iterator[Service]:
-    with Service("worker_pool") as pool:
+    with Service("workers.worker_pool") as pool:
         pool.wait_for_workers()
         yield pool
 
@@ -44,7 +44,7 @@ def pool(site: Site) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def daemon(site: Site, pool: Service) -> Iterator[Service]:
     """A daemon for the tests that leave it alive."""
-    with Service("daemon") as daemon:
+    with Service("daemon.daemon") as daemon:
         yield daemon
 
 

@@ -72,7 +72,7 @@ def own_site(database: Database) -> Iterator[Site]:
 def test_run_outlives_a_restart_of_the_database_and_loses_or_repeats_no_event(
     database: Database, own_site: Site
 ) -> None:
-    with Service("worker_pool") as pool, tempfile.TemporaryDirectory() as folder:
+    with Service("workers.worker_pool") as pool, tempfile.TemporaryDirectory() as folder:
         pool.wait_for_workers()
         Path(folder).chmod(0o777)
         stop = Path(folder) / "stop"

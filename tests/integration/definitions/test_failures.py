@@ -73,7 +73,7 @@ def site(create_site: NewSite) -> Iterator[Site]:
         for name, value in SECRETS.items():
             put_secret(connection, process_context().keys, site.owner_id, name, value)
     site.save_called()
-    with Service("worker_pool") as pool:
+    with Service("workers.worker_pool") as pool:
         pool.wait_for_workers()
         yield site
 

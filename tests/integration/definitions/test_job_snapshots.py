@@ -35,7 +35,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def origin(site: Site) -> Iterator[GrpcServerCodeLocationOrigin]:
     address = addresses.code_server(site.settings)
-    with Service("code_location"):
+    with Service("location.code_location"):
         wait_until(lambda: addresses.wait_for_code_server(site.settings, 1.0), "the code server answers", 60)
         yield GrpcServerCodeLocationOrigin(host=address.host, socket=address.socket, location_name=LOCATION)
 

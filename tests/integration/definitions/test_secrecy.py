@@ -63,7 +63,7 @@ def site(create_site: NewSite) -> Iterator[Site]:
     site = create_site(
         HEADRACE_IDLE_WORKERS="1", HEADRACE_HTTP_ALLOW_PRIVATE="true", HEADRACE_SERVICES_ALLOW_PRIVATE="true"
     )
-    with Service("worker_pool") as pool:
+    with Service("workers.worker_pool") as pool:
         pool.wait_for_workers()
         yield site
 

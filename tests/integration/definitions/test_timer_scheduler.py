@@ -34,7 +34,7 @@ def site(create_site: NewSite) -> Site:
 
 @pytest.fixture(scope="module", autouse=True)
 def _services(site: Site) -> Iterator[None]:
-    with Service("code_location"), Service("worker_pool") as pool:
+    with Service("location.code_location"), Service("workers.worker_pool") as pool:
         pool.wait_for_workers()
         yield
 

@@ -33,7 +33,7 @@ def site(create_site: NewSite) -> Site:
 @pytest.fixture(scope="module")
 def pool(site: Site) -> Iterator[Service]:
     """A pool for the tests that leave it alive."""
-    with Service("worker_pool") as pool:
+    with Service("workers.worker_pool") as pool:
         pool.wait_for_workers()
         yield pool
 
