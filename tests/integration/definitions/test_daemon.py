@@ -124,10 +124,10 @@ class TestDaemonThatDies:
         self, site: Site, pool: Service, start: Start
     ) -> None:
         """The first dies before it submits three runs, while another is executed."""
-        first = start("daemon")
+        first = start("daemon.daemon")
         running = site.accept(site.save_graph(waiting()))
         site.wait_for_event(running, "node.started", "nap", RECOVERY)
-        second = start("daemon")
+        second = start("daemon.daemon")
         wait_until(lambda: "Another daemon leads" in second.log(), "the second waits", RECOVERY)
         assert "Another daemon leads" not in first.log()
         first.pause()
@@ -148,11 +148,11 @@ class TestDaemonThatDies:
         """The pool was away when the daemon launched, and the daemon died: STARTING, and nobody knows of it."""
         pool: Service = request.getfixturevalue("pool")
         pool.close()
-        daemon = start("daemon")
+        daemon = start("daemon.daemon")
         run_id = site.accept(site.save_graph(versioned("lost", 1)))
         site.wait_for_status(run_id, "STARTING", deadline=RECOVERY)
         daemon.kill()
-        start("worker_pool").wait_for_workers()
-        start("daemon")
+        start("workers.worker_pool").wait_for_workers()
+        start("daemon.daemon")
         site.wait_for_status(run_id, "SUCCESS", deadline=RECOVERY)
         assert len(site.workers_of(run_id)) == 1

@@ -66,9 +66,9 @@ def state_of(site: Site, origin: RemoteInstigatorOrigin) -> InstigatorState:
 def test_timers_run_once_each_through_the_death_of_daemons(site: Site, timed: NewTimed, start: Start) -> None:
     """One daemon leads and one waits; the leader is killed, is replaced, and no second is lost or doubled."""
     timer = timed(every="1s", catch_up="all")
-    first = start("daemon")
+    first = start("daemon.daemon")
     wait_until(lambda: len(timer.fired()) >= 3, "three ticks", LONG)
-    second = start("daemon")
+    second = start("daemon.daemon")
     wait_until(lambda: "Another daemon leads" in second.log(), "the second waits", LONG)
     os.kill(first.pid, 9)
     count = len(timer.fired())
@@ -89,7 +89,7 @@ def test_plain_cron_is_shown_and_switched_in_dagster(site: Site, timed: NewTimed
     assert state_of(site, origin).status == InstigatorStatus.RUNNING
     now = datetime.now(UTC)
     timer.begin(now - timedelta(minutes=2))
-    start("daemon")
+    start("daemon.daemon")
     wait_until(lambda: len(timer.fired()) >= 2, "two ticks that were missed", LONG)
     wait_until(lambda: len(dagster_ticks(site.instance, origin)) >= 2, "Dagster shows them", LONG)
     shown = dagster_ticks(site.instance, origin)[:2]
@@ -120,7 +120,7 @@ def test_switch_in_dagster_is_ours_and_ours_is_dagsters(site: Site, timed: NewTi
 
 
 def test_what_cron_cannot_say_is_shown_on_one_sensor(site: Site, timed: NewTimed, start: Start) -> None:
-    start("daemon")
+    start("daemon.daemon")
     timer = timed(every="2s")
     origin = instigator_origin(SENSOR, site.settings)
     wait_until(timer.fired, "a tick", LONG)
@@ -142,7 +142,7 @@ def test_daemon_that_was_down_for_an_hour_catches_up_by_policy(site: Site, timed
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     for timer in (every, latest, none):
         timer.begin(hour_ago)
-    start("daemon")
+    start("daemon.daemon")
     wait_until(lambda: len(every.fired()) >= 6, "the hour is caught up", LONG)
     wait_until(lambda: latest.fired() and none.ticks(), "the others are decided", LONG)
     assert len(latest.fired()) == 1

@@ -140,14 +140,14 @@ class TestPoolThatEnds:
     def test_killed_pool_leaves_its_run_to_succeed_and_its_successor_takes_new_ones(
         self, site: Site, start: Start
     ) -> None:
-        pool = start("worker_pool")
+        pool = start("workers.worker_pool")
         pool.wait_for_workers()
         run_id = site.launch(napping(), {"seconds": 2})
         site.wait_for_event(run_id, "node.started", "nap")
         worker = psutil.Process(worker_of(site, run_id))
         workers = [psutil.Process(pid) for pid in pool.children()]
         pool.kill()
-        start("worker_pool")
+        start("workers.worker_pool")
         after = site.launch(versioned("after", 1))
         assert site.wait_for_status(run_id, "SUCCESS").outputs == {"done": True}
         assert site.workers_of(run_id) == [worker.pid]
@@ -156,7 +156,7 @@ class TestPoolThatEnds:
         site.wait_for_status(after, "SUCCESS")
 
     def test_terminated_pool_leaves_no_process(self, site: Site, start: Start) -> None:
-        pool = start("worker_pool")
+        pool = start("workers.worker_pool")
         pool.wait_for_workers()
         run_id = site.launch(document("sleeping", python("nap", SLEEP)))
         site.wait_for_event(run_id, "stdout", "nap")
