@@ -13,6 +13,7 @@ from typing import Any, Literal
 from definitions.code_call import ERROR, RESULT
 from definitions.code_publisher import HEAD as _HEAD
 from definitions.code_publisher import MAX_PUBLISHED
+from graph_compiler.binary import dumps
 from graph_compiler.errors import NodeError
 
 Stream = Literal["stdout", "stderr"]
@@ -149,13 +150,13 @@ def _published(kind: bytes, body: bytes) -> tuple[str, dict[str, Any]] | None:
                 shown = None if fraction is None else min(1.0, max(0.0, float(fraction)))
                 return "progress", {"fraction": shown, "message": _clean(content["message"])}
             case b"V":
-                json.dumps(content["value"], allow_nan=False)
+                dumps(content["value"])
                 return "emit", {"value": content["value"]}
             case b"L" if content["level"] in LEVELS and isinstance(content["fields"], dict):
-                json.dumps(content["fields"], allow_nan=False)
+                dumps(content["fields"])
                 message = _clean(content["message"])
                 return "log", {"message": message, "level": content["level"], "fields": content["fields"]}
-    except (ValueError, RecursionError, KeyError, TypeError):
+    except (ValueError, ArithmeticError, RecursionError, KeyError, TypeError):
         return None
     return None
 

@@ -6,12 +6,12 @@ with a graph: run it per item, again, within a time, or so that its failure is a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
 from . import params as graph_params
+from .binary import compact
 from .errors import NodeError, node_error
 from .execution import Item, Scope, is_tried_again, is_wanted, items_of, render_outputs, run_node
 from .node_ports import ERROR_PORT, ERRORS_PORT
@@ -248,5 +248,5 @@ class CalledRun:
 
 def shown_value(port: str, value: Any) -> dict[str, Any]:
     """A port's value as events show it: itself, or how large it is."""
-    size = len(json.dumps(value, separators=(",", ":")))
+    size = len(compact(value))
     return {"port": port, "value": value} if size <= LARGEST_SHOWN else {"port": port, "bytes": size}

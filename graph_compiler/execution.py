@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from .binary import compact
 from .canonical import canonical_json, content_hash
 from .errors import BadValue, NodeError
 from .node_ports import ITEM_NAMES
@@ -56,7 +56,7 @@ class Item:
 
     def described(self) -> dict[str, Any]:
         """`{item, value}` for the record of an error; of a large value `bytes` instead."""
-        size = len(json.dumps(self.value, separators=(",", ":")))
+        size = len(compact(self.value))
         return {"item": self.index, **({"value": self.value} if size <= LARGEST_ITEM else {"bytes": size})}
 
 

@@ -15,6 +15,7 @@ from jmespath.functions import Functions, signature
 from jmespath.parser import Parser
 from jmespath.visitor import Options, TreeInterpreter, Visitor
 
+from .binary import compact
 from .errors import NodeError
 
 MAX_LENGTH = 5_000
@@ -114,7 +115,7 @@ class _BoundedFunctions(Functions):
     @signature({"types": []})
     def _func_to_string(self, arg: Any) -> Any:
         self._work.weigh(arg)
-        return Functions.FUNCTION_TABLE["to_string"]["function"](self, arg)
+        return arg if isinstance(arg, str) else compact(arg)
 
     @signature({"types": ["string"]}, {"types": ["array-string"]})
     def _func_join(self, separator: str, array: list[str]) -> Any:

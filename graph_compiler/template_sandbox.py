@@ -17,6 +17,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from . import values
 from .binary import dumps
 from .template_bounds import MAX_TEXT, bounding, check_format, check_growth, check_size, spend, weigh, weighing
 from .values import as_json
@@ -135,11 +136,10 @@ def _counted(items: Iterable[Any]) -> Iterator[Any]:
 
 
 def as_text(value: Any) -> str:
-    """Text stays as it is; everything else is written as JSON, so null is `null` and true is `true`."""
-    if isinstance(value, str):
-        return str(value)
-    weigh(value)
-    return dumps(as_json(value, "a value in a text"), ensure_ascii=False)
+    """The text of `values.as_text`, of no more than a template may write."""
+    if not isinstance(value, str):
+        weigh(value)
+    return values.as_text(value)
 
 
 def _joined(parts: list[Any]) -> str:

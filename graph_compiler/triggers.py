@@ -14,6 +14,7 @@ from .pointers import pointer
 from .schedule_trigger import ScheduleTrigger
 from .spec import GraphSpec
 from .templates import render
+from .values import as_text
 from .webhook_trigger import CustomAnswer, WebhookTrigger
 
 LOOK_BACK = timedelta(days=3 * 366)
@@ -107,7 +108,7 @@ def delivery_id(trigger: WebhookTrigger, context: Mapping[str, Any]) -> tuple[st
 
 def render_answer(answer: CustomAnswer, context: Mapping[str, Any]) -> tuple[dict[str, str], Any]:
     """The headers and the body of a custom answer. Raises `NodeError` where a template fails."""
-    headers = {name: str(render(value, context)) for name, value in answer.headers.items()}
+    headers = {name: as_text(render(value, context)) for name, value in answer.headers.items()}
     return headers, render(answer.body, context)
 
 

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from ..node_type import TEMPLATED, ConfigDefect, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
 from ..runtime import ContainerTask
-from ..template_sandbox import as_text
+from ..values import as_text
 
 Quantity = Annotated[str, Field(pattern=r"^\d+(\.\d+)?(m|Ki|Mi|Gi|Ti)?$")]
 

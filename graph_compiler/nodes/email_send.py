@@ -11,7 +11,7 @@ from ..durations import Duration
 from ..file_values import FileReference, reference_of
 from ..node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
 from ..runtime import Email
-from ..template_sandbox import as_text
+from ..values import as_text
 from .files import FILE_FAILURES
 
 Addresses = Annotated[list[str], Field(max_length=100)]

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 
 from ..errors import NodeError
 from ..node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
-from ..template_sandbox import as_text
+from ..values import as_text
 
 
 class FailConfig(NodeConfig):

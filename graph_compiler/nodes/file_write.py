@@ -13,7 +13,7 @@ from ..durations import Duration
 from ..errors import NodeError
 from ..file_values import FileReference, reference_of
 from ..node_type import TEMPLATED, ConfigDefect, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
-from ..template_sandbox import as_text
+from ..values import as_text
 from .files import FILE_FAILURES
 from .http_request import HTTP_FAILURES
 

@@ -12,7 +12,7 @@ from ..errors import NodeError
 from ..file_values import FileReference, reference_of
 from ..node_type import TEMPLATED, ConfigDefect, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
 from ..runtime import HttpAnswer, HttpUpload
-from ..template_sandbox import as_text
+from ..values import as_text
 from .files import FILE_FAILURES
 from .http_auth import Auth, credentials
 from .http_paging import PageRequest, Paging, first_page, items_of, next_page, paging_defects

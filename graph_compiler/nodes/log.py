@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 
 from ..node_type import TEMPLATED, NodeCall, NodeConfig, NodeType, Port, Ports
 from ..runtime import Level
-from ..template_sandbox import as_text
+from ..values import as_text
 
 MAX_MESSAGE = 16 * 1024
 

@@ -11,7 +11,7 @@ from ..durations import Duration
 from ..errors import NodeError
 from ..node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
 from ..runtime import Message
-from ..template_sandbox import as_text
+from ..values import as_text
 
 MAX_BODY = 1024 * 1024
 

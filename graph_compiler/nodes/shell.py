@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 from ..errors import NodeError
 from ..node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
 from ..runtime import Command
-from ..template_sandbox import as_text
+from ..values import as_text
 from .python import CODE_FAILURES
 
 

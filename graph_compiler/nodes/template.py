@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from ..node_type import TEMPLATED, NodeCall, NodeConfig, NodeType, Port, Ports
-from ..template_sandbox import as_text
+from ..values import as_text
 
 _TEXT = "Hello {{ params.name }},\n{% for row in inputs.rows %}- {{ row.title }}\n{% endfor %}"
 
