@@ -79,6 +79,7 @@ def _decoded_portion(
         text = decoder.decode(portion, is_last)
     except UnicodeDecodeError as error:
         byte = position - len(pending) + error.start
+        yield error.object[: error.start].decode(error.encoding)  # so that lines before it can be counted
         raise BadText(f"byte {byte} (0x{error.object[error.start]:02x}) is not {encoding}", byte) from None
     if text:
         yield text
