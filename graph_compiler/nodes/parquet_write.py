@@ -55,8 +55,8 @@ class ParquetWrite(NodeType[ParquetWriteConfig]):
     notes = (
         "A column has one type: that of its values, `number` where whole numbers and others meet. Columns of type"
         " `json`, and those with objects or lists, hold JSON text, and `parquet.read` gives back the values. Nothing is"
-        " rounded or left out: a value that is not of its column's type, or a number that 64 bits would round, is an error, as"
-        " is a name in `types` that no row has; a whole number written as 2.0 is an integer too. It needs"
+        " rounded or left out: a value that is not of its column's type, or a number that 64 bits would round, is an"
+        " error, as is a name in `types` that no row has; a whole number written as 2.0 is an integer too. It needs"
         " `headrace[parquet]`."
     )
     failures = (
