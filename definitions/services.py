@@ -31,6 +31,7 @@ from graph_compiler.runtime import (
     SqlAnswer,
     SqlStatement,
 )
+from graph_compiler.sql_text import read_sql
 from platform_core.sql_client import SqlCall, SqlClient, SqlFailed
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Services:
         return self._files.list(folder, limit=limit, connection=connection)
 
     def sql(self, url: str, statement: SqlStatement, *, timeout: float) -> SqlAnswer:
-        call = SqlCall(statement.text, statement.params, statement.batch, statement.max_rows, timeout)
+        call = SqlCall(read_sql(statement.text).escaped, statement.params, statement.batch, statement.max_rows, timeout)
         try:
             result = self._sql.execute(url, call)
         except SqlFailed as error:
