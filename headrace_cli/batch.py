@@ -36,7 +36,7 @@ def read_rows(path: Path) -> list[Row]:
         values = _parsed(text, str(path))
         rows = [Row(f"{path}[{index}]", value) for index, value in enumerate(values)]
     else:
-        lines = [(f"{path}:{number}", line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        lines = [(f"{path}:{number}", line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         rows = [Row(place, _parsed(line, place)) for place, line in lines]
     for row in rows:
         if not isinstance(row.params, dict):

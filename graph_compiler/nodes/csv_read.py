@@ -65,8 +65,8 @@ class CsvRead(NodeType[CsvReadConfig]):
     summary = "Read the rows of a CSV file."
     config_model = CsvReadConfig
     notes = (
-        "Cells are text unless `types` says more; types are never guessed. A `number` that is written as a whole one"
-        " is an integer, so that none is rounded. Lines end with CR LF, LF or CR; empty ones are left out. Errors are:"
+        "Cells are text unless `types` says more; types are never guessed. A `number` is a float, or an integer where a"
+        " float would round it. Lines end with CR LF, LF or CR; empty ones are left out. Errors are:"
         " a row of another length than the first, a name in `types` that no column has, bytes that are not of the"
         " encoding (the first is named), and the character NUL."
     )

@@ -77,9 +77,10 @@ class CsvWrite(NodeType[CsvWriteConfig]):
             yield ConfigDefect("bad_value", "/columns", f"the column {twice!r} is named twice")
 
     def ports(self, config: CsvWriteConfig) -> Ports:
-        needed = config.from_ is None
+        # With `from` there are no rows: an edge to them would bring what nobody writes.
+        rows = (Port("rows", "array", "An object for each row.", required=True),) if config.from_ is None else ()
         return Ports(
-            inputs=(Port("rows", "array", "An object for each row.", required=needed),),
+            inputs=rows,
             outputs=(
                 Port("file", "object", "The file value."),
                 Port("row_count", "integer", "Rows written."),

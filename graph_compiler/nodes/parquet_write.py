@@ -67,14 +67,17 @@ class ParquetWrite(NodeType[ParquetWriteConfig]):
 
     def defects(self, config: ParquetWriteConfig) -> Iterator[ConfigDefect]:
         yield from format_defects(config.format)
+        if config.from_ is None and config.format != CsvFormat():
+            yield ConfigDefect("bad_value", "/format", "`format` is that of the CSV file which `from` names")
         for name, kind in config.format.types.items():
             if config.types.get(name, kind) != kind:
                 yield ConfigDefect("bad_value", f"/types{pointer([name])}", f"`format.types` says {kind} of {name!r}")
 
     def ports(self, config: ParquetWriteConfig) -> Ports:
-        needed = config.from_ is None
+        # With `from` there are no rows: an edge to them would bring what nobody writes.
+        rows = (Port("rows", "array", "An object for each row.", required=True),) if config.from_ is None else ()
         return Ports(
-            inputs=(Port("rows", "array", "An object for each row.", required=needed),),
+            inputs=rows,
             outputs=(
                 Port("file", "object", "The file value."),
                 Port("row_count", "integer", "Rows written."),

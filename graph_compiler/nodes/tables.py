@@ -111,9 +111,10 @@ def _integer(text: str) -> int:
 
 
 def _number(text: str) -> int | float:
-    """A whole number stays one: as a float a long one would be rounded."""
+    """A float, but a whole number that would be rounded as one stays an integer."""
     if _INTEGER.fullmatch(text):
-        return int(text)
+        whole = int(text)
+        return float(whole) if abs(whole) <= 2**53 else whole
     if not (_NUMBER.fullmatch(text) or _NOT_FINITE.fullmatch(text)):
         raise ValueError(text)
     return float(text)

@@ -86,3 +86,9 @@ def test_more_than_a_request_takes_goes_in_portions(capsys: pytest.CaptureFixtur
     said = json.loads(capsys.readouterr().out)
     assert (said["accepted"], said["refused"]) == (2 * MOST + 1, 0)
     assert [run["index"] for run in said["runs"]] == list(range(2 * MOST + 1))
+
+
+def test_line_separators_of_unicode_end_no_line_of_json(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes('\ufeff{"a": "x\u2028y\x85z"}\r\n{"a": "b"}\n'.encode())
+    assert read_rows(path) == [Row(f"{path}:1", {"a": "x\u2028y\x85z"}), Row(f"{path}:2", {"a": "b"})]

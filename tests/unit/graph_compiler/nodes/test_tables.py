@@ -255,6 +255,7 @@ def test_parquet_file_with_two_columns_of_one_name_is_refused() -> None:
         ("csv.read", {"file": "t", "format": {"columns": ["a"], "types": {"b": "text"}}}, "/format/types/b"),
         ("csv.read", {"file": "t", "format": {"columns": ["a", "a"]}}, "/format/columns"),
         ("csv.write", {"path": "t", "columns": ["a", "a"]}, "/columns"),
+        ("parquet.write", {"path": "t", "format": {"delimiter": ";"}}, "/format"),
         ("parquet.write",
          {"path": "t", "from": "c", "types": {"a": "text"}, "format": {"types": {"a": "integer"}}}, "/types/a"),
     ],
