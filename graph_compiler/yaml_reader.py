@@ -98,11 +98,12 @@ class _Reader:
         return value
 
     def _alias(self, event: yaml.AliasEvent, depth: int) -> Any:
+        name = self.restored(event.anchor or "")
         if event.anchor not in self.anchors:
-            raise self._stop("bad_syntax", f"the alias `*{self.restored(event.anchor)}` has no anchor before it", event)
+            raise self._stop("bad_syntax", f"the alias `*{name}` has no anchor before it", event)
         anchored = self.anchors[event.anchor]
         if anchored is None:
-            raise self._stop("alias_expansion", f"the alias `*{self.restored(event.anchor)}` contains itself", event)
+            raise self._stop("alias_expansion", f"the alias `*{name}` contains itself", event)
         value, size = anchored
         self.reading.expand(size, _offset(event))
         if depth + _height(value) - 1 > MAX_DEPTH:
