@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, NoReturn, Union, get_args, get_origin
 
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
@@ -59,7 +59,7 @@ def query_issues(given: QueryParams, known: Mapping[str, FieldInfo]) -> list[Iss
     return issues
 
 
-def refuse_query(issues: Sequence[Issue]) -> None:
+def refuse_query(issues: Sequence[Issue]) -> NoReturn:
     """Raises `InvalidRequest` that says what is wrong with the query, in its text as well as in its issues."""
     said = "; ".join(f"{_name(issue)}: {issue['message']}{_aside(issue.get('hint'))}" for issue in issues)
     raise InvalidRequest(f"The query is malformed: {said}.", issues)
