@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import urlencode
 
 import psycopg
@@ -17,6 +20,7 @@ from platform_core.run_store import get_run
 from platform_core.ticket_store import issue_ticket
 from platform_core.user_store import User, change_user
 from platform_core.web.server import LARGEST_MESSAGE
+from stream_api import endpoints
 from stream_api.ending import Ending
 from stream_api.follower import Follower
 from stream_api.subscription import Outlet
@@ -489,3 +493,29 @@ def test_what_is_sent_over_sockets_is_counted(
     assert 'headrace_stream_events_total{transport="websocket"} 2.0' in lines
     assert f'headrace_stream_bytes_total{{transport="websocket"}} {float(size)}' in lines
     assert 'headrace_stream_endings_total{reason="final",transport="websocket"} 1.0' in lines
+
+
+def test_streams_that_are_opened_at_the_same_moment_do_not_exceed_the_limit(
+    serve: Serve, token: str, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are admitted before the first of them is counted."""
+    served = serve(streams_per_user=3)
+    together = threading.Barrier(8, timeout=20)
+    admit = endpoints.admit
+
+    def admit_together(*arguments: Any, **more: Any) -> Any:
+        found = admit(*arguments, **more)
+        together.wait()
+        return found
+
+    monkeypatch.setattr(endpoints, "admit", admit_together)
+
+    def open_one(_: int) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        with served.http.stream("GET", f"{served.url}/api/v1/runs/{run_id}/events", headers=headers) as response:
+            together.wait()  # all have their answer before the first leaves
+            return response.status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(open_one, range(8)))
+    assert sorted(statuses) == [200] * 3 + [429] * 5
