@@ -140,6 +140,9 @@ class AsyncClient:
                     seen.forget_ended()
                 elif message["op"] == "going_away":
                     place.cursor = message["cursors"].get(_LABEL) or place.cursor
+                elif message.get("reason") == "internal_error":
+                    place.cursor = message["cursor"] or place.cursor
+                    raise Interrupted(message["detail"])
                 elif message["op"] in {"error", "unsubscribed"}:
                     reason = message.get("code") or message.get("reason")
                     raise Refused(0, {"code": reason, "detail": message["detail"]})

@@ -76,7 +76,8 @@ def event_of(block: Block, progress: StreamProgress) -> Event | None:
     Raises `Interrupted` when the server says that it goes away.
     """
     if block.event == "going_away":
-        raise Interrupted(json.loads(block.data)["reason"], at_once=True)
+        reason = json.loads(block.data)["reason"]
+        raise Interrupted(reason, at_once=reason == "stopping")
     if block.event == "caught_up":
         progress.ended = True
         return None
