@@ -76,9 +76,9 @@ async def follow_run(
 ) -> Response:
     """Follow a run: every event after the cursor exactly once and in order, until the final one ends the stream."""
     # EventSource repeats its first address when it reconnects, so the header is the newer of both.
-    parse_cursor(cursor)
     position = last_event_id or cursor
     admission = await run_in_threadpool(admit, services, run_id, position, bearer=bearer, ticket=ticket)
+    parse_cursor(cursor)  # the one that does not count is not ignored either
     if admission.after is None:
         return Response(status_code=204)
     opening = _Opening(streams, run_id, admission, admission.after, wanted)
