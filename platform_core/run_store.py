@@ -299,26 +299,45 @@ def _position(cursor: str) -> tuple[datetime, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class RunOrigin:
-    """What is needed to find runs as they come."""
+class RunStanding:
+    """When a run came, and the number of its last event."""
 
     run_id: str
     created_at: datetime
+    last_seq: int
 
 
 def runs_since(
-    connection: Connection,
-    *,
-    since: datetime | None,
-    owner_id: str | None = None,
-    graph_id: str | None = None,
-    limit: int,
-) -> list[RunOrigin]:
-    """Runs of the owner or the graph created after `since`, the oldest first; for None those that have not ended."""
-    query = sa.select(runs.c.run_id, runs.c.created_at).order_by(runs.c.created_at, runs.c.run_id).limit(limit)
-    query = query.where(runs.c.status.not_in(ENDED) if since is None else runs.c.created_at > since)
-    query = query.where(runs.c.owner_id == owner_id if graph_id is None else runs.c.graph_id == graph_id)
-    return [RunOrigin(row.run_id, row.created_at) for row in connection.execute(query)]
+    connection: Connection, since: datetime, *, owner_id: str | None = None, graph_id: str | None = None
+) -> list[RunStanding]:
+    """Every run of the owner or the graph that was created after `since`, the oldest first."""
+    return _standings(connection, runs.c.created_at > since, owner_id, graph_id)
+
+
+def unended_runs(
+    connection: Connection, *, owner_id: str | None = None, graph_id: str | None = None
+) -> list[RunStanding]:
+    """Every run of the owner or the graph that has not ended, the oldest first."""
+    unended = sa.and_(runs.c.ended_at.is_(None), runs.c.status.not_in(ENDED))  # the first has an index
+    return _standings(connection, unended, owner_id, graph_id)
+
+
+def runs_among(
+    connection: Connection, run_ids: Sequence[str], *, owner_id: str | None = None, graph_id: str | None = None
+) -> list[RunStanding]:
+    """Those of the runs that are there and belong to the owner or the graph."""
+    # One array instead of a placeholder for each: a statement may have 65,535 of those.
+    named = runs.c.run_id == sa.any_(sa.literal(list(run_ids), sa.ARRAY(sa.Text)))
+    return _standings(connection, named, owner_id, graph_id)
+
+
+def _standings(
+    connection: Connection, wanted: sa.ColumnElement[bool], owner_id: str | None, graph_id: str | None
+) -> list[RunStanding]:
+    belongs = runs.c.owner_id == owner_id if graph_id is None else runs.c.graph_id == graph_id
+    query = sa.select(runs.c.run_id, runs.c.created_at, runs.c.last_seq).where(wanted, belongs)
+    ordered = query.order_by(runs.c.created_at, runs.c.run_id)
+    return [RunStanding(row.run_id, row.created_at, row.last_seq) for row in connection.execute(ordered)]
 
 
 def present_time(connection: Connection) -> datetime:

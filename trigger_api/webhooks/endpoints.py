@@ -46,6 +46,9 @@ from trigger_api.webhooks.schemas import DeliveryAnswer, OutcomeAnswer
 class _HookRoute(APIRoute):
     """A route that hands the call over as it is: finding out what endpoints declare costs as much as the whole call."""
 
+    takes_any_query = True
+    """A sender's parameters are data of its call."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         declared = super().get_route_handler()
 

@@ -6,8 +6,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from platform_core.metrics import Metrics
+from stream_api.ending import Ending
 from stream_api.filters import OPEN, EventFilter, parse_filter
-from stream_api.follower import Ending, Follower
+from stream_api.follower import Follower
 from stream_api.hub import Hub
 from stream_api.measures import Measures
 from stream_api.sse import EventStream
