@@ -13,6 +13,7 @@ from nats.js.errors import NoStreamResponseError
 
 from definitions.brokers import Broker, BrokerRefused, BrokerUnreachable
 from graph_compiler.runtime import Message
+from graph_compiler.texts import shortened
 
 
 def publish(broker: Broker, message: Message, timeout: float) -> str | None:
@@ -27,7 +28,7 @@ def publish(broker: Broker, message: Message, timeout: float) -> str | None:
         said = str(error)
         if "authorization" in said.lower():
             raise BrokerRefused("the broker refuses the login") from None
-        raise BrokerRefused(f"the broker refuses the message: {said[:200]}") from None
+        raise BrokerRefused(f"the broker refuses the message: {shortened(said, 200)}") from None
 
 
 async def _publish(broker: Broker, message: Message, seconds: float) -> str | None:

@@ -6,6 +6,7 @@ import redis
 
 from definitions.brokers import Broker, BrokerRefused, BrokerUnreachable
 from graph_compiler.runtime import Message
+from graph_compiler.texts import shortened
 
 
 def publish(broker: Broker, message: Message, timeout: float) -> str | None:
@@ -19,7 +20,7 @@ def publish(broker: Broker, message: Message, timeout: float) -> str | None:
     except redis.AuthenticationError:
         raise BrokerRefused("the broker refuses the login") from None
     except redis.ResponseError as error:
-        raise BrokerRefused(f"the broker refuses the message: {str(error)[:200]}") from None
+        raise BrokerRefused(f"the broker refuses the message: {shortened(str(error), 200)}") from None
     except redis.RedisError as error:
         raise BrokerUnreachable(type(error).__name__) from None
 

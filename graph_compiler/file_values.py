@@ -9,6 +9,7 @@ from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from .errors import NodeError
+from .texts import quoted
 
 MARK = "$file"
 SCHEME = "files:"
@@ -37,9 +38,9 @@ def checked_path(path: str) -> str:
     """A path below a folder, as it is, if it leads nowhere else. Raises `NodeError` file_bad_path."""
     parts = path.split("/")
     if not path or any(part in ("", ".", "..") for part in parts):
-        raise _bad(f"{path[:200]!r} is not a path below your files, such as reports/today.csv")
+        raise _bad(f"{quoted(path, 200)} is not a path below your files, such as reports/today.csv")
     if any(character in "\\:" or not character.isprintable() for character in path):
-        raise _bad(f"{path[:200]!r} has a character that paths may not have")
+        raise _bad(f"{quoted(path, 200)} has a character that paths may not have")
     if len(path.encode("utf-8", "replace")) > 1000 or any(len(part.encode("utf-8", "replace")) > 200 for part in parts):
         raise _bad("a path may have 1000 bytes, and 200 in one part")
     return path

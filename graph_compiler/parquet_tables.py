@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from .binary import dumps
 from .errors import BadValue, NodeError
 from .runtime import FileSink
+from .texts import shortened
 
 PORTION = 2_000
 _TYPES = {"text": "string", "integer": "int64", "number": "float64", "boolean": "bool_", "json": "string"}
@@ -136,4 +137,4 @@ def _bad(message: str) -> NodeError:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return shortened(" ".join(str(error).split()), 300) or type(error).__name__

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ..errors import NodeError
 from ..node_type import FailureKind
+from ..texts import quoted
 from .files import FILE_FAILURES
 from .http_request import HTTP_FAILURES
 
@@ -67,7 +68,7 @@ def typed(text: str, column: str, kind: ColumnType, number: int) -> Any:
     try:
         return _READERS[kind](text)
     except (ValueError, KeyError):
-        raise bad_content(f"row {number}, column {column!r}: {text[:80]!r} is not of type {kind}") from None
+        raise bad_content(f"row {number}, column {column!r}: {quoted(text, 80)} is not of type {kind}") from None
 
 
 _BOOLEANS: Mapping[str, bool] = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
