@@ -8,7 +8,7 @@ import pika
 from pika.delivery_mode import DeliveryMode
 from pika.exceptions import AMQPError, ChannelClosedByBroker, NackError, ProbableAuthenticationError, UnroutableError
 
-from definitions.brokers import Broker, BrokerRefused, BrokerUnreachable
+from definitions.brokers import Broker, BrokerRefused, BrokerUnreachable, words
 from graph_compiler.runtime import Message
 from graph_compiler.texts import shortened
 
@@ -35,7 +35,7 @@ def publish(broker: Broker, message: Message, timeout: float) -> str | None:
     except ProbableAuthenticationError:
         raise BrokerRefused("the broker refuses the login") from None
     except AMQPError as error:
-        raise BrokerUnreachable(type(error).__name__) from None
+        raise BrokerUnreachable(words(error)) from None
     return None
 
 

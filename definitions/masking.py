@@ -13,7 +13,7 @@ import threading
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from typing import Any, AnyStr
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from graph_compiler.texts import ELLIPSIS
 
@@ -36,7 +36,7 @@ class Masking:
 
     def add(self, secret: str) -> None:
         """From now on mask this one, too."""
-        parts = [secret, *(line.strip() for line in secret.splitlines())]
+        parts = [secret, *(line.strip() for line in secret.splitlines()), *_passwords(secret)]
         forms = {form for part in parts for form in _forms(part) if len(form) >= SHORTEST}
         with self._lock:
             self._known = tuple(sorted({*self._known, *forms}, key=len, reverse=True))
@@ -128,6 +128,15 @@ class MaskedLines:
         rest, self._rest = self._rest, ""
         text = self._masking().cut(rest) + ("" if is_cut else self._decode(b"", True))
         return [text[start : start + self._most] for start in range(0, len(text), self._most)]
+
+
+def _passwords(secret: str) -> list[str]:
+    """The password of an address such as smtp://user:password@host, which a server's words may repeat by itself."""
+    try:
+        password = urlsplit(secret.strip()).password or ""
+    except ValueError:
+        return []
+    return [password, unquote(password)]
 
 
 def _forms(part: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoServersError
 from nats.js.errors import NoStreamResponseError
 
-from definitions.brokers import Broker, BrokerRefused, BrokerUnreachable
+from definitions.brokers import Broker, BrokerRefused, BrokerUnreachable, words
 from graph_compiler.runtime import Message
 from graph_compiler.texts import shortened
 
@@ -23,7 +23,7 @@ def publish(broker: Broker, message: Message, timeout: float) -> str | None:
     except TimeoutError:
         raise BrokerUnreachable("no confirmation in time") from None
     except (NoServersError, OSError) as error:
-        raise BrokerUnreachable(type(error).__name__) from None
+        raise BrokerUnreachable(words(error)) from None
     except NatsError as error:
         said = str(error)
         if "authorization" in said.lower():
