@@ -39,7 +39,7 @@ class MailClient:
         message, sender, recipients = _message(email, open_file)
         try:
             with self._connected(server, timeout) as smtp:
-                refused = smtp.send_message(message, sender, recipients)
+                refused = _sent(smtp, message, sender, recipients, where)
         except ServiceRefused:
             said = f"{where} has no public address; private ones are not allowed here"
             raise NodeError("email_refused", said, retryable=False) from None
@@ -48,8 +48,6 @@ class MailClient:
         except smtplib.SMTPAuthenticationError as error:
             said = f"{where} refuses the login: {error.smtp_code} {_words(error.smtp_error)}"
             raise NodeError("email_refused", said, retryable=False) from None
-        except smtplib.SMTPNotSupportedError as error:
-            raise NodeError("email_refused", f"{where} cannot take it: {_words(error)}", retryable=False) from None
         except (smtplib.SMTPException, OSError) as error:
             said = f"{where} cannot be reached, or broke off: {type(error).__name__}: {_words(error)}"
             raise NodeError("email_unreachable", said) from None
@@ -142,6 +140,16 @@ def _message(email: Email, open_file: OpenFile) -> tuple[EmailMessage, str, list
         kind, _, subtype = media_type_of(reference).partition("/")
         message.add_attachment(content, maintype=kind, subtype=subtype, filename=name_of(reference))
     return message, sender.addr_spec, [each.addr_spec for each in (*to, *cc, *bcc)]
+
+
+def _sent(
+    smtp: smtplib.SMTP, message: EmailMessage, sender: str, recipients: list[str], where: str
+) -> Mapping[str, tuple[int, bytes]]:
+    """The recipients that the server refused, if it took the message for others."""
+    try:
+        return smtp.send_message(message, sender, recipients)
+    except smtplib.SMTPNotSupportedError as error:  # of addresses beyond ASCII
+        raise NodeError("email_refused", f"{where} cannot take it: {_words(error)}", retryable=False) from None
 
 
 def _refusal(error: smtplib.SMTPException, where: str) -> NodeError:
