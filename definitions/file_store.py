@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fsspec.asyn import sync
+from fsspec.asyn import sync  # type: ignore[import-untyped]  # fsspec has no types
 from upath import UPath
 
 from definitions.file_writing import HashedFile, local_file, remote_file, telling
@@ -149,7 +149,7 @@ def _walk(start: Place, limit: int) -> Iterator[tuple[str, int]]:
 
 
 def _is_folder(entry: dict[str, Any]) -> bool:
-    return entry["type"] != "file" or entry["name"].endswith("/")
+    return bool(entry["type"] != "file" or entry["name"].endswith("/"))
 
 
 def _too_many(limit: int) -> NodeError:
