@@ -170,8 +170,13 @@ def _describe(error: BaseException, code: str) -> Failure:
         text = error.msg if isinstance(error, SyntaxError) else str(error)
     except BaseException:  # a user's __str__ may do anything
         text = "(its message cannot be read)"
-    said = f"{_type_name(error)}: {text}"[:MAX_MESSAGE] if text else _type_name(error)
+    said = _shortened(f"{_type_name(error)}: {text}", MAX_MESSAGE) if text else _type_name(error)
     return Failure("code_error", _with_trace(said, error, code), retryable=not isinstance(error, SyntaxError))
+
+
+def _shortened(text: str, most: int) -> str:
+    # The ellipsis tells the masking that a part of a secret may be left before it.
+    return text if len(text) <= most else text[:most] + "…"
 
 
 def _with_trace(said: str, error: BaseException, code: str) -> str:
@@ -186,7 +191,7 @@ def _with_trace(said: str, error: BaseException, code: str) -> str:
     if isinstance(error, SyntaxError) and error.filename == FILENAME and error.lineno:
         places.append((error.lineno, ""))
     steps = itertools.groupby(
-        f"line {number}{where}: {lines[number - 1].strip() if number <= len(lines) else ''}"[:200]
+        _shortened(f"line {number}{where}: {lines[number - 1].strip() if number <= len(lines) else ''}", 200)
         for number, where in places
     )
     trace = [step if (count := len(list(same))) == 1 else f"{step} ({count} times)" for step, same in steps]

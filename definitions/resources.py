@@ -39,11 +39,11 @@ class RunRuntime(Services):
     """The `NodeRuntime` of one run in this process."""
 
     def __init__(self, process: ProcessContext, storage: PooledEventStorage, execution: Execution) -> None:
-        super().__init__(process, execution.owner)
         self._process = process
         self._storage = storage
         self._execution = execution
-        self._masking = process.masking = Masking()
+        masking = process.masking = Masking()
+        super().__init__(process, execution.owner, masking)
         self._limits = OutputLimits()
         process.cancellation.subscribe(self._cancel)
 
@@ -122,7 +122,7 @@ class RunRuntime(Services):
         self._refuse_when_canceled()
         try:
             return self._process.interpreter.run(
-                code, arguments, timeout=timeout, on_line=on_line, on_publish=on_publish
+                code, arguments, timeout=timeout, on_line=on_line, on_publish=on_publish, masking=self._masking
             )
         finally:
             # Before the node is said to have ended: the newest progress, and what was dropped.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 
 from dagster import DagsterInstance
 
+from definitions.abandoned_uploads import remove_abandoned
 from definitions.spilled_values import SpilledValues
 from graph_compiler.durations import parse_duration
 from platform_core.database import DatabaseError, Engine, reading, transaction
@@ -16,6 +19,8 @@ from platform_core.settings import Settings
 from platform_core.upload_store import remove_uploads
 
 BATCH = 50
+ABANDONED_EVERY = 3600.0
+"""Seconds between two looks for files whose run never came to be."""
 _STOP_TIMEOUT = 30.0
 _logger = logging.getLogger("headrace.retention")
 
@@ -31,6 +36,7 @@ class Retention:
         self._engine = engine
         self._instance = instance
         self._spilled = spilled
+        self._looked_for_uploads = -math.inf
 
     def sweep(self, stop: threading.Event) -> int:
         """Remove all runs that are due, until `stop` is set; how many there were."""
@@ -41,6 +47,9 @@ class Retention:
             seconds = parse_duration(kept.retention)
             while not stop.is_set() and (count := self._sweep_version(kept, seconds)):
                 removed += count
+        if time.monotonic() - self._looked_for_uploads >= ABANDONED_EVERY:
+            remove_abandoned(self._settings, self._engine, stop)
+            self._looked_for_uploads = time.monotonic()
         return removed
 
     def _sweep_version(self, kept: KeptVersion, seconds: float) -> int:

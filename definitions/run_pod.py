@@ -65,7 +65,7 @@ class RunPod:
         if run is None or run.status not in (DagsterRunStatus.STARTING, DagsterRunStatus.NOT_STARTED):
             _logger.warning("Run %s is not to be started: %s.", self._run_id, run and run.status.value)
             return
-        output = RunOutput(self._tell)
+        output = RunOutput(self._tell, lambda: self._process.masking)
         try:
             # In the main thread Dagster would put its own handlers in the place of ours.
             with ThreadPoolExecutor(1, thread_name_prefix="run") as thread:
@@ -76,8 +76,7 @@ class RunPod:
 
     def _tell(self, stream: str, text: str) -> None:
         level = "info" if stream == "stdout" else "warning"
-        shown = self._process.masking.text(text)
-        for event in self._limits.pass_on(NewEvent(time.time(), stream, shown, level=level), len(shown)):
+        for event in self._limits.pass_on(NewEvent(time.time(), stream, text, level=level), len(text)):
             self._storage.store_run_event(self._run_id, event)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

@@ -15,6 +15,7 @@ from definitions.file_store import FileStore
 from definitions.file_writing import HashedFile
 from definitions.http_client import HttpClient, Upload
 from definitions.mail_client import MailClient
+from definitions.masking import Masking
 from definitions.service_targets import ServiceRefused, pinned_address
 from definitions.shell_service import run_command
 from graph_compiler.errors import NodeError
@@ -43,7 +44,8 @@ PORTION = 256 * 1024
 class Services:
     """The part of a `NodeRuntime` that reaches services, for the nodes of one owner."""
 
-    def __init__(self, process: ProcessContext, owner: str) -> None:
+    def __init__(self, process: ProcessContext, owner: str, masking: Masking | None = None) -> None:
+        self._masking = masking or Masking()
         settings = process.settings
         root = settings.files_url or str(settings.home / "files")
         folder = None if "://" in root else Path(root) / owner
@@ -89,7 +91,7 @@ class Services:
             return HttpAnswer(answer.status, answer.headers, sink.value)
 
     def run_command(self, command: Command, *, timeout: float | None, on_line: OnLine) -> CommandAnswer:
-        return run_command(self._services.interpreter, command, timeout=timeout, on_line=on_line)
+        return run_command(self._services.interpreter, command, timeout=timeout, on_line=on_line, masking=self._masking)
 
     def open_file(
         self, reference: str, *, connection: str | None = None, timeout: float = 60.0

@@ -23,6 +23,7 @@ from .errors import BadValue
 from .issues import Issue, did_you_mean
 from .pointers import pointer
 from .spec import GraphSpec
+from .texts import shortened
 from .values import as_json
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -217,7 +218,7 @@ def _issues(error: ValidationError) -> Iterator[Issue]:
 
 
 def _message(error: ValidationError) -> str:
-    return error.message if len(error.message) <= 200 else error.message[:197] + "..."
+    return shortened(error.message, 200)
 
 
 def _subschema(properties: Any, name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from .binary import loads
 from .errors import BadValue, NodeError
 from .parquet_columns import TYPES, cells_of
 from .runtime import FileSink
+from .texts import shortened
 
 PORTION = 2_000
 _KIND = b"headrace.type"
@@ -160,4 +161,4 @@ def _bad(message: str) -> NodeError:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return shortened(" ".join(str(error).split()), 300) or type(error).__name__

@@ -15,6 +15,7 @@ from .errors import NodeError, TemplateFailed
 from .pointers import pointer_token
 from .template_bounds import MAX_STEPS, spend, steps, weigh
 from .template_sandbox import Environment, as_text
+from .texts import shortened
 from .values import as_json
 
 MAX_TEMPLATE = 20_000
@@ -161,7 +162,7 @@ def _defined(value: Any) -> Any:
 
 def _shortened(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= 80 else line[:77] + "..."
+    return shortened(line, 80)
 
 
 def _references(tree: nodes.Template) -> Iterator[tuple[tuple[str, ...], int]]:

@@ -191,6 +191,19 @@ def find_run(
     return get_run(connection, first.run_id)
 
 
+def known_runs(connection: Connection, run_ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are runs."""
+    return set(connection.scalars(sa.select(runs.c.run_id).where(runs.c.run_id.in_(run_ids))))
+
+
+def trigger_data_of(connection: Connection, run_id: str) -> dict[str, Any]:
+    """What the run keeps of what started it. Raises `RunNotFound`."""
+    found = connection.execute(sa.select(runs.c.trigger_data).where(runs.c.run_id == run_id)).first()
+    if found is None:
+        raise RunNotFound(f"There is no run {run_id}.")
+    return dict(found.trigger_data or {})
+
+
 def announce(connection: Connection, run_id: str, trigger_kind: str) -> None:
     """Write the first event of a new run and wake who waits for it; in the transaction that makes the run."""
     connection.execute(

@@ -72,6 +72,11 @@ def get_user_by_name(connection: Connection, name: str) -> User | None:
     return None if row is None else User(**row._mapping)
 
 
+def user_names(connection: Connection) -> list[str]:
+    """The names of all users."""
+    return list(connection.scalars(sa.select(users.c.name).order_by(users.c.name)))
+
+
 def name_of_user(connection: Connection, user_id: str) -> str:
     """The name of a user that is there."""
     return str(connection.execute(sa.select(users.c.name).where(users.c.id == user_id)).scalar_one())

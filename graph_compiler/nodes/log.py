@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 
 from ..node_type import TEMPLATED, NodeCall, NodeConfig, NodeType, Port, Ports
 from ..runtime import Level
+from ..texts import shortened
 from ..values import as_text
 
 MAX_MESSAGE = 16 * 1024
@@ -48,6 +49,6 @@ class Log(NodeType[LogConfig]):
 
     def execute(self, call: NodeCall[LogConfig]) -> Mapping[str, Any]:
         config = call.config
-        message = as_text(config.message)[:MAX_MESSAGE]
+        message = shortened(as_text(config.message), MAX_MESSAGE)
         call.runtime.emit("log", message, level=config.level, node=call.node, item=call.item, data=config.data)
         return {"value": call.inputs.get("value")}

@@ -11,6 +11,7 @@ from ..errors import NodeError
 from ..node_type import TEMPLATED, ConfigDefect, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
 from ..queries import BadQuery, Query, read_query
 from ..templates import is_template
+from ..texts import shortened
 
 QUERY_FAILURES = (
     FailureKind("bad_expression", "A rendered expression is not JMESPath."),
@@ -34,7 +35,7 @@ def rendered_query(text: str) -> Query:
     try:
         return read_query(text)
     except BadQuery as error:
-        raise NodeError("bad_expression", f"{text[:80]}: {error}", retryable=False) from None
+        raise NodeError("bad_expression", f"{shortened(text, 80)}: {error}", retryable=False) from None
 
 
 class QueryConfig(NodeConfig):

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 from ..errors import NodeError
 from ..node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
 from ..runtime import Command
+from ..texts import shortened
 from ..values import as_text
 from .python import CODE_FAILURES
 
@@ -78,7 +79,7 @@ class Shell(NodeType[ShellConfig]):
         command = Command(config.script, env, stdin)
         answer = call.runtime.run_command(command, timeout=call.timeout, on_line=call.publish_line)
         if config.fail_on_status and answer.exit_code != 0:
-            last = answer.stderr.strip().rpartition("\n")[2][:500]
+            last = shortened(answer.stderr.strip().rpartition("\n")[2], 500)
             raise NodeError(
                 "shell_status", f"the script exited with {answer.exit_code}" + (f": {last}" if last else "")
             )

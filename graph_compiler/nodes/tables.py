@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ..binary import loads
 from ..errors import BadValue, NodeError
 from ..node_type import FailureKind
+from ..texts import quoted
 from ..values import as_json
 from .files import FILE_FAILURES
 from .http_request import HTTP_FAILURES
@@ -95,7 +96,7 @@ def typed(text: str, column: str, kind: ColumnType, number: int) -> Any:
     try:
         value = _READERS[kind](text)
     except (ValueError, KeyError, RecursionError):
-        raise bad_content(f"{place}: {text[:80]!r} is not of type {kind}") from None
+        raise bad_content(f"{place}: {quoted(text, 80)} is not of type {kind}") from None
     return as_json(value, place)
 
 
