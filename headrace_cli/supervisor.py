@@ -16,6 +16,7 @@ from types import FrameType, TracebackType
 from headrace_cli.backoff import Backoff
 from headrace_cli.child import Child, Exited, Fork, Program
 from headrace_cli.child_log import ChildLog
+from platform_core.ending_times import SUPERVISOR_STOP
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -79,7 +80,7 @@ class Supervisor:
         fork: Fork | None = None,
         backoff: Backoff | None = None,
         start_crashes: int = 4,
-        stop_timeout: float = 10.0,
+        stop_timeout: float = SUPERVISOR_STOP,
     ) -> None:
         self._logs = logs
         self._say = say
