@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 
+from platform_core.backoff import Backoff
 from platform_core.database import Connection
 from platform_core.errors import Unavailable
-from stream_api.backoff import Backoff
 from stream_api.filters import EventFilter
 from stream_api.follower import Ending
 from stream_api.hub import Hub
