@@ -13,7 +13,7 @@ import httpx
 
 from definitions.http_network import GuardedNetwork, Resolve, TargetRefused, resolve
 from graph_compiler.binary import as_plain
-from graph_compiler.errors import NodeError
+from graph_compiler.errors import NodeError, Stopped
 from graph_compiler.runtime import HttpAnswer
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -96,7 +96,7 @@ class HttpClient:
             except FAILURES as error:
                 if exchange.canceled:
                     said = "The request was stopped because its run is canceled."
-                    raise NodeError("canceled", said, retryable=False) from None
+                    raise Stopped(said) from None
                 _fail(error, where, timeout)
 
     def cancel_all(self) -> None:

@@ -23,7 +23,7 @@ from definitions import kubernetes_reasons as reasons
 from definitions.kubernetes_api import ClusterAway, ClusterError, Json, KubernetesApi, cut
 from definitions.kubernetes_job import RunPlace
 from definitions.kubernetes_watch import lines_of
-from graph_compiler.errors import NodeError
+from graph_compiler.errors import NodeError, Stopped
 from graph_compiler.runtime import ContainerTask, OnLine
 from platform_core.ending_times import CONTAINER_STOP
 from platform_core.settings import Settings
@@ -227,7 +227,7 @@ class ContainerPods:
         if running.ended_by == "timeout":
             raise NodeError("container_timeout", "the container took longer than the node's timeout")
         if running.ended_by is not None:
-            raise NodeError("canceled", "the run was canceled while the container ran", retryable=False)
+            raise Stopped("the run was canceled while the container ran")
 
     def _end(self, running: _Running, why: str) -> None:
         running.ended_by = running.ended_by or why

@@ -22,7 +22,7 @@ from dagster._core.execution.context.system import StepExecutionContext
 from dagster._core.execution.plan.execute_plan import dagster_event_sequence_for_step
 from dagster._core.execution.plan.objects import UserFailureData, step_failure_event_from_exc_info
 
-from graph_compiler.errors import NodeError
+from graph_compiler.errors import NodeError, Stopped
 from graph_compiler.tags import TIMEOUT_TAG
 from platform_core.ending_times import STUCK
 
@@ -34,11 +34,11 @@ class NodeStuck(NodeError):
         super().__init__("timeout", "The node did not end within its timeout and was stopped.")
 
 
-class NodeUnstoppable(NodeError):
+class NodeUnstoppable(Stopped):
     """A node that did not stop although its run was to end."""
 
     def __init__(self) -> None:
-        super().__init__("canceled", "The node did not stop when its run was to end.", retryable=False)
+        super().__init__("The node did not stop when its run was to end.")
 
 
 class StepThreads:

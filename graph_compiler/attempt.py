@@ -7,7 +7,7 @@ from typing import Any
 
 from dagster import Failure, OpExecutionContext, Output, RetryRequested
 
-from .errors import NodeError
+from .errors import NodeError, Stopped
 from .execution import Scope, is_tried_again
 from .gathering import gathered
 from .naming import DONE_OUTPUT, INPUTS_INPUT, PARAMS_INPUT, dagster_name, step_place
@@ -67,9 +67,9 @@ class Attempt:
         self.emit("node.retrying", error, "warning", data)
         raise RetryRequested(retry.max_attempts - 1, delay) from self.failure(error)
 
-    def refuse_canceled(self, error: NodeError) -> None:
+    def refuse_stopped(self, error: NodeError) -> None:
         """Raise Dagster's Failure if the run's end stopped this: no `on_error` takes that for a result or an error."""
-        if error.kind == "canceled":
+        if isinstance(error, Stopped):
             raise self.failure(error)
 
     def ended(self, error: NodeError, about: Mapping[str, Any] | None = None) -> Iterator[Output[Any]]:
@@ -77,7 +77,7 @@ class Attempt:
 
         `about` is the record of the item that failed the node: its attempts, `item` and `value`.
         """
-        self.refuse_canceled(error)
+        self.refuse_stopped(error)
         if self.node.spec.on_error == "fail":
             raise self.failure(error)
         record = {**self.describe(error), **(about or {})}

@@ -75,7 +75,7 @@ def _expand(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[
             yield DynamicOutput(item, str(index), ITEMS_OUTPUT)
         yield Output({"count": len(items)}, EXPANDED)
         return
-    attempt.refuse_canceled(error)
+    attempt.refuse_stopped(error)
     if attempt.node.spec.on_error == "fail":
         raise attempt.failure(error)
     yield Output({"error": attempt.describe(error)}, EXPANDED)
@@ -91,7 +91,7 @@ def _run_item(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterato
     else:
         yield Output({"outputs": outputs}, RESULT)
         return
-    attempt.refuse_canceled(error)
+    attempt.refuse_stopped(error)
     attempt.retry(error)
     if attempt.node.spec.on_error == "fail" and attempt.node.spec.on_item_error != "collect":
         raise attempt.failure(error)

@@ -206,3 +206,14 @@ def test_result_that_is_missing_fails_the_node_whatever_its_on_error(
         "FAILURE",
         {"kind": "internal_error", "message": message, "node": "each", "attempts": 1},
     )
+
+
+def test_error_that_a_document_itself_calls_canceled_is_an_error_as_any_other(site: Site) -> None:
+    each = {"id": "each", "type": "fail", "config": {"kind": "canceled", "message": "{{ item }}"}}
+    keys = {"foreach": ["a", "b"], "on_item_error": "collect"}
+    run_id = site.execute(document("own-kind", each | keys, outputs={"errors": "{{ nodes.each.errors }}"}))
+    errors = [
+        {"kind": "canceled", "message": text, "attempts": 1, "item": index, "value": text, "node": "each"}
+        for index, text in enumerate("ab")
+    ]
+    assert (site.run(run_id).error, site.run(run_id).outputs) == (None, {"errors": errors})
