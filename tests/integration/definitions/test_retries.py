@@ -95,7 +95,7 @@ def main(file: str, item: int):
         time.sleep(600)
     return item * 10
 """
-LATE = {"settings": {"timeout": "3s"}}
+LATE = {"settings": {"timeout": "5s"}}
 
 
 def late(file: Path, **keys: Any) -> dict[str, Any]:
