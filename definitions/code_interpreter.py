@@ -25,7 +25,7 @@ from definitions.code_output import OnLine, OnPublish
 from definitions.masking import Masking
 from definitions.pending_call import PendingCall, Stuck
 from graph_compiler.binary import dumps
-from graph_compiler.errors import NodeError
+from graph_compiler.errors import NodeError, Stopped
 
 MEMORY_BYTES = 512 * 1024 * 1024
 OUTPUT_BYTES = 8 * 1024 * 1024
@@ -117,7 +117,7 @@ class CodeInterpreter:
     def _send(self, call: PendingCall, header: bytes) -> None:
         with self._lock:
             if self._closed:
-                raise NodeError("canceled", "The run worker is closing.", retryable=False)
+                raise Stopped("The run worker is closing.")
             try:
                 call.send(self._ensure_running(), header)
             except OSError:  # it died since the last call
@@ -180,7 +180,7 @@ def _request(code: str, arguments: Mapping[str, Any]) -> int:
 def _conclude(call: PendingCall, reason: str, status: int, timeout: float | None) -> Any:
     """The call's value, or the `NodeError` that says how it ended."""
     if call.canceled:
-        raise NodeError("canceled", "The code was stopped because its run is canceled.", retryable=False)
+        raise Stopped("The code was stopped because its run is canceled.")
     if reason == "timeout":
         raise NodeError("code_timeout", f"The code did not end within {timeout:g} s and was stopped.")
     if reason != "ended":

@@ -19,6 +19,7 @@ from definitions.masking import Masking
 from definitions.spilled_values import SpilledValues
 from graph_compiler.node_type import NodeTypes
 from platform_core.database import Engine, build_engine
+from platform_core.loop import Loops
 from platform_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ class ProcessContext:
         from platform_core.daemon_metrics import DaemonMetrics  # only the daemon counts
 
         return DaemonMetrics()
+
+    @cached_property
+    def loops(self) -> Loops:
+        """Of the daemon."""
+        return Loops(lambda name: self.measures.loop_failures.labels(name).inc())
 
     @cached_property
     def keys(self) -> KeyRing:

@@ -21,7 +21,7 @@ from dagster_postgres import PostgresEventLogStorage
 
 from definitions.event_statement import NewValue, Record, build
 from definitions.event_writer import EventWriter
-from definitions.patience import PATIENCE
+from definitions.patience import Patience
 from definitions.run_events import NewEvent, StatusChange, status_change, to_run_event
 from definitions.run_storage import PooledRunStorage
 from graph_compiler.naming import step_place
@@ -163,17 +163,17 @@ class PooledEventStorage(PostgresEventLogStorage):
         self._persist(commit)
 
     def _persist(self, commit: Callable[[], None]) -> None:
-        """Commit, and again while the database is away: the batch's token makes it harmless if a lost answer was yes.
+        """Commit, and again while what hinders it may pass: the batch's token makes a second time harmless.
 
         Within a transaction of the caller it is the caller who begins again.
         """
-        deadline = time.monotonic() + PATIENCE
+        trying = Patience()
         while True:
             try:
                 commit()
                 return
-            except DatabaseError:
-                if self._run_storage.is_joined or time.monotonic() > deadline:
+            except DatabaseError as error:
+                if self._run_storage.is_joined or not trying.lasts(error):
                     raise
 
 

@@ -14,7 +14,7 @@ import httpx
 from definitions.http_network import GuardedNetwork, Resolve, TargetRefused, resolve
 from graph_compiler.binary import as_plain
 from graph_compiler.charsets import BadText, decoded
-from graph_compiler.errors import NodeError
+from graph_compiler.errors import NodeError, Stopped
 from graph_compiler.header_fields import combined, media_type
 from graph_compiler.runtime import HttpAnswer
 from graph_compiler.texts import quoted
@@ -103,7 +103,7 @@ class HttpClient:
             except FAILURES as error:
                 if exchange.canceled:
                     said = "The request was stopped because its run is canceled."
-                    raise NodeError("canceled", said, retryable=False) from None
+                    raise Stopped(said) from None
                 _fail(error, where, timeout)
 
     def cancel_all(self) -> None:

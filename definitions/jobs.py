@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 from dagster import JobDefinition
@@ -14,7 +15,8 @@ from definitions.patience import patiently, read_patiently
 from definitions.resources import run_runtime
 from graph_compiler.compilation import compile_job
 from graph_compiler.naming import job_name
-from graph_compiler.spec import GraphSpec
+from graph_compiler.spec import GraphSpec, SettingsSpec
+from platform_core.ending_times import EndingTimes
 from platform_core.execution_store import PinnedVersion, read_version
 from platform_core.graph_library import OwnedGraphs
 
@@ -46,6 +48,12 @@ def compile_version(stored: PinnedVersion) -> JobDefinition:
             GRAPH_ID_TAG: stored.graph_id,
             VERSION_TAG: str(stored.version),
             OWNER_TAG: stored.owner,
+            **monitor_tags(spec.settings, EndingTimes.of(process_context().settings)),
             **({} if limit is None else {limit_tag(limit): stored.graph_id}),
         },
     )
+
+
+def monitor_tags(settings: SettingsSpec, times: EndingTimes) -> dict[str, str]:
+    """How long Dagster's monitor lets a run go on: the worker ends it in time, the monitor is for one that cannot."""
+    return {} if settings.timeout is None else {"dagster/max_runtime": str(math.ceil(settings.timeout) + times.monitor)}

@@ -19,7 +19,7 @@ from definitions.patience import read_patiently
 from definitions.run_events import NewEvent
 from definitions.services import Services
 from graph_compiler.binary import as_plain, dumps
-from graph_compiler.errors import NodeError
+from graph_compiler.errors import NodeError, Stopped
 from graph_compiler.naming import step_key
 from graph_compiler.runtime import Level, OnLine, OnPublish
 from graph_compiler.values import as_json
@@ -130,7 +130,7 @@ class RunRuntime(Services):
 
     def wait(self, seconds: float) -> None:
         if self._process.cancellation.requested.wait(seconds):
-            raise NodeError("canceled", "the run was canceled while this was waiting", retryable=False)
+            raise Stopped("the run was canceled while this was waiting")
 
     def emit(
         self,
@@ -164,7 +164,7 @@ class RunRuntime(Services):
 
     def _refuse_when_canceled(self) -> None:
         if self._process.cancellation.requested.is_set():
-            raise NodeError("canceled", "the run was canceled before this began", retryable=False)
+            raise Stopped("the run was canceled before this began")
 
     def _cancel(self) -> None:
         self._process.interpreter.cancel_all()

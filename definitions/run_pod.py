@@ -84,11 +84,17 @@ class RunPod:
 
     def _end(self) -> None:
         """The pod is to end: since the run was canceled, or for a cause of the cluster's, which fails it."""
-        asked = read_patiently(self._process.engine, lambda connection: is_cancel_requested(connection, self._run_id))
+        try:
+            is_canceled = self._is_canceled()
+        except Exception:
+            _logger.exception("It is not known whether run %s was canceled.", self._run_id)
+            is_canceled = False
         message = "The run's pod was told to end: it was deleted or evicted, or its node is going away."
-        self._process.cancellation.request(None if asked or self._is_canceling() else RunLost(TERMINATED, message))
+        self._process.cancellation.request(None if is_canceled else RunLost(TERMINATED, message))
 
-    def _is_canceling(self) -> bool:
+    def _is_canceled(self) -> bool:
+        if read_patiently(self._process.engine, lambda connection: is_cancel_requested(connection, self._run_id)):
+            return True
         run = self._instance.get_run_by_id(self._run_id)
         return run is not None and run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
 

@@ -27,12 +27,12 @@ from definitions.process import protect_process, send_to_child, step_back
 from definitions.run_worker import DONE, RunWorker
 from definitions.storage import dispose_connections
 from definitions.warm_up import warm_up
+from platform_core.ending_times import POOL_STOP
 from platform_core.lifeline import VARIABLE, watch_lifeline
 from platform_core.settings import Settings
 
 NAME = "headrace worker"
 """Of a run worker in ps and top; the kernel keeps 15 bytes."""
-_STOP_GRACE = 5.0
 _logger = logging.getLogger("headrace.workers")
 
 
@@ -180,7 +180,7 @@ class WorkerPool:
         for worker in self._workers.values():
             send_to_child(worker.pid, signal.SIGTERM)
             worker.channel.close()
-        signal.alarm(int(_STOP_GRACE))
+        signal.alarm(int(POOL_STOP))
         with suppress(ChildProcessError, TimeoutError):
             while True:
                 os.wait()

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from . import params as graph_params
 from .binary import compact
-from .errors import NodeError, node_error
+from .errors import NodeError, Stopped, node_error
 from .execution import Item, Scope, is_tried_again, is_wanted, items_of, render_outputs, run_node
 from .node_ports import ERROR_PORT, ERRORS_PORT
 from .node_type import NodeCall
@@ -215,7 +215,7 @@ class CalledRun:
         """Raise what ends the call as a whole: that the run was cancelled, or that the call's time is over."""
         if error is None:
             self._runtime.wait(0)
-        elif error.kind == "canceled":
+        elif isinstance(error, Stopped):
             raise error
         if self._is_late():
             raise CallTimedOut(f"the called graph did not end within {self._timeout:g} s, the node's timeout")

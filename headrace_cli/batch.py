@@ -12,13 +12,12 @@ from headrace_cli.errors import CommandError
 from headrace_cli.exit_codes import ExitCode
 from headrace_cli.sources import read_text
 from headrace_cli.terminal import note, say, say_json
+from platform_core.limits import LARGEST_BATCH
 
 if TYPE_CHECKING:
     from headrace_cli.client import Client
 
 _FORM = "Write a JSON array of objects, or one object per line: the params of one run by name."
-MOST = 1000
-"""Runs in one request."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,9 @@ def launch_rows(
     Prints the ids of the runs, and to stderr what does not fit. Each portion is all known before the next one is sent.
     """
     total: dict[str, Any] = {"accepted": 0, "repeated": 0, "refused": 0, "runs": []}
-    for start in range(0, len(rows), MOST):
-        portion = rows[start : start + MOST]
-        answer = _send(client, graph, portion, common, version, key if not start else f"{key}.{start // MOST}")
+    for start in range(0, len(rows), LARGEST_BATCH):
+        portion = rows[start : start + LARGEST_BATCH]
+        answer = _send(client, graph, portion, common, version, key if not start else f"{key}.{start // LARGEST_BATCH}")
         for name in ("accepted", "repeated", "refused"):
             total[name] += answer[name]
         total["runs"] += [{**run, "index": start + run["index"]} for run in answer["runs"]]

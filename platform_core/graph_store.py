@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from platform_core import channels
 from platform_core.errors import GraphExists, PreconditionFailed, VersionNotFound
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.pagination import Page, decode_cursor, encode_cursor
 from platform_core.tables import graph_versions, graphs, users
 
@@ -187,7 +188,7 @@ def get_version(connection: Connection, graph_id: str, version: int) -> GraphVer
 
 
 def list_versions(
-    connection: Connection, graph_id: str, *, limit: int = 50, cursor: str | None = None
+    connection: Connection, graph_id: str, *, limit: int = DEFAULT_PAGE, cursor: str | None = None
 ) -> Page[GraphVersion]:
     """Versions of a graph, the newest first. Raises `BadCursor`."""
     query = sa.select(*_VERSION).where(graph_versions.c.graph_id == graph_id)
@@ -199,7 +200,7 @@ def list_versions(
 
 
 def list_graphs(
-    connection: Connection, *, owner_id: str | None = None, limit: int = 50, cursor: str | None = None
+    connection: Connection, *, owner_id: str | None = None, limit: int = DEFAULT_PAGE, cursor: str | None = None
 ) -> Page[Graph]:
     """Graphs of one owner, or of all, by name. Raises `BadCursor`."""
     query = _SELECT if owner_id is None else _SELECT.where(graphs.c.owner_id == owner_id)

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from platform_core import channels
 from platform_core.errors import BadCursor, IdempotencyKeyReused, RunEnded, RunNotFinished, RunNotFound, RunSucceeded
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.pagination import Page, decode_cursor, encode_cursor
 from platform_core.run_ending import cancel_unsubmitted
 from platform_core.run_event_store import RUN_QUEUED
@@ -235,7 +236,7 @@ def list_runs(
     owner_id: str | None = None,
     graph_id: str | None = None,
     status: str | None = None,
-    limit: int = 50,
+    limit: int = DEFAULT_PAGE,
     cursor: str | None = None,
 ) -> Page[Run]:
     """Runs, the newest first, filtered by what is given. Raises `BadCursor`."""

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from platform_core import channels
 from platform_core.auth import hash_password
 from platform_core.errors import LastAdmin, UserExists, UserNotFound
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.pagination import Page, decode_cursor, encode_cursor
 from platform_core.tables import users
 
@@ -82,7 +83,7 @@ def name_of_user(connection: Connection, user_id: str) -> str:
     return str(connection.execute(sa.select(users.c.name).where(users.c.id == user_id)).scalar_one())
 
 
-def list_users(connection: Connection, *, limit: int = 50, cursor: str | None = None) -> Page[User]:
+def list_users(connection: Connection, *, limit: int = DEFAULT_PAGE, cursor: str | None = None) -> Page[User]:
     """Users by name. Raises `BadCursor`."""
     query = sa.select(*_COLUMNS).order_by(users.c.name).limit(limit + 1)
     if cursor is not None:

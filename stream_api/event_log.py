@@ -12,8 +12,8 @@ from psycopg import AsyncConnection, InterfaceError, OperationalError
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolClosed
 
+from platform_core.backoff import Backoff
 from platform_core.run_event_store import RunEvent
-from stream_api.backoff import Backoff
 from stream_api.wire import WireEvent
 
 _log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 
+from platform_core.backoff import Backoff
 from platform_core.database import Connection
 from platform_core.errors import BadRequest, Unavailable
-from stream_api.backoff import Backoff
 from stream_api.ending import FINAL, PURGED, STOPPING, YIELDED, Ending
 from stream_api.filters import EventFilter
 from stream_api.follower import Follower

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from psycopg import AsyncConnection, Error, sql
 
-from stream_api.backoff import Backoff
+from platform_core.backoff import Backoff
 
 _log = logging.getLogger(__name__)
 

@@ -23,6 +23,7 @@ from platform_core.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.web.dependencies import (
     AUTH_ERRORS,
     ConnectionDep,
@@ -70,7 +71,7 @@ def list_deliveries(
     since: Annotated[datetime | None, Query(description="Received then or later.")] = None,
     until: Annotated[datetime | None, Query(description="Received before then.")] = None,
     q: _Text = None,
-    limit: LimitQuery = 50,
+    limit: LimitQuery = DEFAULT_PAGE,
     cursor: CursorQuery = None,
 ) -> PageOf[DeliveryEntry]:
     """List what the graph's webhooks received, the newest first, without bodies."""

@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from platform_core.limits import LONGEST_PASSWORD
 from platform_core.user_store import NAME_LENGTH, NAME_PATTERN, User
 from trigger_api.schemas import Answer, RequestBody
 
 Role = Literal["viewer", "operator", "editor", "admin"]
-Password = Annotated[str, Field(min_length=10, max_length=1000)]
+Password = Annotated[str, Field(min_length=10, max_length=LONGEST_PASSWORD)]
 
 
 class NewUser(RequestBody):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graph_compiler.errors import NodeError
+from graph_compiler.errors import NodeError, Stopped
 from graph_compiler.execution import run_node
 from graph_compiler.library import Calls
 from graph_compiler.node_types import builtin_node_types
@@ -107,7 +107,7 @@ def test_a_cancel_ends_it_at_once() -> None:
     class Canceled(MemoryRuntime):
         def wait(self, seconds: float) -> None:
             if seconds:
-                raise NodeError("canceled", "the run was canceled", retryable=False)
+                raise Stopped("the run was canceled")
 
     runtime = Canceled()
     nodes = [
