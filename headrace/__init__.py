@@ -51,7 +51,7 @@ def log(message: str, level: Level = "info", **fields: Any) -> None:
 
 
 def _plain(value: Any, place: str, depth: int = 0) -> Any:
-    """The value as JSON data, nothing coerced; definitions/code_call.py says the same of results."""
+    """The value as JSON data, nothing coerced; definitions/sandbox/call.py says the same of results."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from graph_compiler.header_fields import combined, media_type
+from graph_compiler.values.header_fields import combined, media_type
 from platform_core.errors import IncompleteBody, TooLarge
 
 Values = dict[str, str | list[str]]

@@ -15,11 +15,11 @@ import pytest
 from dagster import DagsterRunStatus, RunsFilter
 from dagster._daemon.monitoring import run_monitoring
 
-from definitions.context import process_context
-from definitions.resources import RunRuntime
-from definitions.run_events import UNENDED
+from definitions.execution.context import process_context
+from definitions.execution.resources import RunRuntime
+from definitions.instance.run_events import UNENDED
 from platform_core.ending_times import EndingTimes
-from platform_core.run_store import accept_run, get_run, retry_of
+from platform_core.runs.run_store import accept_run, get_run, retry_of
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import delay, document, python, transform
 from tests.integration.definitions.services import Service

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 from dagster import DagsterInstance
 
-from definitions.context import process_context
-from definitions.retention import Retention, RunsKept
+from definitions.daemon.retention import Retention, RunsKept
+from definitions.execution.context import process_context
 from platform_core.errors import RunNotFound
-from platform_core.upload_store import folder_of, keep_file
+from platform_core.runs.upload_store import folder_of, keep_file
 from tests.integration.definitions.documents import document, transform
 from tests.integration.definitions.site import Document, Site
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from platform_core.database import DatabaseError, build_engine, is_away, may_pass, reading, transaction
+from platform_core.database.engine import DatabaseError, build_engine, is_away, may_pass, reading, transaction
 from platform_core.errors import Unavailable
 
 

@@ -14,10 +14,10 @@ from sqlalchemy.engine import Engine
 
 from headrace.client import AsyncClient, Client, Refused, Silence, Unreachable, Wanted
 from headrace.client.wire import Transport
-from platform_core.database import transaction
-from platform_core.user_store import User, change_user
-from stream_api.group_subscription import GroupSubscription
-from stream_api.run_group import Found
+from platform_core.database.engine import transaction
+from platform_core.identity.user_store import User, change_user
+from stream_api.sessions.group_subscription import GroupSubscription
+from stream_api.sessions.run_group import Found
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_run
 from tests.waiting import wait_until

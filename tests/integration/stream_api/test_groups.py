@@ -11,11 +11,11 @@ import psycopg
 import pytest
 from sqlalchemy.engine import Engine
 
-from platform_core.user_store import User
-from stream_api import group_subscription
-from stream_api.group_cursor import GroupPlace, encode
-from stream_api.run_group import OVERLAP
-from stream_api.tail import Tail
+from platform_core.identity.user_store import User
+from stream_api.following.tail import Tail
+from stream_api.sessions import group_subscription
+from stream_api.sessions.group_cursor import GroupPlace, encode
+from stream_api.sessions.run_group import OVERLAP
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_owner, create_run
 from tests.integration.stream_api.socket_client import Socket, open_socket

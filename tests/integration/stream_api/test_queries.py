@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy.engine import Engine
 
-from platform_core.user_store import User
+from platform_core.identity.user_store import User
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import create_run
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_compiler.file_values import LONGEST_NAME, checked_path, name_for
+from graph_compiler.values.file_values import LONGEST_NAME, checked_path, name_for
 
 
 @pytest.mark.parametrize(

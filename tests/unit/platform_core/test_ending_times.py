@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from definitions import instance_files, kubernetes_job
+from definitions.instance import instance_files
 from definitions.jobs import monitor_tags
-from graph_compiler.spec import SettingsSpec
+from definitions.kubernetes import job as kubernetes_job
+from graph_compiler.language.spec import SettingsSpec
 from platform_core import ending_times
 from platform_core.ending_times import EndingTimes
 from platform_core.settings import Settings

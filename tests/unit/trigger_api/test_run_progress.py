@@ -7,9 +7,9 @@ import threading
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from platform_core.database import Engine
-from platform_core.run_event_store import RunEvent
-from trigger_api.webhooks.run_progress import RunProgress
+from platform_core.database.engine import Engine
+from platform_core.runs.run_event_store import RunEvent
+from trigger_api.live.run_progress import RunProgress
 
 
 class HeldBack(RunProgress):
