@@ -6,7 +6,7 @@ node's code can be tried at a desk. Standard library only: the interpreter of co
 
 from __future__ import annotations
 
-import json
+import base64
 import math
 from collections.abc import Callable
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from typing import Any, Literal
 __all__ = ["emit", "log", "progress"]
 
 Level = Literal["debug", "info", "warning", "error"]
+MAX_DEPTH = 90  # a value may have 100 levels, and an event puts some around it
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -34,17 +35,45 @@ def progress(fraction: float | None, message: str = "") -> None:
 
 
 def emit(value: Any) -> None:
-    """Show a part of the result before there is a result: a `node.output` event with `partial`. `value` is JSON.
+    """Show a part of the result before there is a result: a `node.output` event with `partial`.
 
-    Raises TypeError or ValueError for what is not JSON.
+    `value` is what `main` may return: JSON and bytes, which events show as `{"$bytes": "<base64>"}`. Raises TypeError
+    or ValueError for anything else, naming the place in it.
     """
-    json.dumps(value, allow_nan=False)
-    _publish("emit", {"value": value})
+    _publish("emit", {"value": _plain(value, "value")})
 
 
 def log(message: str, level: Level = "info", **fields: Any) -> None:
-    """A log record with fields of JSON. Raises ValueError for another level, TypeError for what is not JSON."""
+    """A log record with fields as `emit` takes them. Raises ValueError for another level, TypeError as `emit`."""
     if level not in LEVELS:
         raise ValueError(f"a level is one of {', '.join(LEVELS)}, not {level!r}")
-    json.dumps(fields, allow_nan=False)
-    _publish("log", {"message": str(message), "level": level, "fields": fields})
+    _publish("log", {"message": str(message), "level": level, "fields": _plain(fields, "fields")})
+
+
+def _plain(value: Any, place: str, depth: int = 0) -> Any:
+    """The value as JSON data, nothing coerced; definitions/sandbox/call.py says the same of results."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**64:
+            raise ValueError(f"{place}: an integer beyond 64 bits")
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{place}: {value!r} is not a JSON number")
+        return value
+    if isinstance(value, bytes):
+        return {"$bytes": base64.b64encode(value).decode("ascii")}
+    if depth == MAX_DEPTH:
+        raise ValueError(f"{place}: nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, dict):
+        return {_key(key, place): _plain(item, f"{place}.{key}", depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, f"{place}[{index}]", depth + 1) for index, item in enumerate(value)]
+    raise TypeError(f"{place}: {type(value).__name__} is not a JSON value")
+
+
+def _key(key: Any, place: str) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"{place}: the key {key!r} is not text")
+    return key

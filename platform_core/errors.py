@@ -54,6 +54,12 @@ class DeliveryNotFound(NotFound):
     code = "delivery_not_found"
 
 
+class SubscriptionNotFound(NotFound):
+    """A socket has no subscription of that label."""
+
+    code = "subscription_not_found"
+
+
 class UserNotFound(NotFound):
     code = "user_not_found"
 
@@ -104,6 +110,12 @@ class RunEnded(Conflict):
     """The run has ended, so it cannot be cancelled."""
 
     code = "run_ended"
+
+
+class SubscriptionExists(Conflict):
+    """A socket has a subscription of that label already."""
+
+    code = "subscription_exists"
 
 
 class UserExists(Conflict):

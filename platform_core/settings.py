@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     niceness: int = Field(
         default=10, ge=0, le=19, description="How far run workers step back for the APIs where processors are short."
     )
+    finally_seconds: float = Field(
+        default=60.0, gt=0, description="Seconds that `finally` nodes have in a run that was canceled or timed out."
+    )
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
     tick_retention: int = Field(default=90, gt=0, description="Days the ticks of timers are kept.")
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")

@@ -39,7 +39,7 @@ def create_app(settings: Settings, *, engine: Engine, keys: KeyRing, metrics: Me
 
     def listener_is_connected() -> None:
         if not streams.listener.is_connected:
-            raise Unavailable("The connection that listens for events is being made anew.")
+            raise Unavailable("The connection that listens for events was lost and is being opened again.")
 
     app = build_application(
         "stream_api",

@@ -18,7 +18,7 @@ router = APIRouter(tags=["operation"])
 _RUN_ADDRESS = {"runId": {"description": "Id of the run."}}
 _EVENT: dict[str, Any] = {
     "type": "object",
-    "description": "One entry of a run's log. `id` is the cursor behind it.",
+    "description": "One entry of a run's log. `id` is the cursor after it.",
     "properties": {
         "id": {"type": "string"},
         "run_id": {"type": "string"},

@@ -19,7 +19,7 @@ from dagster._daemon.daemon import DagsterDaemon
 
 from definitions.daemon.location_refresh import LocationRefresh
 from definitions.daemon.notifications import Notifications
-from definitions.daemon.retention import Retention, RetentionThread
+from definitions.daemon.retention import Retention
 from definitions.daemon.run_queue import Turns, WokenRunQueue
 from definitions.daemon.submission import Submission
 from definitions.daemon.timer_scheduler import TimerScheduler
@@ -28,7 +28,10 @@ from definitions.instance import instance_files
 from definitions.instance.job_snapshots import remember_jobs
 from definitions.shared import addresses
 from platform_core import channels
-from platform_core.database.engine import plain_url
+from platform_core.backoff import Backoff
+from platform_core.database.engine import DatabaseError, plain_url
+from platform_core.errors import Unavailable
+from platform_core.loop import Loop
 from platform_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -100,28 +103,33 @@ def _run(
             (channels.QUEUE, channels.GRAPHS, channels.TIMERS),
             lambda channel: on_notify[channel](),
         )
-        notifications.start()
-        sweeps = RetentionThread(retention, RETENTION_INTERVAL)
-        if supervision is not None:
-            supervision.start()
-        process_context().measures.leads.set(1)
+        sweeps = Loop(
+            "retention",
+            lambda: retention.sweep(sweeps.closing),
+            every=RETENTION_INTERVAL,
+            away=(*DatabaseError, Unavailable),
+            backoff=Backoff(RETENTION_INTERVAL, 10 * RETENTION_INTERVAL),
+        )
+        loops = process.loops
+        loops.start(notifications.loop, refresh.loop, sweeps, *(supervision.loops if supervision is not None else ()))
+        process.measures.leads.set(1)
         try:
             while not stop.wait(_CHECK):
                 controller.check_daemon_threads()
                 leadership.execute("SELECT 1")
-                if supervision is not None and not supervision.is_alive:
-                    _logger.error("Supervision of the cluster has ended; starting again.")
+                if dead := loops.dead():
+                    _logger.error("Ended by a defect: %s; starting again.", ", ".join(dead))
                     return 1
         except psycopg.OperationalError:
             _logger.warning("Lost the database, and with it the lead; starting again.")
             return 1
         finally:
-            process_context().measures.leads.set(0)
+            process.measures.leads.set(0)
             queue.wake()
             sweeps.close()
             timers.wake()
-            notifications.close()
-            refresh.close()
+            notifications.loop.close()
+            refresh.loop.close()
             if supervision is not None:
                 supervision.close()
     return 0

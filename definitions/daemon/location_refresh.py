@@ -7,12 +7,12 @@ controller's `_workspace_process_context`, whose `refresh_workspace()` the contr
 from __future__ import annotations
 
 import logging
-import threading
 
 import httpx
 from dagster._daemon.controller import DagsterDaemonController
 
 from definitions.shared.names import LOCATION
+from platform_core.loop import Loop
 
 _MUTATION = "mutation($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name) { __typename } }"
 _SETTLE = 0.2
@@ -21,38 +21,19 @@ _logger = logging.getLogger("headrace.location")
 
 
 class LocationRefresh:
-    """A thread that refreshes after `request()`; the graphs of one burst are seen by one refresh."""
+    """Refreshes after `request()`; the graphs of one burst are seen by one refresh, and one that fails is repeated."""
 
     def __init__(self, controller: DagsterDaemonController, ui_url: str | None) -> None:
         self._controller = controller
         self._ui_url = ui_url
-        self._requested = threading.Event()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="location-refresh", daemon=True)
-        self._thread.start()
+        self.loop = Loop("location-refresh", self._refresh, every=None, settle=_SETTLE, logger=_logger)
 
     def request(self) -> None:
-        self._requested.set()
+        self.loop.wake()
 
-    def close(self) -> None:
-        self._closing.set()
-        self._requested.set()
-        self._thread.join(_TIMEOUT)
-
-    def _run(self) -> None:
-        while True:
-            self._requested.wait()
-            if self._closing.wait(_SETTLE):
-                return
-            self._requested.clear()
-            self._refresh_ui()
-            self._refresh_daemons()
-
-    def _refresh_daemons(self) -> None:
-        try:
-            self._controller._workspace_process_context.refresh_workspace()
-        except Exception:
-            _logger.exception("The daemons' copy of the code location could not be refreshed.")
+    def _refresh(self) -> None:
+        self._refresh_ui()
+        self._controller._workspace_process_context.refresh_workspace()
 
     def _refresh_ui(self) -> None:
         if self._ui_url is None:

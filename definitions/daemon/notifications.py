@@ -1,16 +1,15 @@
-"""A thread that follows PostgreSQL's NOTIFY, and after each (re)connection says that something may be new."""
+"""A loop that follows PostgreSQL's NOTIFY, and after each (re)connection says that something may be new."""
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 
 import psycopg
 
 from platform_core.database.engine import plain_url
+from platform_core.loop import Loop
 
-_PAUSE = 0.5
 _SLICE = 1.0
 _logger = logging.getLogger("headrace.notifications")
 
@@ -22,23 +21,7 @@ class Notifications:
         self._url = plain_url(url)
         self._channels = channels
         self._on_notify = on_notify
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="notifications", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._follow()
-            except psycopg.Error as error:
-                _logger.warning("The database is away (%s); connecting again.", str(error).strip())
-                self._stop.wait(_PAUSE)
+        self.loop = Loop("notifications", self._follow, away=(psycopg.Error,), logger=_logger)
 
     def _follow(self) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
@@ -46,6 +29,7 @@ class Notifications:
                 connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
             for channel in self._channels:
                 self._on_notify(channel)
-            while not self._stop.is_set():
+            self.loop.working()
+            while not self.loop.closing.is_set():
                 for notification in connection.notifies(timeout=_SLICE):
                     self._on_notify(notification.channel)

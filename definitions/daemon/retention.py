@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 
 from dagster import DagsterInstance
 
+from definitions.daemon.abandoned_uploads import remove_abandoned
 from definitions.services.spilled_values import SpilledValues
 from graph_compiler.values.durations import parse_duration
 from platform_core.database.engine import DatabaseError, Engine, reading, transaction
@@ -16,8 +19,17 @@ from platform_core.runs.upload_store import remove_uploads
 from platform_core.settings import Settings
 
 BATCH = 50
-_STOP_TIMEOUT = 30.0
+ABANDONED_EVERY = 3600.0
+"""Seconds between two looks for files whose run never came to be."""
 _logger = logging.getLogger("headrace.retention")
+
+
+Failure = tuple[str, Exception]
+"""A run's id, and why it could not be removed."""
+
+
+class RunsKept(Exception):
+    """Runs could not be removed."""
 
 
 class Retention:
@@ -31,53 +43,56 @@ class Retention:
         self._engine = engine
         self._instance = instance
         self._spilled = spilled
+        self._looked_for_uploads = -math.inf
 
     def sweep(self, stop: threading.Event) -> int:
-        """Remove all runs that are due, until `stop` is set; how many there were."""
+        """Remove all runs that are due, until `stop` is set; how many there were.
+
+        Raises `RunsKept` in the end if some could not be removed, which the next sweep tries again.
+        """
         with reading(self._engine) as connection:
             versions = versions_with_retention(connection)
-        removed = 0
+        removed, failures = 0, []
         for kept in versions:
-            seconds = parse_duration(kept.retention)
-            while not stop.is_set() and (count := self._sweep_version(kept, seconds)):
-                removed += count
+            count, failed = self._sweep_version(kept, stop)
+            removed += count
+            failures += failed
+        if time.monotonic() - self._looked_for_uploads >= ABANDONED_EVERY:
+            remove_abandoned(self._settings, self._engine, stop)
+            self._looked_for_uploads = time.monotonic()
+        if removed:
+            _logger.info("Removed %s runs past their retention.", removed)
+        if failures:
+            run_id, error = failures[0]
+            raise RunsKept(f"{len(failures)} runs past their retention stay, the first is {run_id}: {error}") from error
         return removed
 
-    def _sweep_version(self, kept: KeptVersion, seconds: float) -> int:
-        with reading(self._engine) as connection:
-            run_ids = expired_runs(connection, kept.graph_id, kept.version, seconds, BATCH)
-        for run_id in run_ids:
+    def _sweep_version(self, kept: KeptVersion, stop: threading.Event) -> tuple[int, list[Failure]]:
+        """How many runs were removed, and those that could not be; after a batch of such it leaves the version."""
+        seconds = parse_duration(kept.retention)
+        removed, failed = 0, list[Failure]()
+        while not stop.is_set() and len(failed) < BATCH:
+            with reading(self._engine) as connection:
+                left = [run_id for run_id, _ in failed]
+                run_ids = expired_runs(connection, kept.graph_id, kept.version, seconds, BATCH, left)
+            if not run_ids:
+                break
+            gone = [run_id for run_id in run_ids if self._removes(kept, run_id, failed)]
+            with transaction(self._engine) as connection:
+                delete_runs(connection, gone)
+            removed += len(gone)
+        return removed, failed
+
+    def _removes(self, kept: KeptVersion, run_id: str, failed: list[Failure]) -> bool:
+        """Remove what the run has outside of our tables; a run that cannot be removed keeps no other one."""
+        try:
             self._spilled.delete(run_id)
             remove_uploads(self._settings, kept.owner, run_id)
             if self._instance.has_run(run_id):
                 self._instance.delete_run(run_id)
-        if run_ids:
-            with transaction(self._engine) as connection:
-                delete_runs(connection, run_ids)
-        return len(run_ids)
-
-
-class RetentionThread:
-    """Sweeps at once and then every `interval` seconds until `close()`."""
-
-    def __init__(self, retention: Retention, interval: float) -> None:
-        self._retention = retention
-        self._interval = interval
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closing.set()
-        self._thread.join(_STOP_TIMEOUT)
-
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                removed = self._retention.sweep(self._closing)
-            except (*DatabaseError, Unavailable, OSError):
-                _logger.exception("Runs past their retention could not be removed; trying again later.")
-            else:
-                if removed:
-                    _logger.info("Removed %s runs past their retention.", removed)
-            self._closing.wait(self._interval)
+        except (*DatabaseError, Unavailable):
+            raise  # says nothing about the run
+        except Exception as error:
+            failed.append((run_id, error))
+            return False
+        return True

@@ -1,7 +1,7 @@
 """Sees to it that every run in the cluster ends, with a reason, and that nothing in the cluster outlives its run.
 
 Three watches (pods, Jobs, events) keep what the namespace holds; no run costs a request but those that make and
-delete its Job. One thread looks whenever something changed, and every second for what only time tells.
+delete its Job. One loop looks whenever something changed, and every second for what only time tells.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dagster import DagsterInstance, DagsterRun
@@ -25,6 +25,7 @@ from definitions.kubernetes.reasons import Reason
 from definitions.kubernetes.watch import Watch
 from platform_core.database.engine import DatabaseError, Engine, reading, transaction
 from platform_core.errors import Unavailable
+from platform_core.loop import Loop
 from platform_core.operation.daemon_metrics import DaemonMetrics
 from platform_core.runs.supervision_store import RunInProgress, list_in_progress, replace_lost, without_work
 from platform_core.settings import Settings
@@ -46,7 +47,7 @@ class _Memory:
 
 
 class KubernetesSupervision:
-    """`start` it in the daemon that leads, and only there."""
+    """Its loops run in the daemon that leads, and only there."""
 
     def __init__(
         self,
@@ -74,42 +75,36 @@ class KubernetesSupervision:
         self._events: defaultdict[str, dict[str, Json]] = defaultdict(dict)
         self._memories: dict[str, _Memory] = {}
         self._strays: dict[str, float] = {}
-        self._news = threading.Event()
-        self._closing = threading.Event()
         selector = {"label_selector": jobs.RUN_LABEL}
         self._watches = (
             Watch(self._api, "jobs", self._on_job, self._on_state, **selector),
             Watch(self._api, "pods", self._on_pod, self._on_state, **selector),
             Watch(self._api, "events", self._on_event, self._on_state),
         )
-        self._thread = threading.Thread(target=self._work, name="supervision", daemon=True)
+        self._loop = Loop(
+            "supervision", self._work, every=LOOK_EVERY, away=(*DatabaseError, Unavailable), logger=_logger
+        )
 
     @property
-    def is_alive(self) -> bool:
-        """Whether all threads work; if not, this process had better end and be started anew."""
-        return self._thread.is_alive() and all(watch.is_alive for watch in self._watches)
+    def loops(self) -> Sequence[Loop]:
+        """To be started where the daemon leads."""
+        return [*(watch.loop for watch in self._watches), self._loop]
 
     @property
     def is_synced(self) -> bool:
         """Whether what is known of the cluster is current."""
         return all(watch.is_synced for watch in self._watches)
 
-    def start(self) -> None:
-        for watch in self._watches:
-            watch.start()
-        self._thread.start()
-
     def close(self) -> None:
-        self._closing.set()
-        self._news.set()
+        self._loop.closing.set()
         for watch in self._watches:
             watch.close()
-        self._thread.join(REPEAT_AFTER)
+        self._loop.close(REPEAT_AFTER)
 
     def _on_state(self) -> None:
         for watch in self._watches:
             self._measures.watches.labels(watch.kind).set(watch.is_synced)
-        self._news.set()
+        self._loop.wake()
 
     def _on_job(self, name: str, before: Json | None, now: Json | None) -> None:
         run_id = _run_of(now or before)
@@ -118,7 +113,7 @@ class KubernetesSupervision:
                 self._jobs.pop(run_id, None)
             else:
                 self._jobs[run_id] = now
-        self._news.set()
+        self._loop.wake()
 
     def _on_pod(self, name: str, before: Json | None, now: Json | None) -> None:
         pod = now or before
@@ -131,7 +126,7 @@ class KubernetesSupervision:
             known = self._last_pods.get(run_id)
             if pod is not None and _is_run_pod(pod) and (known is None or reasons.name_of(known) == name):
                 self._last_pods[run_id] = pod
-        self._news.set()
+        self._loop.wake()
 
     def _on_event(self, name: str, before: Json | None, now: Json | None) -> None:
         about = str(((now or before) or {}).get("involvedObject", {}).get("name", ""))
@@ -142,19 +137,11 @@ class KubernetesSupervision:
                 self._events[about].pop(name, None)
                 if not self._events[about]:
                     del self._events[about]
-        self._news.set()
+        self._loop.wake()
 
     def _work(self) -> None:
-        while not self._closing.is_set():
-            self._news.wait(LOOK_EVERY)
-            self._news.clear()
-            if not self.is_synced or self._closing.is_set():
-                continue
-            try:
-                self.look()
-            except (*DatabaseError, Unavailable) as error:
-                _logger.warning("Supervision waits for the database: %s", error)
-                self._closing.wait(LOOK_EVERY)
+        if self.is_synced:
+            self.look()
 
     def look(self) -> None:
         """Judge every run in progress, and delete what belongs to none."""

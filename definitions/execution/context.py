@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from definitions.execution.masking import Masking
 from definitions.sandbox.interpreter import CodeInterpreter
 from definitions.services.http_client import HttpClient
 from definitions.services.spilled_values import SpilledValues
 from definitions.shared.extensions import installed_node_types
+from definitions.shared.masking import Masking
 from graph_compiler.nodes.node_type import NodeTypes
 from platform_core.database.engine import Engine, build_engine
+from platform_core.loop import Loops
 from platform_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ class ProcessContext:
         from platform_core.operation.daemon_metrics import DaemonMetrics  # only the daemon counts
 
         return DaemonMetrics()
+
+    @cached_property
+    def loops(self) -> Loops:
+        """Of the daemon."""
+        return Loops(lambda name: self.measures.loop_failures.labels(name).inc())
 
     @cached_property
     def keys(self) -> KeyRing:

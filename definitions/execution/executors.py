@@ -30,15 +30,13 @@ from definitions.execution.run_execution import RunExecution
 from definitions.execution.step_context import StepContexts
 from definitions.execution.step_thread import RunningStep, StepThreads
 from definitions.instance.event_storage import PooledEventStorage
-from definitions.instance.run_events import NO_PLACE, cut_short, failed_step_error
+from definitions.instance.run_events import NO_PLACE, TIMED_OUT, cut_short, failed_step_error
 from definitions.instance.run_loss import RunLost
 from graph_compiler.jobs.tags import MAX_NODES_TAG, TIMEOUT_TAG
+from platform_core.ending_times import EndingTimes
 
 _POLL = 0.25
 """Seconds between looks at a captured signal, which cannot put itself into the queue, and at what takes too long."""
-
-LAST_SECONDS = 60.0
-"""How long `finally` nodes may take in a run that was cancelled or took too long."""
 
 
 def default_threads() -> int:
@@ -73,6 +71,7 @@ class ThreadedSteps:
         self._news: queue.SimpleQueue[DagsterEvent | RunningStep | _Canceled] = queue.SimpleQueue()
         self._threads = StepThreads()
         self._process = process_context()
+        self._times = EndingTimes.of(self._process.settings)
         self._deadline = _deadline(context)
         self._process.outcome = {}
         self._process.cancellation.subscribe(lambda: self._news.put(_Canceled()))
@@ -96,7 +95,7 @@ class ThreadedSteps:
         if self._active.release_last():
             self._process.cancellation.rearm()
             self._is_stopping, self._is_due = False, True
-            self._deadline = None if self._end is None else time.monotonic() + LAST_SECONDS
+            self._deadline = self._last_deadline()
             yield from self._drive()
 
     def _drive(self) -> Iterator[DagsterEvent]:
@@ -118,6 +117,8 @@ class ThreadedSteps:
             self._is_due = True
             if news.error is not None:
                 raise news.error
+            if news.was_interrupted and self._active.is_in_flight(news.key):
+                yield from self._give_up(news)
             self._active.verify_complete(self._context, news.key)
         elif news.step_key in self._running:
             if news.is_step_failure and self._failure is None:
@@ -172,17 +173,20 @@ class ThreadedSteps:
         now = time.monotonic()
         if self._deadline is not None and now > self._deadline:
             self._deadline = None
-            yield from self._stop(RunTimedOut("The run did not end within its timeout and was stopped."))
+            yield from self._stop(RunTimedOut(TIMED_OUT))
         for step in list(self._running.values()):
             if step.is_to_be_interrupted(now):
                 step.interrupt()
             elif step.is_given_up(now):
                 del self._running[step.key]
                 self._is_due = True
-                event = step.failure()
-                self._failure = self._failure or event
-                yield event
-                self._active.handle_event(event)
+                yield from self._give_up(step)
+
+    def _give_up(self, step: RunningStep) -> Iterator[DagsterEvent]:
+        event = step.failure()
+        self._failure = self._failure or event
+        yield event
+        self._active.handle_event(event)
 
     def _stop(self, end: BaseException) -> Iterator[DagsterEvent]:
         if self._is_stopping:
@@ -193,7 +197,16 @@ class ThreadedSteps:
         cancellation = self._process.cancellation
         if not cancellation.requested.is_set():
             cancellation.request()
+        for step in self._running.values():
+            step.stop_within(self._times.stop)
         yield DagsterEvent.engine_event(self._context, "Waiting for the running steps to end.", EngineEventData())
+
+    def _last_deadline(self) -> float | None:
+        """Until when `finally` nodes may run: a run that ended in time leaves them the rest of its own time, too."""
+        bound = time.monotonic() + self._times.last
+        if self._end is not None:
+            return bound
+        return None if self._deadline is None else max(self._deadline, bound)
 
     def _outcome(self) -> dict[str, Any]:
         if isinstance(self._end, RunTimedOut):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 from dagster import JobDefinition
@@ -13,8 +14,9 @@ from definitions.execution.resources import run_runtime
 from definitions.shared.names import GRAPH_ID_TAG, GRAPH_TAG, OWNER_TAG, VERSION_TAG, limit_tag
 from definitions.shared.patience import patiently, read_patiently
 from graph_compiler.jobs.compilation import compile_job
-from graph_compiler.language.spec import GraphSpec
+from graph_compiler.language.spec import GraphSpec, SettingsSpec
 from graph_compiler.running.naming import job_name
+from platform_core.ending_times import EndingTimes
 from platform_core.graphs.graph_library import OwnedGraphs
 from platform_core.runs.execution_store import PinnedVersion, read_version
 
@@ -46,6 +48,12 @@ def compile_version(stored: PinnedVersion) -> JobDefinition:
             GRAPH_ID_TAG: stored.graph_id,
             VERSION_TAG: str(stored.version),
             OWNER_TAG: stored.owner,
+            **monitor_tags(spec.settings, EndingTimes.of(process_context().settings)),
             **({} if limit is None else {limit_tag(limit): stored.graph_id}),
         },
     )
+
+
+def monitor_tags(settings: SettingsSpec, times: EndingTimes) -> dict[str, str]:
+    """How long Dagster's monitor lets a run go on: the worker ends it in time, the monitor is for one that cannot."""
+    return {} if settings.timeout is None else {"dagster/max_runtime": str(math.ceil(settings.timeout) + times.monitor)}

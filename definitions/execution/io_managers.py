@@ -18,7 +18,7 @@ from definitions.instance.run_events import NewEvent
 from definitions.services.spilled_values import SpilledValues
 from graph_compiler.jobs.foreach_ops import RESULT
 from graph_compiler.running.naming import OUTPUTS_OP, StepPlace, node_id, step_place
-from graph_compiler.values.binary import dumps, loads
+from graph_compiler.values.binary import compact, loads
 
 LARGEST_VALUE = 32 * 1024 * 1024
 LARGEST_INLINE = 64 * 1024
@@ -35,7 +35,7 @@ class ValueStore(IOManager):
         self._memory: dict[tuple[str, str], Any] = {}
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
-        text = _json(obj)
+        text = compact(obj)
         if len(text) > LARGEST_VALUE:
             message = f"{_place(context)}: {len(text)} bytes of JSON, more than the {LARGEST_VALUE} that are kept"
             attempts = context.step_context.previous_attempt_count + 1
@@ -76,7 +76,7 @@ def _shown(step_key: str, name: str, value: Any, text: str) -> list[NewEvent]:
     found = step_place(step_key)
     if name == RESULT and found.item is not None:
         outputs = value.get("outputs", {})
-        return [_output(found, port, item, _json(item)) for port, item in outputs.items()]
+        return [_output(found, port, item, compact(item)) for port, item in outputs.items()]
     if found.role not in ("node", "collect", "outputs"):
         return []
     return [_output(found, node_id(name), value, text)]
@@ -85,10 +85,6 @@ def _shown(step_key: str, name: str, value: Any, text: str) -> list[NewEvent]:
 def _output(found: StepPlace, port: str, value: Any, text: str) -> NewEvent:
     data = {"port": port, "value": value} if len(text) <= LARGEST_SHOWN else {"port": port, "bytes": len(text)}
     return NewEvent(time.time(), "node.output", f"{found.node} gave {port}.", found.node, found.item, data=data)
-
-
-def _json(value: Any) -> str:
-    return dumps(value, separators=(",", ":"))
 
 
 @io_manager

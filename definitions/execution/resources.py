@@ -12,16 +12,16 @@ from dagster import Field, InitResourceContext, resource
 from dagster._core.events.log import EventLogEntry
 
 from definitions.execution.context import ProcessContext, process_context
-from definitions.execution.masking import Masking
 from definitions.execution.output_limits import OutputLimits
 from definitions.instance.event_storage import PooledEventStorage, event_storage_of
 from definitions.instance.run_events import NewEvent
 from definitions.services.services import Services
+from definitions.shared.masking import Masking
 from definitions.shared.patience import read_patiently
 from graph_compiler.nodes.runtime import Level, OnLine, OnPublish
 from graph_compiler.running.naming import step_key
 from graph_compiler.values.binary import as_plain, dumps
-from graph_compiler.values.errors import NodeError
+from graph_compiler.values.errors import NodeError, Stopped
 from graph_compiler.values.values import as_json
 from platform_core.database.engine import transaction
 from platform_core.identity.secret_store import read_secret
@@ -39,11 +39,17 @@ class RunRuntime(Services):
     """The `NodeRuntime` of one run in this process."""
 
     def __init__(self, process: ProcessContext, storage: PooledEventStorage, execution: Execution) -> None:
-        super().__init__(process.settings, execution.owner, http=process.http, interpreter=lambda: process.interpreter)
         self._process = process
         self._storage = storage
         self._execution = execution
-        self._masking = process.masking = Masking()
+        masking = process.masking = Masking()
+        super().__init__(
+            process.settings,
+            execution.owner,
+            http=process.http,
+            interpreter=lambda: process.interpreter,
+            masking=masking,
+        )
         self._limits = OutputLimits()
         process.cancellation.subscribe(self._cancel)
 
@@ -122,7 +128,7 @@ class RunRuntime(Services):
         self._refuse_when_canceled()
         try:
             return self._process.interpreter.run(
-                code, arguments, timeout=timeout, on_line=on_line, on_publish=on_publish
+                code, arguments, timeout=timeout, on_line=on_line, on_publish=on_publish, masking=self._masking
             )
         finally:
             # Before the node is said to have ended: the newest progress, and what was dropped.
@@ -130,7 +136,7 @@ class RunRuntime(Services):
 
     def wait(self, seconds: float) -> None:
         if self._process.cancellation.requested.wait(seconds):
-            raise NodeError("canceled", "the run was canceled while this was waiting", retryable=False)
+            raise Stopped("the run was canceled while this was waiting")
 
     def emit(
         self,
@@ -164,7 +170,7 @@ class RunRuntime(Services):
 
     def _refuse_when_canceled(self) -> None:
         if self._process.cancellation.requested.is_set():
-            raise NodeError("canceled", "the run was canceled before this began", retryable=False)
+            raise Stopped("the run was canceled before this began")
 
     def _cancel(self) -> None:
         self._process.interpreter.cancel_all()

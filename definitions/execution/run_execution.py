@@ -42,6 +42,10 @@ class RunExecution(ActiveExecution):
     def is_complete(self) -> bool:
         return not self._new_dynamic_mappings and super().is_complete
 
+    def is_in_flight(self, step_key: str) -> bool:
+        """Whether the step has begun and has not ended."""
+        return step_key in self._in_flight
+
     def release_last(self) -> bool:
         """Let the steps of `finally` nodes begin, in the order among them; whether there are any."""
         held, self._held = self._held, {}

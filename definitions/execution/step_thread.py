@@ -1,7 +1,8 @@
 """Steps on threads, and what is done about one that does not end in time.
 
 Nodes keep their timeouts themselves. One that does not gets an exception in its thread, and if it is stuck where
-Python cannot raise one, its step is failed without it: the thread is left behind, and the worker replaced.
+Python cannot raise one, its step is failed without it: the thread is left behind, and the worker replaced. The same
+happens to one that does not stop when its run is to end.
 Internal used: `dagster_event_sequence_for_step`, the body of one step.
 """
 
@@ -12,6 +13,7 @@ import queue
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -21,10 +23,8 @@ from dagster._core.execution.plan.execute_plan import dagster_event_sequence_for
 from dagster._core.execution.plan.objects import UserFailureData, step_failure_event_from_exc_info
 
 from graph_compiler.jobs.tags import TIMEOUT_TAG
-from graph_compiler.values.errors import NodeError
-
-GRACE = 2.0
-"""Seconds beyond its timeout that a node may take to end itself, and that an exception may take to end it."""
+from graph_compiler.values.errors import NodeError, Stopped
+from platform_core.ending_times import STUCK
 
 
 class NodeStuck(NodeError):
@@ -32,6 +32,13 @@ class NodeStuck(NodeError):
 
     def __init__(self) -> None:
         super().__init__("timeout", "The node did not end within its timeout and was stopped.")
+
+
+class NodeUnstoppable(Stopped):
+    """A node that did not stop although its run was to end."""
+
+    def __init__(self) -> None:
+        super().__init__("The node did not stop when its run was to end.")
 
 
 class StepThreads:
@@ -78,20 +85,43 @@ class RunningStep:
         """An exception that is not the step's own."""
         self._context = context
         self._put = put
+        self.was_interrupted = False
+        """Whether the exception came outside of the node: before its step had begun, or after its last event."""
+        self._lock = threading.Lock()
         self._ident: int | None = None
+        """Of the thread that executes the step; an exception is raised in it only with the lock held."""
         self._interrupted_at: float | None = None
+        self._cause: type[NodeStuck | NodeUnstoppable] = NodeStuck
         timeout = context.step.tags.get(TIMEOUT_TAG)
-        self._deadline = None if timeout is None else time.monotonic() + float(timeout) + GRACE
+        self._deadline = None if timeout is None else time.monotonic() + float(timeout) + STUCK
 
     def run(self) -> None:
-        """Execute the step in this thread."""
-        self._ident = threading.get_ident()
+        """Execute the step in this thread; no interrupt reaches what the thread does after it."""
         try:
-            for event in dagster_event_sequence_for_step(self._context):
-                self._put(event)
+            self._execute()
+            self._detach()
+        except (NodeStuck, NodeUnstoppable):
+            self.was_interrupted = True
+            self._detach()  # an interrupt is sent only once
+
+    def _execute(self) -> None:
+        with self._lock:
+            if self._interrupted_at is not None:
+                return  # it was given up while it waited for a thread
+            self._ident = threading.get_ident()
+        try:
+            # No line of ours between two events, in which an interrupt could lose one.
+            deque(map(self._put, dagster_event_sequence_for_step(self._context)), maxlen=0)
+        except (NodeStuck, NodeUnstoppable):
+            raise
         except BaseException as raised:
             self.error = raised
-        self._ident = None
+
+    def _detach(self) -> None:
+        """From now on nothing is raised in this thread for the step, nor what was sent and has not arrived."""
+        with self._lock:
+            self._ident = None
+            _raise_in(threading.get_ident(), None)
 
     def tell(self) -> None:
         """Say that the step has ended."""
@@ -101,17 +131,24 @@ class RunningStep:
         return self._interrupted_at is None and self._deadline is not None and now > self._deadline
 
     def is_given_up(self, now: float) -> bool:
-        return self._interrupted_at is not None and now > self._interrupted_at + GRACE
+        return self._interrupted_at is not None and now > self._interrupted_at + STUCK
+
+    def stop_within(self, seconds: float) -> None:
+        """The run is to end: interrupt the node if it has not stopped by then."""
+        self._cause = NodeUnstoppable
+        deadline = time.monotonic() + seconds
+        self._deadline = deadline if self._deadline is None else min(self._deadline, deadline)
 
     def interrupt(self) -> None:
-        """Raise `NodeStuck` in the thread as soon as it executes Python again."""
-        self._interrupted_at = time.monotonic()
-        if self._ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._ident), ctypes.py_object(NodeStuck))
+        """Raise `NodeStuck`, or what else is the cause, in the thread as soon as it executes Python again."""
+        with self._lock:
+            self._interrupted_at = time.monotonic()
+            if self._ident is not None:
+                _raise_in(self._ident, self._cause)
 
     def failure(self) -> DagsterEvent:
         """The event of a step that is given up."""
-        error = NodeStuck()
+        error = self._cause()
         metadata: dict[str, Any] = {
             "kind": error.kind,
             "message": error.message,
@@ -123,3 +160,9 @@ class RunningStep:
             data: Any = UserFailureData("intentional-failure", failure.description, failure.metadata)  # type: ignore[no-untyped-call]  # not annotated
             event: DagsterEvent = step_failure_event_from_exc_info(self._context, sys.exc_info(), data)
             return event
+
+
+def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
+    """Raise in that thread when it next executes Python; None takes back what has not been raised yet."""
+    exception = None if kind is None else ctypes.py_object(kind)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), exception)

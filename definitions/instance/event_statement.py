@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from definitions.instance.run_events import NewEvent, StatusChange, storable
-from graph_compiler.values.binary import dumps
+from graph_compiler.values.binary import compact
 from platform_core import channels
 
 
@@ -105,7 +105,7 @@ def build(
         "status": change.status if change is not None else None,
         "is_start": change is not None and change.is_start,
         "is_end": change is not None and change.is_end,
-        "error": None if error is None else _json(error),
+        "error": None if error is None else compact(error),
         "outputs": outputs[-1] if outputs else None,
         "ts": [event.ts for event in events],
         "type": [event.type for event in events],
@@ -113,7 +113,7 @@ def build(
         "item": [event.item for event in events],
         "level": [event.level for event in events],
         "message": [storable(event.message) for event in events],
-        "data": [_json(event.data) for event in events],
+        "data": [compact(event.data) for event in events],
         "value_step": [value.step for value in values.values()],
         "value_port": [value.port for value in values.values()],
         "value_location": [value.location for value in values.values()],
@@ -125,7 +125,3 @@ def build(
         "log_asset": [log["asset_key"] for log in logs],
         "log_partition": [log["partition"] for log in logs],
     }
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return dumps(value, separators=(",", ":"))

@@ -23,7 +23,7 @@ from definitions.instance.event_statement import NewValue, Record, build
 from definitions.instance.event_writer import EventWriter
 from definitions.instance.run_events import NewEvent, StatusChange, status_change, to_run_event
 from definitions.instance.run_storage import PooledRunStorage
-from definitions.shared.patience import PATIENCE
+from definitions.shared.patience import Patience
 from graph_compiler.running.naming import step_place
 from platform_core.database.engine import Connection, DatabaseError, Engine
 
@@ -163,17 +163,17 @@ class PooledEventStorage(PostgresEventLogStorage):
         self._persist(commit)
 
     def _persist(self, commit: Callable[[], None]) -> None:
-        """Commit, and again while the database is away: the batch's token makes it harmless if a lost answer was yes.
+        """Commit, and again while what hinders it may pass: the batch's token makes a second time harmless.
 
         Within a transaction of the caller it is the caller who begins again.
         """
-        deadline = time.monotonic() + PATIENCE
+        trying = Patience()
         while True:
             try:
                 commit()
                 return
-            except DatabaseError:
-                if self._run_storage.is_joined or time.monotonic() > deadline:
+            except DatabaseError as error:
+                if self._run_storage.is_joined or not trying.lasts(error):
                     raise
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from definitions.shared import addresses
 from definitions.shared.names import LOCATION, limit_tag
+from platform_core.ending_times import EndingTimes
 from platform_core.settings import Settings
 
 MONITOR_SECONDS = 5
 START_TIMEOUT = 180
-CANCEL_TIMEOUT = 30
 LAUNCHES_AT_ONCE = 8
 
 
@@ -64,7 +64,7 @@ def _instance(settings: Settings, launches: bool) -> dict[str, Any]:
             "enabled": not in_cluster,
             "poll_interval_seconds": MONITOR_SECONDS,
             "start_timeout_seconds": START_TIMEOUT,
-            "cancel_timeout_seconds": CANCEL_TIMEOUT,
+            "cancel_timeout_seconds": EndingTimes.of(settings).monitor,
         },
         "compute_logs": {
             "module": "dagster.core.storage.noop_compute_log_manager",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,20 @@ NO_PLACE: Mapping[str, Any] = {"node": None}
 _ERROR_KEYS = frozenset({"kind", "message", "attempts"})
 _NODE_ERROR = f"{NodeError.__module__}.{NodeError.__qualname__}: "
 _DAGSTERS_CANCELED = re.compile("Execution of run for .* canceled|Run (was canceled|failed after it was requested)")
+UNENDED = "The run was canceled. Its worker did not end in time, so what it still did is not recorded."
+_DAGSTERS_UNENDED = re.compile(r"Run timed out due to taking longer than \d+ seconds to cancel")
+TIMED_OUT = "The run did not end within its timeout and was stopped."
+_MONITORED: Sequence[tuple[re.Pattern[str], str, str]] = (
+    (re.compile(r"Exceeded maximum runtime of \d+ seconds"), "run_timeout", TIMED_OUT),
+    (re.compile("This job is being forcibly marked as failed"), "run_timeout", TIMED_OUT),
+    (
+        re.compile(r"Run timed out due to taking longer than \d+ seconds to start"),
+        "run_failed",
+        "No worker began the run in time.",
+    ),
+    (re.compile("Detected run worker status"), "run_failed", "The run worker is gone."),
+)
+"""What Dagster's monitor says of a run that it ends, and what we say instead."""
 _INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 
 
@@ -155,6 +169,8 @@ def _run_canceled(ts: float, event: DagsterEvent) -> NewEvent:
 
 def _canceled_message(event: DagsterEvent) -> str:
     message = event.message or ""
+    if _DAGSTERS_UNENDED.match(message):
+        return UNENDED
     return "The run was canceled." if not message or _DAGSTERS_CANCELED.match(message) else _short(message)
 
 
@@ -168,7 +184,11 @@ def run_error(event: DagsterEvent) -> dict[str, Any]:
         if specific.error is not None:
             error = _error_info(specific.error)
             return {**error, **NO_PLACE}
-    return {"kind": "run_failed", "message": _short(event.message or "The run failed."), **NO_PLACE}
+    message = event.message or "The run failed."
+    for pattern, kind, text in _MONITORED:
+        if pattern.match(message):
+            return {"kind": kind, "message": text, **NO_PLACE}
+    return {"kind": "run_failed", "message": _short(message), **NO_PLACE}
 
 
 def cut_short(node: str, failure: DagsterEvent, ts: float) -> NewEvent:

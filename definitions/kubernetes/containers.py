@@ -24,14 +24,14 @@ from definitions.kubernetes.api import ClusterAway, ClusterError, Json, Kubernet
 from definitions.kubernetes.job import RunPlace
 from definitions.kubernetes.watch import lines_of
 from graph_compiler.nodes.runtime import ContainerTask, OnLine
-from graph_compiler.values.errors import NodeError
+from graph_compiler.values.errors import NodeError, Stopped
+from platform_core.ending_times import CONTAINER_STOP
 from platform_core.settings import Settings
 
 T = TypeVar("T")
 
 RESULT_PATH = "/headrace/result"
 CONTAINER = "main"
-GRACE = 10
 AWAY_SECONDS = 60.0
 """How long the API server may be away before a container counts as lost."""
 STATUS_SECONDS = 30.0
@@ -227,7 +227,7 @@ class ContainerPods:
         if running.ended_by == "timeout":
             raise NodeError("container_timeout", "the container took longer than the node's timeout")
         if running.ended_by is not None:
-            raise NodeError("canceled", "the run was canceled while the container ran", retryable=False)
+            raise Stopped("the run was canceled while the container ran")
 
     def _end(self, running: _Running, why: str) -> None:
         running.ended_by = running.ended_by or why
@@ -235,7 +235,7 @@ class ContainerPods:
 
     def _delete(self, name: str) -> None:
         try:
-            self._api.delete_pod(name, grace=GRACE)
+            self._api.delete_pod(name, grace=CONTAINER_STOP)
         except (ClusterAway, ClusterError):
             return  # supervision deletes what the run leaves behind
 
@@ -278,7 +278,7 @@ def pod(name: str, task: ContainerTask, place: RunPlace, settings: Settings) -> 
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE,
+        "terminationGracePeriodSeconds": CONTAINER_STOP,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [container],
     }

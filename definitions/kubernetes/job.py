@@ -10,6 +10,7 @@ from typing import Any
 
 from graph_compiler.drafts.placement import ClusterPolicy
 from graph_compiler.language.spec import SettingsSpec
+from platform_core.ending_times import EndingTimes
 from platform_core.settings import Settings
 
 RUN_LABEL = "headrace/run"
@@ -21,10 +22,6 @@ NETWORK_LABEL = "headrace/network"
 CONTAINER = "run"
 
 HOME = "/var/lib/headrace"
-DEADLINE_GRACE = 120
-"""Seconds that the Job gives a run beyond its own timeout, in which it ends itself and says why."""
-STOP_GRACE = 30
-"""Seconds a run pod gets to stop its nodes and to store what they said."""
 LOST_NODE_SECONDS = 60
 """Seconds a run pod stays bound to a node that does not answer."""
 
@@ -123,7 +120,7 @@ def _deadline(wanted: SettingsSpec, settings: Settings) -> int:
     if wanted.timeout is None:
         return settings.kubernetes_run_deadline
     # It counts from the Job's creation, and so has the pod's start in it.
-    return math.ceil(wanted.timeout + start_deadline(wanted, settings)) + DEADLINE_GRACE
+    return math.ceil(wanted.timeout + start_deadline(wanted, settings)) + EndingTimes.of(settings).job
 
 
 def _container(wanted: SettingsSpec, settings: Settings, place: RunPlace) -> dict[str, Any]:
@@ -166,7 +163,7 @@ def _pod(wanted: SettingsSpec, settings: Settings, place: RunPlace) -> dict[str,
         # Only what starts other pods is given a token.
         "automount_service_account_token": place.uses_containers,
         "enable_service_links": False,
-        "termination_grace_period_seconds": STOP_GRACE,
+        "termination_grace_period_seconds": EndingTimes.of(settings).pod,
         "security_context": {
             "run_as_non_root": True,
             "run_as_user": 10001,

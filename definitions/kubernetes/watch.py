@@ -15,8 +15,12 @@ from typing import Any
 from urllib3.exceptions import HTTPError
 
 from definitions.kubernetes.api import ClusterAway, ClusterError, Json, KubernetesApi, Response, cut
+from platform_core.backoff import Backoff
+from platform_core.loop import Loop
 
-_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
+_AWAY = (ClusterAway, ClusterError, HTTPError, OSError, ValueError)
+_REST = 0.05
+"""Seconds before a stream that has ended is opened again."""
 _GONE = 410
 _CLOSE_SECONDS = 2.0
 _logger = logging.getLogger("headrace.kubernetes")
@@ -45,56 +49,37 @@ class Watch:
         self._objects: dict[str, Json] = {}
         self._version = ""
         self._is_synced = threading.Event()
-        self._closing = threading.Event()
         self._response: Response | None = None
-        self._thread = threading.Thread(target=self._follow, name=f"watch-{kind}", daemon=True)
+        self.loop = Loop(
+            f"watch-{kind}", self._follow, every=_REST, away=_AWAY, backoff=Backoff(0.2, 5.0), logger=_logger
+        )
 
     @property
     def is_synced(self) -> bool:
         """Whether what is known is current: listed, and the stream of changes open."""
         return self._is_synced.is_set()
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the thread still works; it ends only by `close` or by a defect."""
-        return self._thread.is_alive()
-
-    def start(self) -> None:
-        self._thread.start()
-
     def close(self) -> None:
         """End the stream and the thread."""
-        self._closing.set()
+        self.loop.closing.set()
         response = self._response
         if response is not None:
             cut(response)
-        if self._thread.ident is not None:
-            self._thread.join(_CLOSE_SECONDS)
+        self.loop.close(_CLOSE_SECONDS)
 
     def _follow(self) -> None:
-        failures = 0
-        while not self._closing.is_set():
-            try:
-                if not self._version:
-                    self._list()
-                self._stream()
-                failures = 0
-            except Expired:
-                self._version = ""
-            except (ClusterAway, ClusterError, HTTPError, OSError, ValueError) as error:
-                if self._closing.is_set():
-                    return
-                self._lost(error, failures)
-                self._closing.wait(_PAUSES[min(failures, len(_PAUSES) - 1)])
-                failures += 1
-            except Exception:
-                if self._closing.is_set():
-                    return  # a stream that is cut in another thread ends in many ways
-                raise
+        try:
+            if not self._version:
+                self._list()
+            self._stream()
+        except Expired:
+            self._version = ""
+        except Exception:
+            if not self.loop.closing.is_set():
+                self._lost()
+            raise
 
-    def _lost(self, error: Exception, failures: int) -> None:
-        if failures == 0:
-            _logger.warning("The watch of %s was lost: %s", self.kind, error)
+    def _lost(self) -> None:
         # What happened meanwhile may be more than the server remembers; a list says it all.
         self._version = ""
         self._is_synced.clear()
@@ -112,6 +97,7 @@ class Watch:
     def _stream(self) -> None:
         response = self._response = self._api.watch_kind(self.kind, self._version, **self._options)
         self._is_synced.set()
+        self.loop.working()
         self._on_state()
         try:
             for line in lines_of(response.stream(16 * 1024)):

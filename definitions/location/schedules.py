@@ -31,7 +31,7 @@ def dagster_line(line: str) -> str:
     if text.startswith("@"):
         return text
     text = _SAME_TWICE.sub(r"\1", text)
-    return _spelled_out(parse_cron(text)) if re.search(r"[a-z]-[a-z]|#|l", text) else text
+    return _spelled_out(parse_cron(text)) if re.search(r"[a-z]-[a-z]|#|l|\*/1(?!\d)", text) else text
 
 
 @lru_cache(maxsize=50_000)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import inspect
+import io
 import itertools
 import json
 import linecache
@@ -69,7 +70,7 @@ def execute(code: str, arguments: dict[str, Any], output_bytes: int) -> tuple[by
 def _call(code: str, arguments: dict[str, Any]) -> Any:
     module = types.ModuleType(MODULE)
     sys.modules[MODULE] = module  # dataclasses, enums and pickle look up a class's module there
-    linecache.cache[FILENAME] = (len(code), None, code.splitlines(keepends=True), FILENAME)
+    linecache.cache[FILENAME] = (len(code), None, _lines(code), FILENAME)
     exec(compile(code, FILENAME, "exec"), module.__dict__)  # noqa: S102  running users' code is the purpose
     main = module.__dict__.get("main")
     if not callable(main):
@@ -169,13 +170,18 @@ def _describe(error: BaseException, code: str) -> Failure:
         text = error.msg if isinstance(error, SyntaxError) else str(error)
     except BaseException:  # a user's __str__ may do anything
         text = "(its message cannot be read)"
-    said = f"{_type_name(error)}: {text}"[:MAX_MESSAGE] if text else _type_name(error)
+    said = _shortened(f"{_type_name(error)}: {text}", MAX_MESSAGE) if text else _type_name(error)
     return Failure("code_error", _with_trace(said, error, code), retryable=not isinstance(error, SyntaxError))
+
+
+def _shortened(text: str, most: int) -> str:
+    # The ellipsis tells the masking that a part of a secret may be left before it.
+    return text if len(text) <= most else text[:most] + "…"
 
 
 def _with_trace(said: str, error: BaseException, code: str) -> str:
     """The message, then the lines of the user's own code that the error went through, outermost first."""
-    lines = code.splitlines()
+    lines = _lines(code)
     places = []
     step = error.__traceback__
     while step is not None:
@@ -185,7 +191,7 @@ def _with_trace(said: str, error: BaseException, code: str) -> str:
     if isinstance(error, SyntaxError) and error.filename == FILENAME and error.lineno:
         places.append((error.lineno, ""))
     steps = itertools.groupby(
-        f"line {number}{where}: {lines[number - 1].strip() if number <= len(lines) else ''}"[:200]
+        _shortened(f"line {number}{where}: {lines[number - 1].strip() if number <= len(lines) else ''}", 200)
         for number, where in places
     )
     trace = [step if (count := len(list(same))) == 1 else f"{step} ({count} times)" for step, same in steps]
@@ -193,6 +199,11 @@ def _with_trace(said: str, error: BaseException, code: str) -> str:
         half = MAX_TRACE // 2
         trace[half:-half] = [f"({len(trace) - MAX_TRACE} more)"]
     return "\n  ".join([said, *trace])
+
+
+def _lines(code: str) -> list[str]:
+    """The lines as Python counts them: `str.splitlines` also ends one at U+2028 and its like."""
+    return io.StringIO(code, newline=None).readlines()
 
 
 def _frame(failure: Failure) -> tuple[bytes, bytes]:

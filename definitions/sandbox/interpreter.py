@@ -23,8 +23,9 @@ from typing import Any, Self
 from definitions.sandbox import process
 from definitions.sandbox.output import OnLine, OnPublish
 from definitions.sandbox.pending_call import PendingCall, Stuck
+from definitions.shared.masking import Masking
 from graph_compiler.values.binary import dumps
-from graph_compiler.values.errors import NodeError
+from graph_compiler.values.errors import NodeError, Stopped
 
 MEMORY_BYTES = 512 * 1024 * 1024
 OUTPUT_BYTES = 8 * 1024 * 1024
@@ -72,20 +73,22 @@ class CodeInterpreter:
         on_publish: OnPublish | None = None,
         memory_bytes: int = MEMORY_BYTES,
         output_bytes: int = OUTPUT_BYTES,
+        masking: Masking | None = None,
     ) -> Any:
         """Call `main(**arguments)` of `code` in a process of its own and return the JSON value it returns.
 
         `timeout` is in seconds, 20 days at most. `memory_bytes` is what the code may allocate; `output_bytes`
         bounds the result's JSON and each of stdout and stderr. `on_line(stream, text)` is called in this thread
-        as lines are written, `on_publish(kind, content)` as the code publishes by `headrace`; an exception of
-        either ends the call and comes out here. Whichever way the call ends, no process of it remains.
+        as lines are written, without the secrets of `masking`; `on_publish(kind, content)` as the code publishes by
+        `headrace`; an exception of either ends the call and comes out here. Whichever way the call ends, no process of
+        it remains.
 
         Raises `NodeError`: code_error, code_exit, code_timeout, code_memory, code_output, bad_value, canceled
         (by `cancel_all` or `close`), code_interrupted (the interpreter died; the call may be tried again).
         """
         if timeout is not None:
             timeout = min(max(timeout, 0.0), MAX_TIMEOUT)
-        call = PendingCall(_request(code, arguments), on_line, on_publish, output_bytes)
+        call = PendingCall(_request(code, arguments), on_line, on_publish, output_bytes, masking)
         try:
             self._send(call, json.dumps([timeout, memory_bytes, output_bytes]).encode("ascii"))
             reason, status = call.follow(None if timeout is None else timeout + 2 * GRACE)
@@ -114,7 +117,7 @@ class CodeInterpreter:
     def _send(self, call: PendingCall, header: bytes) -> None:
         with self._lock:
             if self._closed:
-                raise NodeError("canceled", "The run worker is closing.", retryable=False)
+                raise Stopped("The run worker is closing.")
             try:
                 call.send(self._ensure_running(), header)
             except OSError:  # it died since the last call
@@ -177,7 +180,7 @@ def _request(code: str, arguments: Mapping[str, Any]) -> int:
 def _conclude(call: PendingCall, reason: str, status: int, timeout: float | None) -> Any:
     """The call's value, or the `NodeError` that says how it ended."""
     if call.canceled:
-        raise NodeError("canceled", "The code was stopped because its run is canceled.", retryable=False)
+        raise Stopped("The code was stopped because its run is canceled.")
     if reason == "timeout":
         raise NodeError("code_timeout", f"The code did not end within {timeout:g} s and was stopped.")
     if reason != "ended":

@@ -5,7 +5,6 @@ Everything here treats its input as hostile: the code can write anything to its 
 
 from __future__ import annotations
 
-import codecs
 import json
 from collections.abc import Callable
 from typing import Any, Literal
@@ -13,7 +12,10 @@ from typing import Any, Literal
 from definitions.sandbox.call import ERROR, RESULT
 from definitions.sandbox.publisher import HEAD as _HEAD
 from definitions.sandbox.publisher import MAX_PUBLISHED
+from definitions.shared.masking import MaskedLines, Masking
+from graph_compiler.values.binary import dumps
 from graph_compiler.values.errors import NodeError
+from graph_compiler.values.texts import shortened
 
 Stream = Literal["stdout", "stderr"]
 OnLine = Callable[[Stream, str], None]
@@ -28,14 +30,19 @@ LEVELS = frozenset({"debug", "info", "warning", "error"})
 
 
 class Lines:
-    """Splits one stream into lines of text for `on_line`.
+    """Splits one stream into lines of text for `on_line`, without the secrets that `masking` knows.
 
     A line of more than 16 Ki characters comes in pieces. What exceeds `max_bytes` or 10,000 lines is dropped, and
-    `on_cut` is told so, or a last line says so. NUL, and bytes that are not UTF-8, become U+FFFD.
+    `on_cut` gets the limits, or a last line names them. NUL, and bytes that are not UTF-8, become U+FFFD.
     """
 
     def __init__(
-        self, stream: Stream, on_line: OnLine, max_bytes: int, on_cut: Callable[[Stream, str], None] | None = None
+        self,
+        stream: Stream,
+        on_line: OnLine,
+        max_bytes: int,
+        on_cut: Callable[[Stream, str], None] | None = None,
+        masking: Masking | None = None,
     ) -> None:
         self._stream = stream
         self._on_cut = on_cut
@@ -43,8 +50,8 @@ class Lines:
         self._limits = f"{MAX_LINES} lines or {max_bytes} bytes"
         self._bytes_left = max_bytes
         self._lines_left = MAX_LINES
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._rest = ""
+        known = masking or Masking()
+        self._masked = MaskedLines(lambda: known, MAX_LINE)
 
     def feed(self, data: bytes) -> None:
         """Take what the code wrote and pass on each line that it completes."""
@@ -52,32 +59,23 @@ class Lines:
             return
         kept = data[: self._bytes_left]
         self._bytes_left -= len(kept)
-        *lines, self._rest = (self._rest + self._decode(kept)).split("\n")
-        for line in lines:
-            self._pass_on(line.removesuffix("\r"))
-        while len(self._rest) >= MAX_LINE:
-            self._pass_on(self._rest[:MAX_LINE])
-            self._rest = self._rest[MAX_LINE:]
+        self._pass_on(self._masked.feed(kept))
         if len(kept) < len(data):
-            self.finish()
+            self._pass_on(self._masked.finish(is_cut=True))
             self._drop_the_rest()
 
     def finish(self) -> None:
         """Pass on a last line that has no end."""
-        self._rest += self._decode(b"", True)
-        if self._rest:
-            self._pass_on(self._rest)
-        self._rest = ""
+        self._pass_on(self._masked.finish())
 
-    def _pass_on(self, line: str) -> None:
-        line = line.replace("\0", "\ufffd")
-        for start in range(0, len(line) or 1, MAX_LINE):
+    def _pass_on(self, lines: list[str]) -> None:
+        for line in lines:
             if self._lines_left == 0:
                 self._drop_the_rest()
             if self._lines_left < 0:
                 return
             self._lines_left -= 1
-            self._on_line(self._stream, line[start : start + MAX_LINE])
+            self._on_line(self._stream, line.replace("\0", "\ufffd"))
 
     def _drop_the_rest(self) -> None:
         if self._lines_left >= 0:
@@ -132,7 +130,7 @@ class Frames:
         try:
             content = json.loads(body)
             error = None if kind == RESULT else _node_error(content)
-        except (ValueError, RecursionError, KeyError, TypeError):
+        except (ArithmeticError, ValueError, RecursionError, KeyError, TypeError):
             raise NodeError("code_exit", "The code wrote into its own result; it cannot be read.") from None
         if error is not None:
             raise error
@@ -149,21 +147,21 @@ def _published(kind: bytes, body: bytes) -> tuple[str, dict[str, Any]] | None:
                 shown = None if fraction is None else min(1.0, max(0.0, float(fraction)))
                 return "progress", {"fraction": shown, "message": _clean(content["message"])}
             case b"V":
-                json.dumps(content["value"], allow_nan=False)
+                dumps(content["value"])
                 return "emit", {"value": content["value"]}
             case b"L" if content["level"] in LEVELS and isinstance(content["fields"], dict):
-                json.dumps(content["fields"], allow_nan=False)
+                dumps(content["fields"])
                 message = _clean(content["message"])
                 return "log", {"message": message, "level": content["level"], "fields": content["fields"]}
-    except (ValueError, RecursionError, KeyError, TypeError):
-        return None
+    except (ArithmeticError, ValueError, RecursionError, KeyError, TypeError):
+        return None  # a number may be too large for a float
     return None
 
 
 def _clean(text: Any) -> str:
     if not isinstance(text, str):
         raise TypeError(text)
-    return text[:MAX_LINE].replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")
+    return shortened(text, MAX_LINE).replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _node_error(content: dict[str, Any]) -> NodeError:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 
 from definitions.sandbox.output import Frames, Lines, OnLine, OnPublish
+from definitions.shared.masking import Masking
 
 LAST_WORDS = 5.0
 """Seconds in which a supervisor that was let go of ends its call."""
@@ -27,14 +28,21 @@ class Stuck(Exception):
 class PendingCall:
     """One call in flight: the worker's ends of its control socket, streams and frames."""
 
-    def __init__(self, request: int, on_line: OnLine, on_publish: OnPublish | None, output_bytes: int) -> None:
+    def __init__(
+        self,
+        request: int,
+        on_line: OnLine,
+        on_publish: OnPublish | None,
+        output_bytes: int,
+        masking: Masking | None = None,
+    ) -> None:
         self.canceled = False
         self._ended = False
         self.frames = Frames(output_bytes, on_publish)
         on_cut = None if on_publish is None else partial(_tell_cut, on_publish)
         self._lines = (
-            Lines("stdout", on_line, output_bytes, on_cut),
-            Lines("stderr", on_line, output_bytes, on_cut),
+            Lines("stdout", on_line, output_bytes, on_cut, masking),
+            Lines("stderr", on_line, output_bytes, on_cut, masking),
         )
         self._control, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pipes = [os.pipe() for _ in range(3)]

@@ -5,14 +5,17 @@ Standard library only. Both streams go on live, and are kept up to a limit.
 
 from __future__ import annotations
 
+import codecs
 import os
 import subprocess
 import threading
 from typing import Any
 
+_decoder = codecs.getincrementaldecoder("utf-8")
+
 
 def main(script: str, env: dict[str, str], stdin: str | bytes, limit: int) -> dict[str, Any]:
-    """Run the script by /bin/sh. Returns its exit code and what it wrote, cut at `limit` bytes each."""
+    """Run the script by /bin/sh. Returns its exit code, what it wrote, and which of it was cut at `limit` bytes."""
     child = subprocess.Popen(
         ["/bin/sh", "-c", script],
         stdin=subprocess.PIPE,
@@ -22,10 +25,13 @@ def main(script: str, env: dict[str, str], stdin: str | bytes, limit: int) -> di
     )
     assert child.stdin is not None
     kept: dict[int, bytearray] = {1: bytearray(), 2: bytearray()}
+    exceeded: set[int] = set()
 
     def pass_on(source: Any, target: int) -> None:
         while portion := source.read1(65536):
             kept[target] += portion[: max(0, limit - len(kept[target]))]
+            if len(kept[target]) == limit:
+                exceeded.add(target)
             rest = memoryview(portion)
             while rest:
                 rest = rest[os.write(target, rest) :]
@@ -43,8 +49,10 @@ def main(script: str, env: dict[str, str], stdin: str | bytes, limit: int) -> di
     code = child.wait()
     for pump in pumps:
         pump.join(1.0)  # a process that the script left behind may hold the streams open
+    texts = {name: bytes(kept[number]) for number, name in ((1, "stdout"), (2, "stderr"))}
+    cut = [name for number, name in ((1, "stdout"), (2, "stderr")) if number in exceeded]
     return {
         "exit_code": code if code >= 0 else 128 - code,
-        "stdout": kept[1].decode("utf-8", "replace"),
-        "stderr": kept[2].decode("utf-8", "replace"),
+        "cut": cut,  # one that ends within a character loses that, not its form
+        **{name: _decoder("replace").decode(text, name not in cut) for name, text in texts.items()},
     }

@@ -8,8 +8,9 @@ import pika
 from pika.delivery_mode import DeliveryMode
 from pika.exceptions import AMQPError, ChannelClosedByBroker, NackError, ProbableAuthenticationError, UnroutableError
 
-from definitions.services.brokers import Broker, BrokerRefused, BrokerUnreachable
+from definitions.services.brokers import Broker, BrokerRefused, BrokerUnreachable, words
 from graph_compiler.nodes.runtime import Message
+from graph_compiler.values.texts import shortened
 
 
 def publish(broker: Broker, message: Message, timeout: float) -> str | None:
@@ -30,11 +31,11 @@ def publish(broker: Broker, message: Message, timeout: float) -> str | None:
     except (UnroutableError, NackError):
         raise BrokerRefused("no queue takes the message") from None
     except ChannelClosedByBroker as error:
-        raise BrokerRefused(f"the broker refuses the message: {error.reply_text[:200]}") from None
+        raise BrokerRefused(f"the broker refuses the message: {shortened(str(error.reply_text), 200)}") from None
     except ProbableAuthenticationError:
         raise BrokerRefused("the broker refuses the login") from None
     except AMQPError as error:
-        raise BrokerUnreachable(type(error).__name__) from None
+        raise BrokerUnreachable(words(error)) from None
     return None
 
 

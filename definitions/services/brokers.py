@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from definitions.services.service_targets import ServiceRefused, pinned_address
 from graph_compiler.nodes.runtime import Message
 from graph_compiler.values.errors import NodeError
+from graph_compiler.values.texts import shortened
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class Broker:
     @property
     def is_encrypted(self) -> bool:
         return self.scheme in ("amqps", "rediss", "tls")
+
+
+def words(error: Exception) -> str:
+    """What kind of error it is and what it says."""
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {shortened(said, 200)}" if said else type(error).__name__
 
 
 class BrokerRefused(Exception):
@@ -56,6 +63,7 @@ def publish(url: str, message: Message, *, timeout: float, allow_private: bool) 
     parts = _parts(url)
     module, port, extra = _BROKERS[parts.scheme]
     send = _client(module, extra)
+    where = f"the broker {parts.hostname}:{parts.port or port}"
     try:
         address = pinned_address(parts.hostname or "", parts.port or port, allow_private=allow_private)
         broker = Broker(
@@ -69,14 +77,14 @@ def publish(url: str, message: Message, *, timeout: float, allow_private: bool) 
         )
         return send(broker, message, timeout)
     except ServiceRefused:
-        said = "the broker's address is not public; private ones are not allowed here"
+        said = f"{where} has no public address; private ones are not allowed here"
         raise NodeError("publish_refused", said, retryable=False) from None
     except BrokerRefused as error:
-        raise NodeError("publish_refused", str(error), retryable=False) from None
+        raise NodeError("publish_refused", f"{where}: {error}", retryable=False) from None
     except BrokerUnreachable as error:
-        raise NodeError("publish_unreachable", f"the broker cannot be reached, or broke off: {error}") from None
+        raise NodeError("publish_unreachable", f"{where} cannot be reached, or broke off: {error}") from None
     except OSError as error:
-        said = f"the broker cannot be reached: {type(error).__name__}"
+        said = f"{where} cannot be reached: {words(error)}"
         raise NodeError("publish_unreachable", said) from None
 
 

@@ -12,14 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fsspec.asyn import sync  # type: ignore[import-untyped]  # fsspec has no types
 from upath import UPath
 
 from definitions.services.file_writing import HashedFile, local_file, remote_file, telling
 from definitions.services.http_client import HttpClient
 from definitions.services.store_options import FRESH, store_options
 from graph_compiler.values.errors import NodeError
-from graph_compiler.values.file_values import SCHEME, checked_path, file_value, media_type_of
+from graph_compiler.values.file_values import HIDDEN, SCHEME, checked_path, file_value, media_type_of
 
+_HIDDEN_FILES = 1000
+"""That are being written, in one folder, at most."""
 Place = Any
 """A `pathlib.Path` or a `UPath`, which have the same methods and no common type."""
 
@@ -62,24 +65,19 @@ class FileStore:
             hashed.finish(reference, kind)
 
     def list(self, folder: str, *, limit: int, connection: str | None = None) -> list[dict[str, Any]]:
-        """Values of all files below a folder of a reference's form, by name; one that is not there is empty."""
+        """Values of all files below a folder of a reference's form, by name; one that is not there is empty.
+
+        Not more than `limit` are looked at. Raises `NodeError` file_too_many.
+        """
         prefix = folder if "://" in folder else SCHEME
         inside = "" if "://" in folder else folder.removeprefix(SCHEME)
         with telling(folder):
             top = self._top(connection, prefix)
             start = top / inside if inside else top
-            found = [place for place in start.rglob("*") if place.is_file()] if start.exists() else []
-            names = sorted(
-                (name, place)
-                for place in found
-                if not (name := place.relative_to(start).as_posix()).rpartition("/")[2].startswith(".headrace-")
-            )
-            if len(names) > limit:
-                raise NodeError("file_too_many", f"more than {limit} files are here", retryable=False)
+            found = _below(start, limit)
             lead = folder.rstrip("/") + "/" if prefix != SCHEME else SCHEME + (f"{inside}/" if inside else "")
             return [
-                file_value(lead + name, size=place.stat().st_size, media_type=media_type_of(name), sha256=None)
-                for name, place in names
+                file_value(lead + name, size=size, media_type=media_type_of(name), sha256=None) for name, size in found
             ]
 
     def _place(self, reference: str, connection: str | None) -> Place:
@@ -115,3 +113,44 @@ class FileStore:
                 raise NodeError("file_missing", f"the server answered {answer.status}")
             file.seek(0)
             yield file
+
+
+def _below(start: Place, limit: int) -> list[tuple[str, int]]:
+    """The files below a place by name, with their sizes in bytes."""
+    found: list[tuple[str, int]] = []
+    for name, size in _walk(start, limit) if start.exists() else ():
+        if name.rpartition("/")[2].startswith(HIDDEN):
+            continue
+        found.append((name, size))
+        if len(found) > limit:
+            raise _too_many(limit)
+    return sorted(found)
+
+
+def _walk(start: Place, limit: int) -> Iterator[tuple[str, int]]:
+    """Files as they are found, a folder at a time, or from an object store not many more than `limit`."""
+    if isinstance(start, Path):
+        for folder, _, names in os.walk(start):
+            for place in (Path(folder) / name for name in names):
+                if place.is_file():
+                    yield place.relative_to(start).as_posix(), place.stat().st_size
+        return
+    top = start.path.rstrip("/")
+    if hasattr(start.fs, "_iterdir"):  # a prefix may hold millions, and all of them would be one list
+        most = limit + _HIDDEN_FILES
+        entries = sync(start.fs.loop, start.fs._lsdir, top, max_items=most, delimiter="")
+        yield from ((each["name"].removeprefix(f"{top}/"), each["size"]) for each in entries if not _is_folder(each))
+        if len(entries) >= most:
+            raise _too_many(limit)
+        return
+    for folder, _, files in start.fs.walk(top, detail=True):
+        for name, entry in files.items():
+            yield f"{folder}/{name}".removeprefix(f"{top}/"), entry["size"]
+
+
+def _is_folder(entry: dict[str, Any]) -> bool:
+    return bool(entry["type"] != "file" or entry["name"].endswith("/"))
+
+
+def _too_many(limit: int) -> NodeError:
+    return NodeError("file_too_many", f"more than {limit} files are here", retryable=False)

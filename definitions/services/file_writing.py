@@ -14,6 +14,7 @@ from upath import UPath
 
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.file_values import file_value
+from graph_compiler.values.texts import shortened
 
 
 class HashedFile:
@@ -80,7 +81,7 @@ def remote_file(place: UPath) -> Iterator[BinaryIO]:
 @contextlib.contextmanager
 def telling(reference: str) -> Iterator[None]:
     """Errors of stores as `NodeError`s that show the reference and nothing of credentials or of our folders."""
-    shown = reference.partition("?")[0][:200]
+    shown = shortened(reference.partition("?")[0], 200)
     try:
         yield
     except NodeError:

@@ -14,11 +14,17 @@ import httpx
 from definitions.services.http_network import GuardedNetwork, Resolve, TargetRefused, resolve
 from graph_compiler.nodes.runtime import HttpAnswer
 from graph_compiler.values.binary import as_plain
-from graph_compiler.values.errors import NodeError
+from graph_compiler.values.charsets import BadText, decoded
+from graph_compiler.values.errors import NodeError, Stopped
+from graph_compiler.values.header_fields import combined, media_type
+from graph_compiler.values.texts import quoted
+from graph_compiler.values.urls import shown, with_query
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_REDIRECTS = 10
 PORTION = 64 * 1024
+FIRST_CHARACTERS = 100
+"""Of an answer that cannot be used, in its error."""
 TEXT = frozenset(
     {"", "application/xml", "application/yaml", "application/javascript", "application/x-www-form-urlencoded"}
     | {"application/x-ndjson", "application/graphql", "application/sql", "application/toml"}
@@ -76,8 +82,9 @@ class HttpClient:
     ) -> HttpAnswer:
         """Send one request, follow its redirects and read the answer.
 
-        `query` is added to the URL's own; `json` is sent unless it is None, then `body`, then `upload`. The body of
-        an answer below 400 goes to `sink`, if there is one, a portion at a time and however large it is.
+        `query` is added to the URL's own, which is sent as it is written; `json` is sent unless it is None, then
+        `body`, then `upload`. The body of an answer below 400 goes to `sink`, if there is one, a portion at a time and
+        however large it is.
         `private_headers` are taken off when a redirect leads to another origin. `timeout` is in seconds,
         for everything from the name's resolution to the last byte. The answer's body is the parsed JSON if its
         content type says JSON (None if it is empty), text if it says that, or nothing, else bytes.
@@ -86,17 +93,17 @@ class HttpClient:
         http_refused_target, http_timeout, http_unreachable, http_too_large, http_bad_answer, canceled.
         """
         request = _request(method, url, headers or {}, query or {}, json, body, upload)
-        where = f"{request.url.scheme}://{request.url.netloc.decode('ascii').rpartition('@')[2]}"
+        where = f"{method} {shown(str(request.url))}"
         with self._network.exchange(timeout) as exchange:
             try:
                 return self._send(request, sink, private_headers)
             except TargetRefused as error:
-                said = f"{error} is not a public address; private targets are not allowed here."
+                said = f"{where}: {error} is not a public address; private targets are not allowed here."
                 raise NodeError("http_refused_target", said, retryable=False) from None
             except FAILURES as error:
                 if exchange.canceled:
                     said = "The request was stopped because its run is canceled."
-                    raise NodeError("canceled", said, retryable=False) from None
+                    raise Stopped(said) from None
                 _fail(error, where, timeout)
 
     def cancel_all(self) -> None:
@@ -120,18 +127,18 @@ class HttpClient:
             if sink is not None and response.status_code < 400:
                 for chunk in _decoded(response):
                     sink(chunk)
-                return HttpAnswer(response.status_code, dict(response.headers), None)
+                return HttpAnswer(response.status_code, _fields(response.headers), None, str(response.url))
             content = b"".join(self._bounded(_decoded(response)))
         finally:
             response.close()
-        return HttpAnswer(response.status_code, dict(response.headers), _body(response, content))
+        return HttpAnswer(response.status_code, _fields(response.headers), _body(response, content), str(response.url))
 
     def _bounded(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         size = 0
         for chunk in chunks:
             size += len(chunk)
             if size > self._max_bytes:
-                said = f"The answer is larger than {self._max_bytes} bytes."
+                said = f"The answer is larger than {self._max_bytes} bytes; `save_as` streams it into a file."
                 raise NodeError("http_too_large", said, retryable=False)
             yield chunk
 
@@ -196,7 +203,7 @@ def _request(
     upload: Upload | None,
 ) -> httpx.Request:
     try:
-        target = httpx.URL(url).copy_merge_params(dict(query))
+        target = httpx.URL(with_query(url, query))
     except (httpx.InvalidURL, TypeError, ValueError) as error:
         raise NodeError("http_bad_url", f"The URL cannot be read: {error}", retryable=False) from None
     if target.scheme not in ("http", "https") or not target.host:
@@ -245,20 +252,43 @@ def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise httpx.DecodingError("its gzip ends too early")
 
 
+def _fields(headers: httpx.Headers) -> dict[str, str | list[str]]:
+    """By name; only cookies cannot be joined by commas."""
+    cookies = headers.get_list("set-cookie")
+    fields: dict[str, str | list[str]] = {**combined(headers.multi_items())}
+    return fields | ({"set-cookie": cookies} if len(cookies) > 1 else {})
+
+
 def _body(response: httpx.Response, content: bytes) -> Any:
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind, parameters = media_type(response.headers.get("content-type", ""))
+    charset = parameters.get("charset")
     if kind != "application/json" and not kind.endswith("+json"):
-        if not _is_text(kind) and "charset" not in response.headers.get("content-type", ""):
-            return content
-        return httpx.Response(
-            200, headers={"content-type": response.headers.get("content-type", "")}, content=content
-        ).text
+        return _text(response, content, charset) if charset or _is_text(kind) else content
     if not content.strip():
         return None
     try:
-        return jsonlib.loads(content, parse_constant=_refuse_constant)
+        # Of bytes, Python tells which of the Unicode encodings it is.
+        text = content if charset is None or charset.lower().startswith("utf") else decoded(content, charset)
+        return jsonlib.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise httpx.DecodingError(f"it says {kind} and is not JSON: {error}") from None
+        if response.status_code >= 400:  # what it says is shown beside the status, whatever it is
+            return content
+        raise httpx.DecodingError(f"it says {kind} and is not JSON: {error}{_first_bytes(content)}") from None
+
+
+def _text(response: httpx.Response, content: bytes, charset: str | None) -> str | bytes:
+    """The text; bytes that are none stay bytes where no charset is declared, or the answer is an error."""
+    try:
+        return decoded(content, charset)
+    except BadText as error:
+        if charset is None or response.status_code >= 400:
+            return content
+        raise httpx.DecodingError(f"{error}{_first_bytes(content)}") from None
+
+
+def _first_bytes(content: bytes) -> str:
+    text = content.decode("utf-8", "replace")
+    return f"; it begins with {quoted(text, FIRST_CHARACTERS)}" if text.strip() else ""
 
 
 def _is_text(kind: str) -> bool:
@@ -270,12 +300,12 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _fail(error: Exception, where: str, timeout: float) -> NoReturn:
-    # What the errors quote of a request may hold secrets, so nothing of it is passed on but the host.
+    # What the errors quote of a request may hold secrets, so nothing of it is passed on but method and address.
     if isinstance(error, httpcore.TimeoutException):
         raise NodeError("http_timeout", f"{where} did not answer within {timeout:g} s.") from None
     if isinstance(error, httpcore.LocalProtocolError):
-        said = "The method or a header of the request is not valid in HTTP."
+        said = f"{where}: the method or a header of the request is not valid in HTTP."
         raise NodeError("http_bad_request", said, retryable=False) from None
     if isinstance(error, (httpcore.NetworkError, httpcore.RemoteProtocolError)):
         raise NodeError("http_unreachable", f"{where} cannot be reached: {error}") from None
-    raise NodeError("http_bad_answer", f"The answer of {where} cannot be used: {error}") from None
+    raise NodeError("http_bad_answer", f"The answer to {where} cannot be used: {error}") from None

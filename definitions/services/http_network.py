@@ -154,7 +154,7 @@ class GuardedNetwork(httpcore.NetworkBackend):
         def work() -> None:
             try:
                 outcome.append(self._resolve(host, port))
-            except (OSError, UnicodeError) as error:
+            except Exception as error:  # of a name that is none the resolver raises other things, too
                 outcome.append(OSError(str(error)))
 
         thread = threading.Thread(target=work, name="headrace-resolve", daemon=True)

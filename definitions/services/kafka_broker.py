@@ -6,7 +6,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from definitions.services.brokers import Broker, BrokerRefused, BrokerUnreachable
+from definitions.services.brokers import Broker, BrokerRefused, BrokerUnreachable, words
 from graph_compiler.nodes.runtime import Message
 
 
@@ -24,7 +24,7 @@ def publish(broker: Broker, message: Message, timeout: float) -> str | None:
         )
         producer.flush(timeout + 1.0)
     except (KafkaException, BufferError, ValueError) as error:
-        raise BrokerRefused(f"the message cannot be produced: {type(error).__name__}") from None
+        raise BrokerRefused(f"the message cannot be produced: {words(error)}") from None
     if not outcome:
         raise BrokerUnreachable("no confirmation in time")
     failure, sent = outcome[0]

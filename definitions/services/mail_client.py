@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import make_msgid
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from definitions.services.mail_addresses import addresses
 from definitions.services.service_targets import ServiceRefused, pinned_address
 from graph_compiler.nodes.runtime import Email
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.file_values import media_type_of, name_of
+from graph_compiler.values.texts import shortened
 
 MAX_ATTACHMENTS = 20 * 1024 * 1024
 OpenFile = Callable[[str], AbstractContextManager[BinaryIO]]
@@ -32,28 +35,30 @@ class MailClient:
     def send(self, url: str, email: Email, *, timeout: float, open_file: OpenFile) -> str:
         """Send, and return the message's id. Raises `NodeError` email_*."""
         server = _server(url)
-        message = _message(email, open_file)
+        where = f"the mail server {server.hostname}:{_port(server)}"
+        message, sender, recipients = _message(email, open_file)
         try:
             with self._connected(server, timeout) as smtp:
-                refused = smtp.send_message(message, email.sender, [*email.to, *email.cc, *email.bcc])
+                refused = _sent(smtp, message, sender, recipients, where)
         except ServiceRefused:
-            said = "the mail server's address is not public; private ones are not allowed here"
+            said = f"{where} has no public address; private ones are not allowed here"
             raise NodeError("email_refused", said, retryable=False) from None
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
-            raise _refusal(error) from None
-        except smtplib.SMTPAuthenticationError:
-            raise NodeError("email_refused", "the mail server refuses the login", retryable=False) from None
+            raise _refusal(error, where) from None
+        except smtplib.SMTPAuthenticationError as error:
+            said = f"{where} refuses the login: {error.smtp_code} {_words(error.smtp_error)}"
+            raise NodeError("email_refused", said, retryable=False) from None
         except (smtplib.SMTPException, OSError) as error:
-            said = f"the mail server cannot be reached, or broke off: {type(error).__name__}"
+            said = f"{where} cannot be reached, or broke off: {type(error).__name__}: {_words(error)}"
             raise NodeError("email_unreachable", said) from None
         if refused:
-            said = f"sent, but refused for {len(refused)} of the recipients: {', '.join(sorted(refused))[:300]}"
+            said = f"{where} took it, but not for {len(refused)} of the recipients: {_refused_recipients(refused)}"
             raise NodeError("email_refused", said, retryable=False)
         return str(message["message-id"])
 
     def _connected(self, server: SplitResult, timeout: float) -> smtplib.SMTP:
         tls = parse_qs(server.query).get("tls", ["required"])[0]
-        host, port = server.hostname or "", server.port or (465 if server.scheme == "smtps" else 587)
+        host, port = server.hostname or "", _port(server)
         address = pinned_address(host, port, allow_private=self._allow_private)
         context = self._context or ssl.create_default_context()
         smtp: smtplib.SMTP
@@ -102,16 +107,22 @@ def _server(url: str) -> SplitResult:
     return server
 
 
-def _message(email: Email, open_file: OpenFile) -> EmailMessage:
+def _port(server: SplitResult) -> int:
+    return server.port or (465 if server.scheme == "smtps" else 587)
+
+
+def _message(email: Email, open_file: OpenFile) -> tuple[EmailMessage, str, list[str]]:
+    """The message, and the envelope's sender and recipients."""
     message = EmailMessage(SMTP)
+    [sender] = addresses([email.sender], "from")
+    to, cc, bcc = addresses(email.to, "to"), addresses(email.cc, "cc"), addresses(email.bcc, "bcc")
+    reply_to = addresses([email.reply_to] if email.reply_to else [], "reply_to")
     try:
-        message["From"] = email.sender
-        message["To"] = ", ".join(email.to)
-        if email.cc:
-            message["Cc"] = ", ".join(email.cc)
-        if email.reply_to:
-            message["Reply-To"] = email.reply_to
+        for name, found in (("From", [sender]), ("To", to), ("Cc", cc), ("Reply-To", reply_to)):
+            if found:
+                message[name] = found
         message["Subject"] = email.subject
+        message["Date"] = datetime.now(UTC)
         message["Message-ID"] = make_msgid(domain="headrace.invalid")
         message.set_content(email.text)
         if email.html is not None:
@@ -128,16 +139,36 @@ def _message(email: Email, open_file: OpenFile) -> EmailMessage:
             raise NodeError("email_bad_message", said, retryable=False)
         kind, _, subtype = media_type_of(reference).partition("/")
         message.add_attachment(content, maintype=kind, subtype=subtype, filename=name_of(reference))
-    return message
+    return message, sender.addr_spec, [each.addr_spec for each in (*to, *cc, *bcc)]
 
 
-def _refusal(error: smtplib.SMTPException) -> NodeError:
+def _sent(
+    smtp: smtplib.SMTP, message: EmailMessage, sender: str, recipients: list[str], where: str
+) -> Mapping[str, tuple[int, bytes]]:
+    """The recipients that the server refused, if it took the message for others."""
+    try:
+        return smtp.send_message(message, sender, recipients)
+    except smtplib.SMTPNotSupportedError as error:  # of addresses beyond ASCII
+        raise NodeError("email_refused", f"{where} cannot take it: {_words(error)}", retryable=False) from None
+
+
+def _refusal(error: smtplib.SMTPException, where: str) -> NodeError:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
-        said = f"refused for every recipient: {', '.join(sorted(error.recipients))[:300]}"
+        said = f"{where} refuses every recipient: {_refused_recipients(error.recipients)}"
     else:
         assert isinstance(error, smtplib.SMTPResponseException)
         codes = [error.smtp_code]
-        said = f"the mail server refuses the message: {error.smtp_code}"
+        said = f"{where} refuses the message: {error.smtp_code} {_words(error.smtp_error)}"
     # 4yz means: try again later.
     return NodeError("email_refused", said, retryable=all(400 <= code < 500 for code in codes))
+
+
+def _refused_recipients(refused: Mapping[str, tuple[int, bytes]]) -> str:
+    said = [f"{address} ({code} {_words(words)})" for address, (code, words) in sorted(refused.items())]
+    return shortened(", ".join(said), 600)
+
+
+def _words(said: Any) -> str:
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return shortened(" ".join(text.split()), 200)

@@ -11,8 +11,9 @@ from nats.errors import Error as NatsError
 from nats.errors import NoServersError
 from nats.js.errors import NoStreamResponseError
 
-from definitions.services.brokers import Broker, BrokerRefused, BrokerUnreachable
+from definitions.services.brokers import Broker, BrokerRefused, BrokerUnreachable, words
 from graph_compiler.nodes.runtime import Message
+from graph_compiler.values.texts import shortened
 
 
 def publish(broker: Broker, message: Message, timeout: float) -> str | None:
@@ -22,12 +23,12 @@ def publish(broker: Broker, message: Message, timeout: float) -> str | None:
     except TimeoutError:
         raise BrokerUnreachable("no confirmation in time") from None
     except (NoServersError, OSError) as error:
-        raise BrokerUnreachable(type(error).__name__) from None
+        raise BrokerUnreachable(words(error)) from None
     except NatsError as error:
         said = str(error)
         if "authorization" in said.lower():
             raise BrokerRefused("the broker refuses the login") from None
-        raise BrokerRefused(f"the broker refuses the message: {said[:200]}") from None
+        raise BrokerRefused(f"the broker refuses the message: {shortened(said, 200)}") from None
 
 
 async def _publish(broker: Broker, message: Message, seconds: float) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import redis
 
-from definitions.services.brokers import Broker, BrokerRefused, BrokerUnreachable
+from definitions.services.brokers import Broker, BrokerRefused, BrokerUnreachable, words
 from graph_compiler.nodes.runtime import Message
+from graph_compiler.values.texts import shortened
 
 
 def publish(broker: Broker, message: Message, timeout: float) -> str | None:
@@ -19,9 +20,9 @@ def publish(broker: Broker, message: Message, timeout: float) -> str | None:
     except redis.AuthenticationError:
         raise BrokerRefused("the broker refuses the login") from None
     except redis.ResponseError as error:
-        raise BrokerRefused(f"the broker refuses the message: {str(error)[:200]}") from None
+        raise BrokerRefused(f"the broker refuses the message: {shortened(str(error), 200)}") from None
     except redis.RedisError as error:
-        raise BrokerUnreachable(type(error).__name__) from None
+        raise BrokerUnreachable(words(error)) from None
 
 
 def _client(broker: Broker, timeout: float) -> redis.Redis:

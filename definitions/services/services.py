@@ -17,6 +17,7 @@ from definitions.services.http_client import HttpClient, Upload
 from definitions.services.mail_client import MailClient
 from definitions.services.service_targets import ServiceRefused, pinned_address
 from definitions.services.shell_service import run_command
+from definitions.shared.masking import Masking
 from graph_compiler.nodes.runtime import (
     Command,
     CommandAnswer,
@@ -29,6 +30,7 @@ from graph_compiler.nodes.runtime import (
     SqlAnswer,
     SqlStatement,
 )
+from graph_compiler.nodes.services.sql_text import read_sql
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.file_values import media_type_of, name_of
 from platform_core.settings import Settings
@@ -44,8 +46,15 @@ class Services:
     """The part of a `NodeRuntime` that reaches services, for the nodes of one owner."""
 
     def __init__(
-        self, settings: Settings, owner: str, *, http: HttpClient, interpreter: Callable[[], CodeInterpreter]
+        self,
+        settings: Settings,
+        owner: str,
+        *,
+        http: HttpClient,
+        interpreter: Callable[[], CodeInterpreter],
+        masking: Masking | None = None,
     ) -> None:
+        self._masking = masking or Masking()
         root = settings.files_url or str(settings.home / "files")
         folder = None if "://" in root else Path(root) / owner
         self._http = http
@@ -90,7 +99,7 @@ class Services:
             return HttpAnswer(answer.status, answer.headers, sink.value)
 
     def run_command(self, command: Command, *, timeout: float | None, on_line: OnLine) -> CommandAnswer:
-        return run_command(self._interpreter(), command, timeout=timeout, on_line=on_line)
+        return run_command(self._interpreter(), command, timeout=timeout, on_line=on_line, masking=self._masking)
 
     def open_file(
         self, reference: str, *, connection: str | None = None, timeout: float = 60.0
@@ -106,7 +115,7 @@ class Services:
         return self._files.list(folder, limit=limit, connection=connection)
 
     def sql(self, url: str, statement: SqlStatement, *, timeout: float) -> SqlAnswer:
-        call = SqlCall(statement.text, statement.params, statement.batch, statement.max_rows, timeout)
+        call = SqlCall(read_sql(statement.text).escaped, statement.params, statement.batch, statement.max_rows, timeout)
         try:
             result = self._sql.execute(url, call)
         except SqlFailed as error:

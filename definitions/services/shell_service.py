@@ -6,13 +6,14 @@ from functools import cache
 from pathlib import Path
 
 from definitions.sandbox.interpreter import CodeInterpreter
+from definitions.shared.masking import Masking
 from graph_compiler.nodes.runtime import Command, CommandAnswer, OnLine
 
 OUTPUT_BYTES = 1024 * 1024
 
 
 def run_command(
-    interpreter: CodeInterpreter, command: Command, *, timeout: float | None, on_line: OnLine
+    interpreter: CodeInterpreter, command: Command, *, timeout: float | None, on_line: OnLine, masking: Masking
 ) -> CommandAnswer:
     """Run the script. Raises `NodeError` as `CodeInterpreter.run` does."""
     arguments = {
@@ -21,8 +22,9 @@ def run_command(
         "stdin": command.stdin,
         "limit": OUTPUT_BYTES,
     }
-    answer = interpreter.run(_program(), arguments, timeout=timeout, on_line=on_line)
-    return CommandAnswer(answer["exit_code"], answer["stdout"], answer["stderr"])
+    answer = interpreter.run(_program(), arguments, timeout=timeout, on_line=on_line, masking=masking)
+    texts = (masking.cut(answer[name]) if name in answer["cut"] else answer[name] for name in ("stdout", "stderr"))
+    return CommandAnswer(answer["exit_code"], *texts)
 
 
 @cache

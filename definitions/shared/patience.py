@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from platform_core.database.engine import Connection, DatabaseError, Engine, reading
+from platform_core.backoff import Backoff
+from platform_core.database.engine import Connection, DatabaseError, Engine, is_away, may_pass, reading
 from platform_core.errors import Unavailable
 
 T = TypeVar("T")
 
 PATIENCE = 60.0
-_PAUSE = 0.25
+_logger = logging.getLogger("headrace.database")
+
+
+class Patience:
+    """How long, and with which pauses, one thing is tried again while what keeps it from succeeding may pass."""
+
+    def __init__(self, seconds: float = PATIENCE) -> None:
+        self._deadline = time.monotonic() + seconds
+        self._backoff = Backoff(0.1, 2.0)
+
+    def lasts(self, error: Exception) -> bool:
+        """Pause after this error; False at once if it will not pass, or the time is over."""
+        if not may_pass(error) or time.monotonic() > self._deadline:
+            return False
+        if not self._backoff.failures:
+            what = "is away" if is_away(error) else "does not do what is asked"
+            _logger.warning("The database %s; trying again: %s", what, str(error).partition("\n")[0])
+        time.sleep(self._backoff.next_delay())
+        return True
 
 
 @contextmanager
 def patiently(engine: Engine, patience: float = PATIENCE) -> Iterator[Connection]:
     """A pooled connection; while the database is away it is asked again for up to `patience` seconds."""
-    connection = _connect(engine, time.monotonic() + patience)
+    connection = _connect(engine, Patience(patience))
     try:
         yield connection
     finally:
@@ -31,14 +51,13 @@ def patient_read(read: Callable[[], T], patience: float = PATIENCE) -> T:
 
     Only for reads: of a statement that was lost it is not known whether it took effect.
     """
-    deadline = time.monotonic() + patience
+    trying = Patience(patience)
     while True:
         try:
             return read()
-        except (*DatabaseError, Unavailable):
-            if time.monotonic() > deadline:
+        except (*DatabaseError, Unavailable) as error:
+            if not trying.lasts(error):
                 raise
-            time.sleep(_PAUSE)
 
 
 def read_patiently(engine: Engine, read: Callable[[Connection], T]) -> T:
@@ -51,11 +70,10 @@ def read_patiently(engine: Engine, read: Callable[[Connection], T]) -> T:
     return patient_read(once)
 
 
-def _connect(engine: Engine, deadline: float) -> Connection:
+def _connect(engine: Engine, trying: Patience) -> Connection:
     while True:
         try:
             return engine.connect()
-        except DatabaseError:
-            if time.monotonic() > deadline:
+        except DatabaseError as error:
+            if not trying.lasts(error):
                 raise
-            time.sleep(_PAUSE)

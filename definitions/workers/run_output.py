@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from definitions.shared.masking import MaskedLines, Masking
+
 LONGEST = 8_000
 """Characters of a line; a longer one comes in parts."""
 _STREAMS = {1: "stdout", 2: "stderr"}
@@ -14,13 +16,15 @@ _JOIN_SECONDS = 2.0
 
 
 class RunOutput:
-    """From construction to `close`: `on_line(stream, text)` is called in a thread of each stream.
+    """From construction to `close`: `on_line(stream, text)` is called in a thread of each stream, with lines
+    that are without the secrets that `masking` gives then.
 
     The lines go to where they would have gone, too. An exception of `on_line` ends the copying, not the writing.
     """
 
-    def __init__(self, on_line: Callable[[str, str], None]) -> None:
+    def __init__(self, on_line: Callable[[str, str], None], masking: Callable[[], Masking] = Masking) -> None:
         self._on_line = on_line
+        self._masking = masking
         self._originals = {fd: os.dup(fd) for fd in _STREAMS}
         self._threads = [self._divert(fd, name) for fd, name in _STREAMS.items()]
 
@@ -43,23 +47,19 @@ class RunOutput:
         return thread
 
     def _copy(self, reader: int, original: int, name: str) -> None:
-        rest, is_told = b"", True
+        lines, is_passed_on = MaskedLines(self._masking, LONGEST), True
         with os.fdopen(reader, "rb", buffering=0) as source, os.fdopen(original, "wb", buffering=0) as target:
             while portion := source.read(65536):
                 with suppress(OSError):
                     target.write(portion)
-                *lines, rest = (rest + portion).split(b"\n")
-                if len(rest) > LONGEST:
-                    lines, rest = [*lines, rest], b""
-                is_told = is_told and all(self._tell(name, line) for line in lines)
-            if rest and is_told:
-                self._tell(name, rest)
+                is_passed_on = is_passed_on and self._pass_on(name, lines.feed(portion))
+            if is_passed_on:
+                self._pass_on(name, lines.finish())
 
-    def _tell(self, name: str, line: bytes) -> bool:
-        text = line.decode(errors="replace").rstrip("\r")
+    def _pass_on(self, name: str, lines: list[str]) -> bool:
         try:
-            for start in range(0, len(text), LONGEST):
-                self._on_line(name, text[start : start + LONGEST])
+            for line in lines:
+                self._on_line(name, line)
         except Exception:  # the database is gone: the run ends for that, and its output is still in the pod's log
             return False
         return True

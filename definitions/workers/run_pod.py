@@ -65,7 +65,7 @@ class RunPod:
         if run is None or run.status not in (DagsterRunStatus.STARTING, DagsterRunStatus.NOT_STARTED):
             _logger.warning("Run %s is not to be started: %s.", self._run_id, run and run.status.value)
             return
-        output = RunOutput(self._tell)
+        output = RunOutput(self._tell, lambda: self._process.masking)
         try:
             # In the main thread Dagster would put its own handlers in the place of ours.
             with ThreadPoolExecutor(1, thread_name_prefix="run") as thread:
@@ -76,8 +76,7 @@ class RunPod:
 
     def _tell(self, stream: str, text: str) -> None:
         level = "info" if stream == "stdout" else "warning"
-        shown = self._process.masking.text(text)
-        for event in self._limits.pass_on(NewEvent(time.time(), stream, shown, level=level), len(shown)):
+        for event in self._limits.pass_on(NewEvent(time.time(), stream, text, level=level), len(text)):
             self._storage.store_run_event(self._run_id, event)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -85,11 +84,17 @@ class RunPod:
 
     def _end(self) -> None:
         """The pod is to end: since the run was canceled, or for a cause of the cluster's, which fails it."""
-        asked = read_patiently(self._process.engine, lambda connection: is_cancel_requested(connection, self._run_id))
+        try:
+            is_canceled = self._is_canceled()
+        except Exception:
+            _logger.exception("It is not known whether run %s was canceled.", self._run_id)
+            is_canceled = False
         message = "The run's pod was told to end: it was deleted or evicted, or its node is going away."
-        self._process.cancellation.request(None if asked or self._is_canceling() else RunLost(TERMINATED, message))
+        self._process.cancellation.request(None if is_canceled else RunLost(TERMINATED, message))
 
-    def _is_canceling(self) -> bool:
+    def _is_canceled(self) -> bool:
+        if read_patiently(self._process.engine, lambda connection: is_cancel_requested(connection, self._run_id)):
+            return True
         run = self._instance.get_run_by_id(self._run_id)
         return run is not None and run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
 

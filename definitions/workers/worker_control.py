@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from platform_core.loop import Loop
+
 _LONGEST = 256
+_CLOSE_SECONDS = 2.0
+_logger = logging.getLogger("headrace.worker")
 
 
 def request_cancel(folder: Path, pid: int, run_id: str) -> bool:
@@ -29,7 +33,7 @@ def remove_stale(folder: Path) -> None:
 
 
 class CancelReceiver:
-    """A thread that calls `on_cancel(run_id)` for each request to this worker."""
+    """A loop that calls `on_cancel(run_id)` for each request to this worker."""
 
     def __init__(self, folder: Path, pid: int, on_cancel: Callable[[str], None]) -> None:
         self._path = _path(folder, pid)
@@ -38,14 +42,21 @@ class CancelReceiver:
             self._path.unlink()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(self._path))
-        threading.Thread(target=self._receive, name="cancel-receiver", daemon=True).start()
+        self._loop = Loop("cancel-receiver", self._receive, logger=_logger)
+        self._loop.start()
 
     def close(self) -> None:
+        self._loop.closing.set()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # ends the wait for a request
+        self._loop.close(_CLOSE_SECONDS)
+        self._socket.close()
         self._path.unlink(missing_ok=True)
 
     def _receive(self) -> None:
-        while True:
-            self._on_cancel(self._socket.recv(_LONGEST).decode(errors="replace"))
+        run_id = self._socket.recv(_LONGEST).decode(errors="replace")
+        if not self._loop.closing.is_set():
+            self._on_cancel(run_id)
 
 
 def _path(folder: Path, pid: int) -> Path:

@@ -28,12 +28,12 @@ from definitions.shared import addresses
 from definitions.workers import run_lock, worker_control
 from definitions.workers.run_worker import DONE, RunWorker
 from definitions.workers.warm_up import warm_up
+from platform_core.ending_times import POOL_STOP
 from platform_core.operation.lifeline import VARIABLE, watch_lifeline
 from platform_core.settings import Settings
 
 NAME = "headrace worker"
 """Of a run worker in ps and top; the kernel keeps 15 bytes."""
-_STOP_GRACE = 5.0
 _logger = logging.getLogger("headrace.workers")
 
 
@@ -181,7 +181,7 @@ class WorkerPool:
         for worker in self._workers.values():
             send_to_child(worker.pid, signal.SIGTERM)
             worker.channel.close()
-        signal.alarm(int(_STOP_GRACE))
+        signal.alarm(int(POOL_STOP))
         with suppress(ChildProcessError, TimeoutError):
             while True:
                 os.wait()

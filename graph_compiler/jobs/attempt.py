@@ -14,7 +14,7 @@ from graph_compiler.running.gathering import gathered
 from graph_compiler.running.naming import DONE_OUTPUT, INPUTS_INPUT, PARAMS_INPUT, dagster_name, step_place
 from graph_compiler.running.plan import GraphPlan, PlannedNode
 from graph_compiler.running.retrying import delay_before
-from graph_compiler.values.errors import NodeError
+from graph_compiler.values.errors import NodeError, Stopped
 
 
 class Attempt:
@@ -67,12 +67,18 @@ class Attempt:
         self.emit("node.retrying", error, "warning", data)
         raise RetryRequested(retry.max_attempts - 1, delay) from self.failure(error)
 
+    def refuse_stopped(self, error: NodeError) -> None:
+        """Raise Dagster's Failure if the run's end stopped this: no `on_error` takes that for a result or an error."""
+        if isinstance(error, Stopped):
+            raise self.failure(error)
+
     def ended(self, error: NodeError, about: Mapping[str, Any] | None = None) -> Iterator[Output[Any]]:
         """What the node's `on_error` makes of an error that no attempt follows. Raises Dagster's Failure for `fail`.
 
         `about` is the record of the item that failed the node: its attempts, `item` and `value`.
         """
-        if self.node.spec.on_error == "fail" or error.kind == "canceled":
+        self.refuse_stopped(error)
+        if self.node.spec.on_error == "fail":
             raise self.failure(error)
         record = {**self.describe(error), **(about or {})}
         self.emit("node.failed", error, "error", {key: record[key] for key in ("kind", "message", "attempts")})

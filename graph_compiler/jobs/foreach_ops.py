@@ -3,7 +3,7 @@
 No postponed annotations here: Dagster reads the type of `context` itself.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -75,6 +75,7 @@ def _expand(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[
             yield DynamicOutput(item, str(index), ITEMS_OUTPUT)
         yield Output({"count": len(items)}, EXPANDED)
         return
+    attempt.refuse_stopped(error)
     if attempt.node.spec.on_error == "fail":
         raise attempt.failure(error)
     yield Output({"error": attempt.describe(error)}, EXPANDED)
@@ -90,6 +91,7 @@ def _run_item(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterato
     else:
         yield Output({"outputs": outputs}, RESULT)
         return
+    attempt.refuse_stopped(error)
     attempt.retry(error)
     if attempt.node.spec.on_error == "fail" and attempt.node.spec.on_item_error != "collect":
         raise attempt.failure(error)
@@ -100,6 +102,7 @@ def _run_item(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterato
 def _collect(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Output[Any]]:
     attempt = Attempt(context, inputs)
     node, results = attempt.node, inputs[RESULTS_INPUT]
+    _refuse_missing(attempt, results, inputs[EXPANDED])
     failed = [inputs[EXPANDED]["error"]] if "error" in inputs[EXPANDED] else []
     errors = [result["error"] | {"node": attempt.name} for result in results if "error" in result]
     if not failed and node.spec.on_item_error != "collect":
@@ -112,3 +115,11 @@ def _collect(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator
     if node.spec.on_item_error == "collect":
         lists[ERRORS_PORT.name] = errors
     yield from attempt.outputs(lists)
+
+
+def _refuse_missing(attempt: Attempt, results: Sequence[Any], expanded: Mapping[str, Any]) -> None:
+    """Raise Dagster's Failure, whatever `on_error` says, if an item has no result: its value would be lost unseen."""
+    count = expanded.get("count", 0)
+    if len(results) != count:
+        message = f"There are results of {len(results)} of the {count} items; retry the run from its start."
+        raise attempt.failure(NodeError("internal_error", message, retryable=False))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 
 from graph_compiler.language.spec import NodeSpec, ResourcesSpec, SettingsSpec
 
@@ -15,8 +14,6 @@ PROCESSOR_TAG = "headrace/processor"
 """Of steps that keep a processor busy."""
 MAX_NODES_TAG = "headrace/max_parallel_nodes"
 """Of a run: steps that run at once."""
-MONITOR_GRACE = 60
-"""Seconds that Dagster's monitor waits longer than the worker."""
 
 
 def run_tags(settings: SettingsSpec) -> dict[str, str]:
@@ -26,8 +23,6 @@ def run_tags(settings: SettingsSpec) -> dict[str, str]:
         tags["dagster/priority"] = str(settings.priority)
     if settings.timeout is not None:
         tags[TIMEOUT_TAG] = str(settings.timeout)
-        # The worker ends the run in time; Dagster's monitor is for a worker that cannot.
-        tags["dagster/max_runtime"] = str(math.ceil(settings.timeout) + MONITOR_GRACE)
     if settings.max_parallel is not None:
         tags[MAX_NODES_TAG] = str(settings.max_parallel)
     if settings.resources is not None:

@@ -56,6 +56,8 @@ class Cron:
     weekdays: frozenset[int] | None
     nth_weekdays: frozenset[tuple[int, int]]
     has_seconds: bool
+    needs_both: bool
+    """Whether a day has to be of the days and of the weekdays: where one of the two fields begins with `*`."""
 
     @property
     def is_hourly(self) -> bool:
@@ -64,21 +66,29 @@ class Cron:
 
     @property
     def is_common(self) -> bool:
-        """Whether Dagster's cron can say it: no seconds, and an nth weekday only by itself."""
-        is_nth_alone = self.weekdays is None and self.days is None and not self.last_day
-        return not self.has_seconds and (not self.nth_weekdays or is_nth_alone)
+        """Whether Dagster's cron can say it: no seconds, an nth weekday only by itself, days or weekdays, not both."""
+        is_nth_alone = self.weekdays is None and self._has_free_day
+        is_either = self._has_free_day or self._has_free_weekday or not self.needs_both
+        return not self.has_seconds and is_either and (not self.nth_weekdays or is_nth_alone)
 
     def falls_on(self, day: date) -> bool:
-        """Whether it fires on this day; with both a day and a weekday, either is enough, as in every cron."""
+        """Whether it fires on this day; of a day and a weekday either is enough unless one is written with `*`."""
         if day.month not in self.months:
             return False
-        free_day = self.days is None and not self.last_day
-        free_weekday = self.weekdays is None and not self.nth_weekdays
+        free_day, free_weekday = self._has_free_day, self._has_free_weekday
         by_day = self._on_day(day)
         by_weekday = self._on_weekday(day)
-        if free_day or free_weekday:
+        if free_day or free_weekday or self.needs_both:
             return (free_day or by_day) and (free_weekday or by_weekday)
         return by_day or by_weekday
+
+    @property
+    def _has_free_day(self) -> bool:
+        return self.days is None and not self.last_day
+
+    @property
+    def _has_free_weekday(self) -> bool:
+        return self.weekdays is None and not self.nth_weekdays
 
     def _on_day(self, day: date) -> bool:
         if self.last_day and day.day == calendar.monthrange(day.year, day.month)[1]:
@@ -138,6 +148,7 @@ def parse_cron(line: str) -> Cron:
         weekdays=None if weekdays is None else frozenset(value % 7 for value in weekdays),
         nth_weekdays=nth,
         has_seconds=has_seconds,
+        needs_both=day[1].startswith("*") or weekday[1].startswith("*"),
     )
     if next(cron.wall_times(datetime(2000, 1, 1)), None) is None:
         raise CronError("no day is like that, so it would never fire")
@@ -154,8 +165,8 @@ def _nth_weekdays(field: _Field, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _days(field: _Field, text: str) -> frozenset[int] | None:
-    """The values, or None where the line leaves the field free, which `*/1` does not."""
-    return None if text in ("*", "?", "") else frozenset(_values(field, text))
+    """The values, or None where the line leaves the field free, which `*/1` does too."""
+    return None if text in ("*", "?", "", "*/1") else frozenset(_values(field, text))
 
 
 def _values(field: _Field, text: str) -> set[int]:

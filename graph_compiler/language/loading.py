@@ -11,6 +11,7 @@ from graph_compiler.language.json_reader import read_json
 from graph_compiler.language.positions import Positions
 from graph_compiler.language.reading import Reading, Stop
 from graph_compiler.language.yaml_reader import read_yaml
+from graph_compiler.values.text_decoding import marked_encoding
 
 Syntax = Literal["json", "yaml"]
 MAX_BYTES = 1024 * 1024
@@ -28,18 +29,19 @@ class Loaded:
 def load(source: bytes | str, *, syntax: Syntax | None = None, max_bytes: int = MAX_BYTES) -> Loaded:
     """Read a document; without `syntax`, text that begins with `{` or `[` is JSON and everything else YAML.
 
-    Never raises for what the text is: not UTF-8, too large, too deep, not JSON or YAML are issues.
+    Text is UTF-8, or UTF-16 or UTF-32 with a byte order mark. Never raises for what the text is: not UTF-8, too
+    large, too deep, not JSON or YAML are issues.
     """
     raw = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
     if len(raw) > max_bytes:
         return _refused("too_large", f"{len(raw)} bytes; {max_bytes} are the limit")
+    codec, mark = marked_encoding(raw) or ("utf-8", 0)
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw[mark:].decode(codec)
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        column = len(raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start].decode()) + 1
-        message = f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8"
-        return _refused("not_utf8", message, (line, column))
+        begun = error.object[: error.start].decode(codec)
+        message = f"byte {mark + error.start} (0x{error.object[error.start]:02x}) is not {codec.upper()}"
+        return _refused("not_utf8", message, Positions(begun).place(len(begun)))
     reading = Reading(text, Positions(text))
     read = read_json if (syntax or _syntax(text)) == "json" else read_yaml
     try:

@@ -23,6 +23,7 @@ from graph_compiler.language.spec import GraphSpec
 from graph_compiler.values.canonical import canonical_json
 from graph_compiler.values.errors import BadValue
 from graph_compiler.values.pointers import pointer
+from graph_compiler.values.texts import shortened
 from graph_compiler.values.values import as_json
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -217,7 +218,7 @@ def _issues(error: ValidationError) -> Iterator[Issue]:
 
 
 def _message(error: ValidationError) -> str:
-    return error.message if len(error.message) <= 200 else error.message[:197] + "..."
+    return shortened(error.message, 200)
 
 
 def _subschema(properties: Any, name: str) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _ESCAPE_LENGTHS = {"u": 6, "x": 4, "U": 10}
 
 
@@ -49,11 +52,7 @@ class Positions:
 
     def _starts(self) -> list[int]:
         if not self._line_starts:
-            self._line_starts.append(0)
-            at = self.text.find("\n")
-            while at >= 0:
-                self._line_starts.append(at + 1)
-                at = self.text.find("\n", at + 1)
+            self._line_starts += [0, *(end.end() for end in _LINE_END.finditer(self.text))]
         return self._line_starts
 
     @staticmethod
@@ -68,9 +67,9 @@ class Positions:
         header, _ = self.place(start)
         starts = self._starts()
         indent = 0
-        for begin in starts[header:]:
-            written = self.text[begin:].split("\n", 1)[0] if begin < len(self.text) else ""
-            if written.strip():
+        for begin, end in pairwise([*starts[header:], len(self.text)]):
+            written = self.text[begin:end].rstrip("\r\n")
+            if written.strip(" \t"):
                 indent = len(written) - len(written.lstrip(" "))
                 break
         return min(header + line, len(starts)), indent + column
@@ -80,7 +79,8 @@ class Positions:
         at, here = start + 1, (1, 1)
         while here < (line, column) and at < len(self.text) and self.text[at] != '"':
             escape = self.text[at + 1 : at + 2] if self.text[at] == "\\" else ""
-            newline = escape == "n" or self.text[at] == "\n"
-            at += _ESCAPE_LENGTHS.get(escape, 2) if escape else 1
+            ends = None if escape else _LINE_END.match(self.text, at)
+            newline = escape == "n" or ends is not None
+            at += len(ends[0]) if ends else _ESCAPE_LENGTHS.get(escape, 2) if escape else 1
             here = (here[0] + 1, 1) if newline else (here[0], here[1] + 1)
         return at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from itertools import takewhile
 from zoneinfo import ZoneInfo
@@ -95,8 +95,8 @@ def _until(text: str | None, zone: ZoneInfo) -> datetime | None:
     """The rule's last moment as a naive time of the zone."""
     if text is None:
         return None
-    if "T" not in text:
-        return datetime.strptime(text, "%Y%m%d")
+    if "T" not in text:  # the whole day, as calendars read it
+        return datetime.combine(datetime.strptime(text, "%Y%m%d"), time.max)
     if text.endswith("Z"):
         moment = datetime.strptime(text, f"{_BASIC}Z").replace(tzinfo=UTC)
         return moment.astimezone(zone).replace(tzinfo=None)

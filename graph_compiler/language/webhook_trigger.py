@@ -67,7 +67,7 @@ class CustomAnswer(Model):
     wait: Duration = Field(default=WAIT, description="At most the server's HEADRACE_MAX_WAIT.")
     status: int = Field(default=200, ge=200, le=599)
     headers: dict[HeaderName, str] = Field(default_factory=dict, max_length=50)
-    body: Any = Field(default=None, description="Text is sent as text, anything else as JSON.")
+    body: Any = Field(default=None, description="Text is sent as text, bytes as they are, anything else as JSON.")
 
 
 def _kind_of_answer(value: Any) -> str | None:

@@ -24,25 +24,47 @@ _WORDS = {
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_NO_BREAKS = "\x85\u2028\u2029"
+_PRIVATE = range(0xE000, 0xF900)
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(reading: Reading) -> Any:
     """The value of the text's one document; raises `Stop` where reading cannot go on."""
+    letters = _Letters(reading.text)
     try:
-        return _Reader(reading).document()
+        return _Reader(reading, letters).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = ", ".join(filter(None, (error.context, error.problem))) or "not YAML"
-        raise reading.stop("bad_syntax", message, mark.index if mark else 0) from None
+        raise reading.stop("bad_syntax", letters.restored(message), mark.index if mark else 0) from None
     except yaml.reader.ReaderError as error:
-        raise reading.stop("bad_syntax", error.reason, _character_offset(reading.text, error.position)) from None
+        raise reading.stop("bad_syntax", error.reason, _character_offset(letters.text, error.position)) from None
+
+
+class _Letters:
+    """A text whose U+0085, U+2028 and U+2029 are letters for libyaml too, as YAML 1.2 says, and not line breaks.
+
+    Characters of private use that the text does not have stand for them, one for one, so that offsets stay.
+    """
+
+    def __init__(self, text: str) -> None:
+        found = [letter for letter in _NO_BREAKS if letter in text]
+        unused = (chr(code) for code in _PRIVATE if chr(code) not in text) if found else iter(())
+        self._stand_ins = dict(zip(found, unused, strict=False))
+        self._letters = {ord(stand_in): letter for letter, stand_in in self._stand_ins.items()}
+        self.text = text.translate({ord(letter): stand_in for letter, stand_in in self._stand_ins.items()})
+
+    def restored(self, text: str) -> str:
+        """The text with its own characters."""
+        return text.translate(self._letters) if self._letters else text
 
 
 class _Reader:
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, letters: _Letters) -> None:
         self.reading = reading
-        self.events: Iterator[yaml.Event] = yaml.parse(reading.text, Loader=_LOADER)
+        self.restored = letters.restored
+        self.events: Iterator[yaml.Event] = yaml.parse(letters.text, Loader=_LOADER)
         self.anchors: dict[str, tuple[Any, int] | None] = {}
 
     def document(self) -> Any:
@@ -76,11 +98,12 @@ class _Reader:
         return value
 
     def _alias(self, event: yaml.AliasEvent, depth: int) -> Any:
+        name = self.restored(event.anchor or "")
         if event.anchor not in self.anchors:
-            raise self._stop("bad_syntax", f"the alias `*{event.anchor}` has no anchor before it", event)
+            raise self._stop("bad_syntax", f"the alias `*{name}` has no anchor before it", event)
         anchored = self.anchors[event.anchor]
         if anchored is None:
-            raise self._stop("alias_expansion", f"the alias `*{event.anchor}` contains itself", event)
+            raise self._stop("alias_expansion", f"the alias `*{name}` contains itself", event)
         value, size = anchored
         self.reading.expand(size, _offset(event))
         if depth + _height(value) - 1 > MAX_DEPTH:
@@ -123,16 +146,17 @@ class _Reader:
 
     def _scalar(self, event: yaml.ScalarEvent, pointer: str) -> Any:
         wanted = self._tag(event, pointer, None)
+        text = self.restored(event.value)
         if wanted is str or (event.style and wanted is None):
             self.reading.positions.styles[pointer] = event.style or "plain"
-            return self.reading.text_value(event.value, pointer)
-        value = self._plain(event.value, pointer)
+            return self.reading.text_value(text, pointer)
+        value = self._plain(text, pointer)
         if isinstance(value, str):
             self.reading.positions.styles[pointer] = event.style or "plain"
         if wanted is float and isinstance(value, int):
             value = float(value)
         if wanted is not None and type(value) is not wanted:
-            raise self._stop("unsupported_yaml", f"`{event.value}` is not of its tag's type", event)
+            raise self._stop("unsupported_yaml", f"`{text}` is not of its tag's type", event)
         return value
 
     def _plain(self, text: str, pointer: str) -> Any:
@@ -154,7 +178,7 @@ class _Reader:
             return None
         wanted = str if tag == "!" and found is None else _TYPES.get(str(tag).removeprefix(_TAG))
         if wanted is None or (found is not None and wanted is not found):
-            raise self._stop("unsupported_yaml", f"the tag `{tag}` has no meaning in JSON", event)
+            raise self._stop("unsupported_yaml", f"the tag `{self.restored(str(tag))}` has no meaning in JSON", event)
         return wanted
 
     def _stop(self, code: str, message: str, event: yaml.Event, hint: str | None = None) -> Stop:

@@ -17,8 +17,11 @@ class HttpAnswer:
     """What a server answered: `body` is the parsed JSON if the answer is JSON, its text, its bytes, or a file value."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str | list[str]]
+    """A field that came several times is one list, its values joined by commas; only `set-cookie` is a list then."""
     body: Any
+    url: str | None = None
+    """Where the answer came from, after redirects."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,7 @@ class NodeRuntime(Protocol):
     ) -> HttpAnswer:
         """Send one request; `json` is sent unless it is None, then `body`, then `upload`. `timeout` is in seconds.
 
+        `params` are added to the URL's query, which is sent as it is written.
         With `save_to`, a path in the owner's files, the body of an answer below 400 is streamed there.
         `private_headers` do not follow a redirect to another origin.
 

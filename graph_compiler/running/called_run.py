@@ -6,7 +6,6 @@ with a graph: run it per item, again, within a time, or so that its failure is a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -18,7 +17,8 @@ from graph_compiler.nodes.node_type import NodeCall
 from graph_compiler.nodes.runtime import Level
 from graph_compiler.running.execution import Item, Scope, is_tried_again, is_wanted, items_of, render_outputs, run_node
 from graph_compiler.running.plan import GraphPlan, PlannedNode
-from graph_compiler.values.errors import NodeError, node_error
+from graph_compiler.values.binary import compact
+from graph_compiler.values.errors import NodeError, Stopped, node_error
 
 LARGEST_SHOWN = 16 * 1024
 """Characters of JSON up to which an event shows a value."""
@@ -215,7 +215,7 @@ class CalledRun:
         """Raise what ends the call as a whole: that the run was cancelled, or that the call's time is over."""
         if error is None:
             self._runtime.wait(0)
-        elif error.kind == "canceled":
+        elif isinstance(error, Stopped):
             raise error
         if self._is_late():
             raise CallTimedOut(f"the called graph did not end within {self._timeout:g} s, the node's timeout")
@@ -248,5 +248,5 @@ class CalledRun:
 
 def shown_value(port: str, value: Any) -> dict[str, Any]:
     """A port's value as events show it: itself, or how large it is."""
-    size = len(json.dumps(value, separators=(",", ":")))
+    size = len(compact(value))
     return {"port": port, "value": value} if size <= LARGEST_SHOWN else {"port": port, "bytes": size}

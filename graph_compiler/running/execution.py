@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from graph_compiler.nodes.node_type import NodeCall, Port
 from graph_compiler.nodes.runtime import NodeRuntime
 from graph_compiler.running.plan import GraphPlan, PlannedNode
 from graph_compiler.templates.templates import render
+from graph_compiler.values.binary import compact
 from graph_compiler.values.canonical import canonical_json, content_hash
 from graph_compiler.values.errors import BadValue, NodeError
 from graph_compiler.values.port_types import conforms, type_of
@@ -56,7 +56,7 @@ class Item:
 
     def described(self) -> dict[str, Any]:
         """`{item, value}` for the record of an error; of a large value `bytes` instead."""
-        size = len(json.dumps(self.value, separators=(",", ":")))
+        size = len(compact(self.value))
         return {"item": self.index, **({"value": self.value} if size <= LARGEST_ITEM else {"bytes": size})}
 
 

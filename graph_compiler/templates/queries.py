@@ -15,7 +15,9 @@ from jmespath.functions import Functions, signature
 from jmespath.parser import Parser
 from jmespath.visitor import Options, TreeInterpreter, Visitor
 
+from graph_compiler.values.binary import compact
 from graph_compiler.values.errors import NodeError
+from graph_compiler.values.texts import shortened
 
 MAX_LENGTH = 5_000
 """Characters of an expression."""
@@ -43,10 +45,12 @@ class Query:
         try:
             return _Interpreter().visit(self._tree, value)
         except exceptions.JMESPathError as error:
-            raise NodeError("query_error", f"{self.text[:80]}: {_short(str(error))}", retryable=False) from None
+            raise NodeError(
+                "query_error", f"{shortened(self.text, 80)}: {_short(str(error))}", retryable=False
+            ) from None
         except (TypeError, ValueError, ArithmeticError, RecursionError, AttributeError) as error:
             # jmespath lets Python's own errors through, e.g. when `sort_by` meets keys of two types.
-            said = f"{self.text[:80]}: {type(error).__name__}: {_short(str(error))}"
+            said = f"{shortened(self.text, 80)}: {type(error).__name__}: {_short(str(error))}"
             raise NodeError("query_error", said, retryable=False) from None
 
 
@@ -114,7 +118,7 @@ class _BoundedFunctions(Functions):
     @signature({"types": []})
     def _func_to_string(self, arg: Any) -> Any:
         self._work.weigh(arg)
-        return Functions.FUNCTION_TABLE["to_string"]["function"](self, arg)
+        return arg if isinstance(arg, str) else compact(arg)
 
     @signature({"types": ["string"]}, {"types": ["array-string"]})
     def _func_join(self, separator: str, array: list[str]) -> Any:
@@ -157,4 +161,4 @@ class _Interpreter(TreeInterpreter):
 
 def _short(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= 200 else line[:197] + "..."
+    return shortened(line, 200)

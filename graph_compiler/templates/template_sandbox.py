@@ -27,6 +27,7 @@ from graph_compiler.templates.template_bounds import (
     weigh,
     weighing,
 )
+from graph_compiler.values import values
 from graph_compiler.values.binary import dumps
 from graph_compiler.values.values import as_json
 
@@ -144,11 +145,10 @@ def _counted(items: Iterable[Any]) -> Iterator[Any]:
 
 
 def as_text(value: Any) -> str:
-    """Text stays as it is; everything else is written as JSON, so null is `null` and true is `true`."""
-    if isinstance(value, str):
-        return str(value)
-    weigh(value)
-    return dumps(as_json(value, "a value in a text"), ensure_ascii=False)
+    """The text of `values.as_text`, of no more than a template may write."""
+    if not isinstance(value, str):
+        weigh(value)
+    return values.as_text(value)
 
 
 def _joined(parts: list[Any]) -> str:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from typing import Any
 
 from jinja2 import Template, TemplateSyntaxError, Undefined, nodes
@@ -16,10 +15,13 @@ from graph_compiler.templates.template_sandbox import Environment, as_text
 from graph_compiler.values.binary import stands_for_bytes
 from graph_compiler.values.errors import NodeError, TemplateFailed
 from graph_compiler.values.pointers import pointer_token
+from graph_compiler.values.texts import shortened
 from graph_compiler.values.values import as_json
 
 MAX_TEMPLATE = 20_000
 """Characters of one template."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""Where Jinja2 ends a line; `str.splitlines` ends more."""
 _MARKS = ("{{", "{%", "{#")
 
 
@@ -60,7 +62,8 @@ def is_template(value: Any) -> bool:
 
 
 def render(value: Any, context: Mapping[str, Any]) -> Any:
-    """The value with every template in it rendered, at any depth; a lone `{{ }}` keeps its type.
+    """The value with every template in it rendered, at any depth; a lone `{{ }}` keeps its type, and every
+    other template gives text.
 
     Raises `TemplateFailed` for undefined names and whatever else goes wrong, `BadValue` if the result is not JSON.
     """
@@ -104,19 +107,36 @@ def _environment() -> Environment:
     return Environment()
 
 
+@dataclass(frozen=True)
+class _Compiled:
+    template: Template
+    is_lone: bool
+
+
 @lru_cache(maxsize=4096)
-def _compiled(text: str) -> Template:
+def _compiled(text: str) -> _Compiled:
     if len(text) > MAX_TEMPLATE:
         raise TemplateFailed(f"a template of {len(text)} characters; {MAX_TEMPLATE} is the limit")
-    return _environment().from_string(text)
+    tree = _environment().parse(text)
+    is_lone = _is_lone(tree)
+    return _Compiled(_environment().from_string(tree), is_lone)
+
+
+def _is_lone(tree: nodes.Template) -> bool:
+    """Whether the template is one `{{ }}` and nothing else but comments; never by what a run makes of it."""
+    match tree.body:
+        case [nodes.Output(nodes=[part])]:
+            return not isinstance(part, nodes.TemplateData)
+    return False
 
 
 def _render_text(text: str, context: Mapping[str, Any]) -> Any:
     token = steps.set(MAX_STEPS)
     try:
-        template = _compiled(text)
-        pieces = template.root_render_func(template.new_context(dict(context)))
-        return as_json(_whole(pieces), "the template's value")
+        compiled = _compiled(text)
+        pieces = compiled.template.root_render_func(compiled.template.new_context(dict(context)))
+        value = _defined(next(pieces)) if compiled.is_lone else _written(pieces)
+        return as_json(value, "the template's value")
     except NodeError:
         raise
     except (Exception, RecursionError) as error:
@@ -125,12 +145,9 @@ def _render_text(text: str, context: Mapping[str, Any]) -> Any:
         steps.reset(token)
 
 
-def _whole(pieces: Iterator[Any]) -> Any:
-    first = list(islice(pieces, 2))
-    if len(first) == 1:
-        return _defined(first[0])
+def _written(pieces: Iterator[Any]) -> str:
     written: list[str] = []
-    for piece in (*first, *pieces):
+    for piece in pieces:
         spend()
         written.append(as_text(_defined(piece)))
     weigh(written)
@@ -145,7 +162,7 @@ def _defined(value: Any) -> Any:
 
 def _shortened(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= 80 else line[:77] + "..."
+    return shortened(line, 80)
 
 
 def _references(tree: nodes.Template) -> Iterator[tuple[tuple[str, ...], int]]:
@@ -180,7 +197,8 @@ def _chain(node: nodes.Node) -> tuple[nodes.Name | None, list[str], list[nodes.N
 
 
 def _located(path: tuple[str, ...], line: int, text: str) -> Reference:
-    written = text.splitlines()[line - 1] if line <= len(text.splitlines()) else ""
+    lines = _LINE_END.split(text)
+    written = lines[line - 1] if line <= len(lines) else ""
     for length in range(len(path), 0, -1):
         pattern = r"\s*(?:\.\s*|\[\s*['\"])".join(map(re.escape, path[:length]))
         if match := re.search(rf"(?<![\w.]){pattern}(?!\w)", written):

@@ -15,6 +15,7 @@ from graph_compiler.templates.templates import render
 from graph_compiler.triggers.fire_times import FireTimes
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.pointers import pointer
+from graph_compiler.values.values import as_text
 
 LOOK_BACK = timedelta(days=3 * 366)
 """How far back the time before a tick is looked for."""
@@ -107,7 +108,7 @@ def delivery_id(trigger: WebhookTrigger, context: Mapping[str, Any]) -> tuple[st
 
 def render_answer(answer: CustomAnswer, context: Mapping[str, Any]) -> tuple[dict[str, str], Any]:
     """The headers and the body of a custom answer. Raises `NodeError` where a template fails."""
-    headers = {name: str(render(value, context)) for name, value in answer.headers.items()}
+    headers = {name: as_text(render(value, context)) for name, value in answer.headers.items()}
     return headers, render(answer.body, context)
 
 

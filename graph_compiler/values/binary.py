@@ -1,4 +1,4 @@
-"""Bytes as values: `bytes` in a process, the object `{"$bytes": "<base64>"}` wherever JSON is written."""
+"""The one way to write a value of a run as JSON: strict, its bytes as the object `{"$bytes": "<base64>"}`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ MARK = "$bytes"
 def dumps(value: Any, **options: Any) -> str:
     """The value as strict JSON, its bytes as objects. Raises TypeError and ValueError as `json.dumps`."""
     return json.dumps(value, default=_json_form, allow_nan=False, **options)
+
+
+def compact(value: Any) -> str:
+    """The JSON of `dumps` without spaces, as values are stored, shown and measured."""
+    return dumps(value, separators=(",", ":"))
 
 
 def loads(text: str) -> Any:

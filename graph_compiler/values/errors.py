@@ -27,6 +27,13 @@ class NodeError(Exception):
         return f"{self.kind}: {self.message}"
 
 
+class Stopped(NodeError):
+    """The end of the run stopped a node; a node's own error may have the same kind, and is none of this."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("canceled", message, retryable=False)
+
+
 def node_error(error: Exception) -> NodeError:
     """What a node type raised, as the kind of error that documents know."""
     if isinstance(error, NodeError):

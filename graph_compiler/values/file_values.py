@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import mimetypes
+import re
+import unicodedata
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from graph_compiler.values.errors import NodeError
+from graph_compiler.values.texts import quoted
 
 MARK = "$file"
 SCHEME = "files:"
 """Of a reference into the owner's own files; other references are http, https, s3 or gs URLs."""
 OTHER_SCHEMES = ("http", "https", "s3", "gs")
 OCTETS = "application/octet-stream"
+LONGEST_NAME = 200
+"""Bytes of one part of a path."""
+HIDDEN = ".headrace-"
+"""Begins the names of files that are being written."""
+_LONGEST_ENDING = 50
+_ENDING = re.compile(r"(\.tar)?\.[^.]+\Z")
 
 
 def file_value(reference: str, *, size: int, media_type: str, sha256: str | None) -> dict[str, Any]:
@@ -37,12 +46,45 @@ def checked_path(path: str) -> str:
     """A path below a folder, as it is, if it leads nowhere else. Raises `NodeError` file_bad_path."""
     parts = path.split("/")
     if not path or any(part in ("", ".", "..") for part in parts):
-        raise _bad(f"{path[:200]!r} is not a path below your files, such as reports/today.csv")
-    if any(character in "\\:" or not character.isprintable() for character in path):
-        raise _bad(f"{path[:200]!r} has a character that paths may not have")
-    if len(path.encode("utf-8", "replace")) > 1000 or any(len(part.encode("utf-8", "replace")) > 200 for part in parts):
-        raise _bad("a path may have 1000 bytes, and 200 in one part")
+        raise _bad(f"{quoted(path, 200)} is not a path below your files, such as reports/today.csv")
+    if any(_is_odd(character) for character in path):
+        raise _bad(f"{quoted(path, 200)} has a character that paths may not have")
+    if len(_bytes(path)) > 1000 or any(len(_bytes(part)) > LONGEST_NAME for part in parts):
+        raise _bad(f"a path may have 1000 bytes, and {LONGEST_NAME} in one part")
     return path
+
+
+def name_for(filename: str) -> str:
+    """The name under which a file that somebody sends is kept: its own, with what paths may not have replaced.
+
+    Odd spaces become spaces and other odd characters `_`, one by one; one that is too long keeps its ending.
+    """
+    last = filename.replace("\\", "/").rpartition("/")[2]
+    name = "".join(_replaced(character) if _is_odd(character) else character for character in last)
+    if name in ("", ".", ".."):
+        return name.replace(".", "_") or "file"
+    if name.startswith(HIDDEN):
+        name = f"_{name[1:]}"
+    return name if len(_bytes(name)) <= LONGEST_NAME else _shorter(name)
+
+
+def _is_odd(character: str) -> bool:
+    return character in "\\:" or not character.isprintable()
+
+
+def _replaced(character: str) -> str:
+    return " " if unicodedata.category(character) == "Zs" else "_"
+
+
+def _shorter(name: str) -> str:
+    ending = _ENDING.search(name)
+    kept = ending[0] if ending is not None and len(_bytes(ending[0])) <= _LONGEST_ENDING else ""
+    stem = _bytes(name.removesuffix(kept))[: LONGEST_NAME - len(_bytes(kept))].decode("utf-8", "ignore")
+    return stem + kept
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def name_of(reference: str) -> str:

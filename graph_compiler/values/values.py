@@ -7,7 +7,7 @@ from collections.abc import ItemsView, Iterable, KeysView, ValuesView
 from types import GeneratorType
 from typing import Any
 
-from graph_compiler.values.binary import restored, stands_for_bytes
+from graph_compiler.values.binary import dumps, restored, stands_for_bytes
 from graph_compiler.values.errors import BadValue
 
 MAX_DEPTH = 100
@@ -27,6 +27,11 @@ def as_json(value: Any, place: str) -> Any:
         return _Copier().copy(value, 0)
     except _Refused as refused:
         raise BadValue(f"{place}{''.join(reversed(refused.path))}: {refused.reason}") from None
+
+
+def as_text(value: Any, place: str = "a value in a text") -> str:
+    """The value within a text: text as it is, all else as JSON, so null is `null`. Raises `BadValue`."""
+    return str(value) if isinstance(value, str) else dumps(as_json(value, place), ensure_ascii=False)
 
 
 class _Refused(Exception):

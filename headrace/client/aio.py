@@ -55,7 +55,7 @@ class AsyncClient:
         wanted: Wanted = EVERYTHING,
         transport: Transport = "sse",
     ) -> Events:
-        """The run's events behind the cursor, each once and in order, up to the final one.
+        """The run's events after the cursor, each once and in order, up to the final one.
 
         Raises `Refused` for a run that is not there, `Unreachable` when the server stays away.
         """
@@ -64,7 +64,7 @@ class AsyncClient:
         return self._read(connected, run_id, progress, wanted)
 
     def stored(self, run_id: str, *, cursor: str | None = None, wanted: Wanted = EVERYTHING) -> Events:
-        """The events behind the cursor that there are now; it waits for no others. Raises as `follow`."""
+        """The events after the cursor that there are now; it waits for no others. Raises as `follow`."""
         progress = StreamProgress(cursor, wanted, patience=self._patience, only_stored=True)
         return self._read(self._over_sse, run_id, progress, wanted)
 
@@ -140,6 +140,9 @@ class AsyncClient:
                     seen.forget_ended()
                 elif message["op"] == "going_away":
                     place.cursor = message["cursors"].get(_LABEL) or place.cursor
+                elif message.get("reason") == "internal_error":
+                    place.cursor = message["cursor"] or place.cursor
+                    raise Interrupted(message["detail"])
                 elif message["op"] in {"error", "unsubscribed"}:
                     reason = message.get("code") or message.get("reason")
                     raise Refused(0, {"code": reason, "detail": message["detail"]})

@@ -58,7 +58,7 @@ class Client:
         transport: Transport = "sse",
         until: float | None = None,
     ) -> Events:
-        """The run's events behind the cursor, each once and in order, up to the final one.
+        """The run's events after the cursor, each once and in order, up to the final one.
 
         Raises `Silence` when the monotonic clock passes `until`, `Refused` for a run that is not there, and
         `Unreachable` when the server stays away.
@@ -68,7 +68,7 @@ class Client:
         return self._read(connected, run_id, progress, wanted)
 
     def stored(self, run_id: str, *, cursor: str | None = None, wanted: Wanted = EVERYTHING) -> Events:
-        """The events behind the cursor that there are now; it waits for no others. Raises as `follow`."""
+        """The events after the cursor that there are now; it waits for no others. Raises as `follow`."""
         progress = StreamProgress(cursor, wanted, patience=self._patience, only_stored=True)
         return self._read(self._over_sse, run_id, progress, wanted)
 

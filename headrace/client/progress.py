@@ -71,7 +71,7 @@ class StreamProgress:
         if self._seq is not None and seq <= self._seq:
             return False
         if not self._is_filtered and self._seq is not None and seq != self._seq + 1:
-            raise StreamBroken(f"event {seq} came behind event {self._seq}")
+            raise StreamBroken(f"event {seq} came after event {self._seq}")
         self._seq, self.cursor = seq, str(event["id"])
         if event.get("final"):
             self.ended = True
@@ -119,11 +119,16 @@ class StreamProgress:
 
 
 class SeenRuns:
-    """The last event of each run that was seen: behind its last position the server repeats what it sent."""
+    """The last event of each run that was seen: after its last position the server repeats what it sent.
+
+    A run that has ended is forgotten at the second position after its final event: the first may have been computed
+    before that event was sent, and who comes back with it gets the event again.
+    """
 
     def __init__(self) -> None:
         self._seqs: dict[str, int] = {}
         self._ended: set[str] = set()
+        self._ended_before: set[str] = set()
 
     def take(self, event: Mapping[str, Any]) -> bool:
         """Whether the event is new."""
@@ -136,7 +141,7 @@ class SeenRuns:
         return True
 
     def forget_ended(self) -> None:
-        """The server's position lies behind what was taken: runs that have ended do not come again."""
-        for run_id in self._ended:
+        """The server sent a position: runs that had ended at the one before do not come again."""
+        for run_id in self._ended_before:
             del self._seqs[run_id]
-        self._ended.clear()
+        self._ended_before, self._ended = self._ended, set()

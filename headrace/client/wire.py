@@ -73,10 +73,11 @@ class Block:
 def event_of(block: Block, progress: StreamProgress) -> Event | None:
     """The event of a block, None for one that only moves the cursor or says that all that is stored was sent.
 
-    Raises `Interrupted` when told to go away.
+    Raises `Interrupted` when the server says that it goes away.
     """
     if block.event == "going_away":
-        raise Interrupted(json.loads(block.data)["reason"], at_once=True)
+        reason = json.loads(block.data)["reason"]
+        raise Interrupted(reason, at_once=reason == "stopping")
     if block.event == "caught_up":
         progress.ended = True
         return None

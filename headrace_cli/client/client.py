@@ -13,6 +13,7 @@ import httpx
 from headrace_cli.client.connection import Server
 from headrace_cli.terminal.errors import CommandError
 from headrace_cli.terminal.exit_codes import ExitCode
+from platform_core.limits import LARGEST_PAGE
 
 _ATTEMPTS = 5
 _LONGEST_PAUSE = 5.0
@@ -71,7 +72,7 @@ class Client:
         """The first `limit` items of a list, over as many pages as it takes."""
         cursor = None
         while limit > 0:
-            page = self.get(path, limit=min(limit, 100), cursor=cursor, **query)
+            page = self.get(path, limit=min(limit, LARGEST_PAGE), cursor=cursor, **query)
             yield from page["items"]
             limit -= len(page["items"])
             cursor = page["next_cursor"]

@@ -12,13 +12,12 @@ from headrace_cli.documents.sources import read_text
 from headrace_cli.terminal.errors import CommandError
 from headrace_cli.terminal.exit_codes import ExitCode
 from headrace_cli.terminal.terminal import note, say, say_json
+from platform_core.limits import LARGEST_BATCH
 
 if TYPE_CHECKING:
     from headrace_cli.client.client import Client
 
 _FORM = "Write a JSON array of objects, or one object per line: the params of one run by name."
-MOST = 1000
-"""Runs in one request."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def read_rows(path: Path) -> list[Row]:
         values = _parsed(text, str(path))
         rows = [Row(f"{path}[{index}]", value) for index, value in enumerate(values)]
     else:
-        lines = [(f"{path}:{number}", line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        lines = [(f"{path}:{number}", line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         rows = [Row(place, _parsed(line, place)) for place, line in lines]
     for row in rows:
         if not isinstance(row.params, dict):
@@ -60,9 +59,9 @@ def launch_rows(
     Prints the ids of the runs, and to stderr what does not fit. Each portion is all known before the next one is sent.
     """
     total: dict[str, Any] = {"accepted": 0, "repeated": 0, "refused": 0, "runs": []}
-    for start in range(0, len(rows), MOST):
-        portion = rows[start : start + MOST]
-        answer = _send(client, graph, portion, common, version, key if not start else f"{key}.{start // MOST}")
+    for start in range(0, len(rows), LARGEST_BATCH):
+        portion = rows[start : start + LARGEST_BATCH]
+        answer = _send(client, graph, portion, common, version, key if not start else f"{key}.{start // LARGEST_BATCH}")
         for name in ("accepted", "repeated", "refused"):
             total[name] += answer[name]
         total["runs"] += [{**run, "index": start + run["index"]} for run in answer["runs"]]

@@ -29,9 +29,12 @@ def read_source(path: str) -> Source:
 
 
 def read_text(path: Path) -> str:
-    """The UTF-8 text of a file, or of standard input for `-`, with plain line ends. Raises `CommandError`."""
+    """The UTF-8 text of a file, or of standard input for `-`, with plain line ends and no byte order mark.
+
+    Raises `CommandError`.
+    """
     try:
-        return io.StringIO(_read(str(path)).decode(), newline=None).read()
+        return io.StringIO(_read(str(path)).decode("utf-8-sig"), newline=None).read()
     except UnicodeDecodeError as error:
         hint = "Name a UTF-8 text file, or - for stdin."
         raise CommandError(f"{path} cannot be read: {error}.", hint=hint) from error

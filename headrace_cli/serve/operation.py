@@ -20,14 +20,16 @@ _CONNECT_SECONDS = 2.0
 
 @contextmanager
 def daemon(settings: Settings) -> Iterator[None]:
-    """Ready with the database; a daemon that waits for another to end its lead is ready, too."""
+    """Ready with the database and its loops; a daemon that waits for another to end its lead is ready, too."""
     if settings.metrics_port is None:
         yield
         return
     measures = process_context().measures
     with _engine(settings) as engine:
         measures.observe(engine)
-        with _served(settings, measures.registry, {"database": lambda: ping(engine)}):
+        loops = process_context().loops
+        ready: dict[str, Check] = {"database": lambda: ping(engine), "loops": loops.check_working}
+        with _served(settings, measures.registry, ready, {"loops": loops.check_alive}):
             yield
 
 
@@ -54,12 +56,14 @@ def _engine(settings: Settings) -> Iterator[Engine]:
 
 
 @contextmanager
-def _served(settings: Settings, registry: CollectorRegistry, ready: dict[str, Check]) -> Iterator[None]:
+def _served(
+    settings: Settings, registry: CollectorRegistry, ready: dict[str, Check], live: dict[str, Check] | None = None
+) -> Iterator[None]:
     assert settings.metrics_port is not None
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
-    server = HealthServer(settings.host, settings.metrics_port, registry, ready=ready)
+    server = HealthServer(settings.host, settings.metrics_port, registry, ready=ready, live=live)
     try:
         yield
     finally:

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from headrace_cli.up.backoff import Backoff
 from headrace_cli.up.child import Child, Exited, Fork, Program
 from headrace_cli.up.child_log import ChildLog
+from platform_core.backoff import Backoff
+from platform_core.ending_times import SUPERVISOR_STOP
 
+CALM = 60.0
+"""Seconds after which a child's earlier crashes are forgiven."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -57,8 +60,8 @@ class _Place:
     program: Program
     log: ChildLog
     child: Child
+    backoff: Backoff
     been_ready: bool = False
-    crashes: int = 0
     restart_at: float | None = None
 
 
@@ -77,15 +80,15 @@ class Supervisor:
         say: Callable[[str, str], None],
         show: Callable[[str, str], None],
         fork: Fork | None = None,
-        backoff: Backoff | None = None,
+        backoff: Callable[[], Backoff] = lambda: Backoff(0.25, 30.0),
         start_crashes: int = 4,
-        stop_timeout: float = 10.0,
+        stop_timeout: float = SUPERVISOR_STOP,
     ) -> None:
         self._logs = logs
         self._say = say
         self._show = show
         self._fork = fork
-        self._backoff = backoff or Backoff()
+        self._new_backoff = backoff
         self._start_crashes = start_crashes
         self._stop_timeout = stop_timeout
         self._places: dict[str, _Place] = {}
@@ -116,7 +119,7 @@ class Supervisor:
     def start(self, program: Program) -> None:
         """Start a program and go on at once."""
         log = ChildLog(self._logs / f"{program.name}.log", lambda line: self._show(program.name, line))
-        self._places[program.name] = _Place(program, log, self._launch(program, log))
+        self._places[program.name] = _Place(program, log, self._launch(program, log), self._new_backoff())
         self.on_change()
 
     def wait_ready(self, names: Iterable[str], timeout: float) -> None:
@@ -157,11 +160,18 @@ class Supervisor:
 
     def _probe(self, program: Program, child: Child) -> None:
         assert program.probe is not None
-        pause = 0.05
+        pause, error = 0.05, ""
         while child.alive and not self._stopping.is_set():
-            if program.probe(child.started_at):
-                self._notices.put(_Ready(program.name, child.pid))
-                return
+            try:
+                if program.probe(child.started_at):
+                    self._notices.put(_Ready(program.name, child.pid))
+                    return
+            except (
+                Exception
+            ) as raised:  # an answer that nobody foresaw is no sign of life, and does not end the probing
+                if error != str(raised):
+                    error = str(raised)
+                    self._say(program.name, f"cannot be probed: {type(raised).__name__}: {error}")
             child.wait(pause)
             pause = min(pause * 1.2, 0.5)
 
@@ -212,13 +222,14 @@ class Supervisor:
             place.been_ready = True
             self._say(exited.name, f"{exited.reason}; going on without it")
             return
-        place.crashes = self._backoff.crashes(place.crashes, exited.lived)
+        if exited.lived >= CALM:
+            place.backoff.reset()
+        delay = place.backoff.next_delay()
         task_failed = place.program.probe is None
-        if task_failed or (not place.been_ready and place.crashes >= self._start_crashes):
+        if task_failed or (not place.been_ready and place.backoff.failures >= self._start_crashes):
             raise StartFailed(exited.name, exited.reason, place.log)
-        delay = self._backoff.delay(place.crashes)
         place.restart_at = time.monotonic() + delay
-        self._say(exited.name, f"{exited.reason} after {exited.lived:.1f} s; starting it again in {delay:g} s")
+        self._say(exited.name, f"{exited.reason} after {exited.lived:.1f} s; starting it again in {delay:.1f} s")
 
     def _restart_due(self) -> None:
         now = time.monotonic()

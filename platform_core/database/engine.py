@@ -19,6 +19,8 @@ __all__ = [
     "Engine",
     "build_engine",
     "driver_url",
+    "is_away",
+    "may_pass",
     "ping",
     "plain_url",
     "public_url",
@@ -28,7 +30,38 @@ __all__ = [
 
 
 DatabaseError = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
-"""What a lost or unreachable database raises; for `except` clauses."""
+"""What a lost, unreachable or overstrained database raises; for `except` clauses."""
+
+_GONE = ("08", "57P")
+"""SQLSTATEs, or their beginnings, of a connection that is lost or was never made."""
+_PASSING = ("40", "53", "55", "57", "58")
+"""Of what the server cannot do at present: conflicts, disk and memory, locks, timeouts, the system below it."""
+_REASONS = {
+    "53100": "its disk is full",
+    "53200": "it is out of memory",
+    "53300": "it has too many connections",
+    "57014": "a statement took too long",
+}
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database cannot be reached, or was lost; if not, it refused something on a live connection."""
+    if isinstance(error, sa.exc.DBAPIError):
+        state = _state(error)
+        return error.connection_invalidated or state is None or state.startswith(_GONE)
+    return isinstance(error, (Unavailable, sa.exc.TimeoutError))
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same statement may succeed later."""
+    if is_away(error):
+        return True
+    state = _state(error)
+    return isinstance(error, DatabaseError) and state is not None and state.startswith(_PASSING)
+
+
+def _state(error: Exception) -> str | None:
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
 
 
 def driver_url(url: str) -> str:
@@ -90,8 +123,9 @@ def _answers(engine: Engine, driver: psycopg.Connection[Any]) -> bool:
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One connection, one transaction: committed at the end, rolled back on any error.
 
-    Raises `Unavailable` when the database cannot be reached or is lost; then nothing was committed for sure
-    only if the loss came before the commit, which is why every write behind it is idempotent by a key.
+    Raises `Unavailable` when the database cannot be reached, is lost or is overstrained (disk full, a lock, a
+    timeout); then nothing was committed for sure only if the loss came before the commit, which is why every write
+    that it guards is idempotent by a key.
     """
     with _losses_told(), engine.begin() as connection:
         yield connection
@@ -101,7 +135,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 def reading(engine: Engine) -> Iterator[Connection]:
     """One connection for short, independent reads: each statement stands alone, so no round trip begins or ends it.
 
-    Raises `Unavailable` when the database cannot be reached or is lost.
+    Raises `Unavailable` when the database cannot be reached, is lost or is overstrained.
     """
     with _losses_told(), engine.connect() as connection:
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -112,7 +146,12 @@ def _losses_told() -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        raise Unavailable("The database cannot be reached; try again in a moment.") from error
+        if is_away(error):
+            raise Unavailable("The database cannot be reached; try again in a moment.") from error
+        if may_pass(error):
+            reason = _REASONS.get(_state(error) or "", f"SQLSTATE {_state(error)}")
+            raise Unavailable(f"The database cannot do this now: {reason}; try again in a moment.") from error
+        raise
 
 
 def ping(engine: Engine) -> None:

@@ -16,6 +16,7 @@ from platform_core import channels
 from platform_core.database.pagination import Page, decode_cursor, encode_cursor
 from platform_core.database.tables import graph_versions, graphs, users
 from platform_core.errors import GraphExists, PreconditionFailed, VersionNotFound
+from platform_core.limits import DEFAULT_PAGE
 
 _REFERENCE = re.compile(r"(?:(?P<owner>[a-z][a-z0-9-]*)~)?(?P<name>[a-z][a-z0-9-]{0,62})")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -187,7 +188,7 @@ def get_version(connection: Connection, graph_id: str, version: int) -> GraphVer
 
 
 def list_versions(
-    connection: Connection, graph_id: str, *, limit: int = 50, cursor: str | None = None
+    connection: Connection, graph_id: str, *, limit: int = DEFAULT_PAGE, cursor: str | None = None
 ) -> Page[GraphVersion]:
     """Versions of a graph, the newest first. Raises `BadCursor`."""
     query = sa.select(*_VERSION).where(graph_versions.c.graph_id == graph_id)
@@ -199,7 +200,7 @@ def list_versions(
 
 
 def list_graphs(
-    connection: Connection, *, owner_id: str | None = None, limit: int = 50, cursor: str | None = None
+    connection: Connection, *, owner_id: str | None = None, limit: int = DEFAULT_PAGE, cursor: str | None = None
 ) -> Page[Graph]:
     """Graphs of one owner, or of all, by name. Raises `BadCursor`."""
     query = _SELECT if owner_id is None else _SELECT.where(graphs.c.owner_id == owner_id)

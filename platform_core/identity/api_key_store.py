@@ -14,6 +14,7 @@ from platform_core.database.pagination import Page, decode_cursor, encode_cursor
 from platform_core.database.tables import api_keys
 from platform_core.errors import ApiKeyNotFound
 from platform_core.identity.auth import Principal, new_api_key
+from platform_core.limits import DEFAULT_PAGE
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def create_api_key(
     return ApiKey(**row._mapping), text
 
 
-def list_api_keys(connection: Connection, user_id: str, *, limit: int = 50, cursor: str | None = None) -> Page[ApiKey]:
+def list_api_keys(
+    connection: Connection, user_id: str, *, limit: int = DEFAULT_PAGE, cursor: str | None = None
+) -> Page[ApiKey]:
     """The user's keys, by id. Raises `BadCursor`."""
     query = sa.select(*_COLUMNS).where(api_keys.c.user_id == user_id).order_by(api_keys.c.id).limit(limit + 1)
     if cursor is not None:

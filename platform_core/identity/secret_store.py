@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from platform_core.database.pagination import Page, decode_cursor, encode_cursor
 from platform_core.database.tables import secrets
 from platform_core.errors import SecretNotFound
+from platform_core.limits import DEFAULT_PAGE
 
 if TYPE_CHECKING:
     from platform_core.identity.keys import KeyRing
@@ -41,7 +42,9 @@ def read_secret(connection: Connection, keys: KeyRing, owner_id: str, name: str)
     return None if row is None else keys.decrypt(row.ciphertext).decode()
 
 
-def list_secrets(connection: Connection, owner_id: str, *, limit: int = 50, cursor: str | None = None) -> Page[str]:
+def list_secrets(
+    connection: Connection, owner_id: str, *, limit: int = DEFAULT_PAGE, cursor: str | None = None
+) -> Page[str]:
     """Names of the owner's secrets. Raises `BadCursor`."""
     query = sa.select(secrets.c.name).where(secrets.c.owner_id == owner_id).order_by(secrets.c.name).limit(limit + 1)
     if cursor is not None:

@@ -17,6 +17,7 @@ from platform_core.database.pagination import Page, decode_cursor, encode_cursor
 from platform_core.database.tables import users
 from platform_core.errors import LastAdmin, UserExists, UserNotFound
 from platform_core.identity.auth import hash_password
+from platform_core.limits import DEFAULT_PAGE
 
 NAME_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 NAME_LENGTH = 40
@@ -72,12 +73,17 @@ def get_user_by_name(connection: Connection, name: str) -> User | None:
     return None if row is None else User(**row._mapping)
 
 
+def user_names(connection: Connection) -> list[str]:
+    """The names of all users."""
+    return list(connection.scalars(sa.select(users.c.name).order_by(users.c.name)))
+
+
 def name_of_user(connection: Connection, user_id: str) -> str:
     """The name of a user that is there."""
     return str(connection.execute(sa.select(users.c.name).where(users.c.id == user_id)).scalar_one())
 
 
-def list_users(connection: Connection, *, limit: int = 50, cursor: str | None = None) -> Page[User]:
+def list_users(connection: Connection, *, limit: int = DEFAULT_PAGE, cursor: str | None = None) -> Page[User]:
     """Users by name. Raises `BadCursor`."""
     query = sa.select(*_COLUMNS).order_by(users.c.name).limit(limit + 1)
     if cursor is not None:

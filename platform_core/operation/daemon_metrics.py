@@ -42,6 +42,9 @@ class DaemonMetrics:
         self.watches = Gauge(
             "headrace_watch_synced", "Whether a watch of the cluster is current.", ("kind",), registry=self.registry
         )
+        self.loop_failures = Counter(
+            "headrace_loop_failures", "Times that a loop of the daemon failed.", ("loop",), registry=self.registry
+        )
         self.leads = Gauge("headrace_daemon_leads", "Whether this daemon leads (others wait).", registry=self.registry)
         self.ended = Counter("headrace_runs_ended", "Runs that ended, by status.", ("status",), registry=self.registry)
         self.first_node_seconds = Histogram(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from platform_core.errors import Unavailable
 
 Check = Callable[[], None]
+_logger = logging.getLogger("headrace.health")
 
 
 class HealthServer:
@@ -74,6 +76,9 @@ def _verdict(checks: Mapping[str, Check]) -> tuple[int, str, bytes]:
         try:
             check()
         except Unavailable:
+            away.append(name)
+        except Exception:
+            _logger.exception("The check of %s failed.", name)
             away.append(name)
     content = {"status": "unavailable", "away": away} if away else {"status": "ok"}
     return 503 if away else 200, "application/json", json.dumps(content).encode() + b"\n"

@@ -11,11 +11,10 @@ import signal
 import threading
 from collections.abc import Callable
 
+from platform_core.ending_times import LIFELINE_STOP
+
 VARIABLE = "HEADRACE_LIFELINE_FD"
 """Environment variable that names the inherited read end."""
-
-GRACE = 8.0
-"""Seconds a service gets to end by itself after its supervisor has gone."""
 
 
 def watch_lifeline(fd: int, on_end: Callable[[], None]) -> threading.Thread:
@@ -35,9 +34,9 @@ def watch_lifeline(fd: int, on_end: Callable[[], None]) -> threading.Thread:
 
 
 def end_this_process() -> None:
-    """Ask this process to stop; after `GRACE` seconds kill what is left of its process group if it leads one."""
+    """Ask this process to stop; after `LIFELINE_STOP` seconds, kill what is left of its process group."""
     os.kill(os.getpid(), signal.SIGTERM)
-    threading.Event().wait(GRACE)
+    threading.Event().wait(LIFELINE_STOP)
     if os.getpgid(0) == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -46,8 +46,10 @@ def versions_with_retention(connection: Connection) -> list[KeptVersion]:
     ]
 
 
-def expired_runs(connection: Connection, graph_id: str, version: int, seconds: float, limit: int) -> list[str]:
-    """Runs of the version that ended more than `seconds` ago, the oldest first, at most `limit`.
+def expired_runs(
+    connection: Connection, graph_id: str, version: int, seconds: float, limit: int, without: Sequence[str] = ()
+) -> list[str]:
+    """Runs of the version that ended more than `seconds` ago, the oldest first, at most `limit` and none of `without`.
 
     A run that another run retries stays as long as that one: its values may be read again.
     """
@@ -59,6 +61,7 @@ def expired_runs(connection: Connection, graph_id: str, version: int, seconds: f
             runs.c.version == version,
             runs.c.status.in_(ENDED),
             runs.c.ended_at < sa.func.clock_timestamp() - sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds),
+            runs.c.run_id.not_in(without),
             ~sa.exists().where(retry.c.parent_run_id == runs.c.run_id),
         )
         .order_by(runs.c.ended_at)

@@ -16,6 +16,7 @@ from platform_core import channels
 from platform_core.database.pagination import Page, decode_cursor, encode_cursor
 from platform_core.database.tables import JsonText, graphs, run_events, runs, users
 from platform_core.errors import BadCursor, IdempotencyKeyReused, RunEnded, RunNotFinished, RunNotFound, RunSucceeded
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.runs.run_ending import cancel_unsubmitted
 from platform_core.runs.run_event_store import RUN_QUEUED
 
@@ -191,6 +192,19 @@ def find_run(
     return get_run(connection, first.run_id)
 
 
+def known_runs(connection: Connection, run_ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are runs."""
+    return set(connection.scalars(sa.select(runs.c.run_id).where(runs.c.run_id.in_(run_ids))))
+
+
+def trigger_data_of(connection: Connection, run_id: str) -> dict[str, Any]:
+    """What the run keeps of what started it. Raises `RunNotFound`."""
+    found = connection.execute(sa.select(runs.c.trigger_data).where(runs.c.run_id == run_id)).first()
+    if found is None:
+        raise RunNotFound(f"There is no run {run_id}.")
+    return dict(found.trigger_data or {})
+
+
 def announce(connection: Connection, run_id: str, trigger_kind: str) -> None:
     """Write the first event of a new run and wake who waits for it; in the transaction that makes the run."""
     connection.execute(
@@ -222,7 +236,7 @@ def list_runs(
     owner_id: str | None = None,
     graph_id: str | None = None,
     status: str | None = None,
-    limit: int = 50,
+    limit: int = DEFAULT_PAGE,
     cursor: str | None = None,
 ) -> Page[Run]:
     """Runs, the newest first, filtered by what is given. Raises `BadCursor`."""
@@ -299,26 +313,45 @@ def _position(cursor: str) -> tuple[datetime, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class RunOrigin:
-    """What is needed to find runs as they come."""
+class RunStanding:
+    """When a run came, and the number of its last event."""
 
     run_id: str
     created_at: datetime
+    last_seq: int
 
 
 def runs_since(
-    connection: Connection,
-    *,
-    since: datetime | None,
-    owner_id: str | None = None,
-    graph_id: str | None = None,
-    limit: int,
-) -> list[RunOrigin]:
-    """Runs of the owner or the graph created after `since`, the oldest first; for None those that have not ended."""
-    query = sa.select(runs.c.run_id, runs.c.created_at).order_by(runs.c.created_at, runs.c.run_id).limit(limit)
-    query = query.where(runs.c.status.not_in(ENDED) if since is None else runs.c.created_at > since)
-    query = query.where(runs.c.owner_id == owner_id if graph_id is None else runs.c.graph_id == graph_id)
-    return [RunOrigin(row.run_id, row.created_at) for row in connection.execute(query)]
+    connection: Connection, since: datetime, *, owner_id: str | None = None, graph_id: str | None = None
+) -> list[RunStanding]:
+    """Every run of the owner or the graph that was created after `since`, the oldest first."""
+    return _standings(connection, runs.c.created_at > since, owner_id, graph_id)
+
+
+def unended_runs(
+    connection: Connection, *, owner_id: str | None = None, graph_id: str | None = None
+) -> list[RunStanding]:
+    """Every run of the owner or the graph that has not ended, the oldest first."""
+    unended = sa.and_(runs.c.ended_at.is_(None), runs.c.status.not_in(ENDED))  # the first has an index
+    return _standings(connection, unended, owner_id, graph_id)
+
+
+def runs_among(
+    connection: Connection, run_ids: Sequence[str], *, owner_id: str | None = None, graph_id: str | None = None
+) -> list[RunStanding]:
+    """Those of the runs that are there and belong to the owner or the graph."""
+    # One array instead of a placeholder for each: a statement may have 65,535 of those.
+    named = runs.c.run_id == sa.any_(sa.literal(list(run_ids), sa.ARRAY(sa.Text)))
+    return _standings(connection, named, owner_id, graph_id)
+
+
+def _standings(
+    connection: Connection, wanted: sa.ColumnElement[bool], owner_id: str | None, graph_id: str | None
+) -> list[RunStanding]:
+    belongs = runs.c.owner_id == owner_id if graph_id is None else runs.c.graph_id == graph_id
+    query = sa.select(runs.c.run_id, runs.c.created_at, runs.c.last_seq).where(wanted, belongs)
+    ordered = query.order_by(runs.c.created_at, runs.c.run_id)
+    return [RunStanding(row.run_id, row.created_at, row.last_seq) for row in connection.execute(ordered)]
 
 
 def present_time(connection: Connection) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,10 +15,12 @@ from upath import UPath
 from platform_core.errors import Unavailable
 from platform_core.settings import Settings
 
+UPLOADS = "uploads"
+
 
 def folder_of(run_id: str) -> str:
     """Where the files of a run are, below the owner's folder; no other run has files there."""
-    return f"uploads/{run_id}"
+    return f"{UPLOADS}/{run_id}"
 
 
 def keep_file(settings: Settings, owner: str, path: str, content: bytes) -> None:
@@ -42,6 +45,27 @@ def remove_uploads(settings: Settings, owner: str, run_id: str) -> None:
                 shutil.rmtree(place)
             else:
                 place.fs.rm(place.path, recursive=True)
+
+
+def runs_with_uploads(settings: Settings, owner: str) -> list[str]:
+    """The ids for which files are kept in the owner's folder, runs or not. Raises `Unavailable`."""
+    with _failures_told("list files"):
+        place = _place(settings, owner, UPLOADS)
+        try:
+            return sorted(child.name for child in place.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+
+def are_older(settings: Settings, owner: str, run_id: str, seconds: float) -> bool:
+    """Whether all files that were sent for a run have been here for longer. Raises `Unavailable`."""
+    with _failures_told("list files"):
+        place = _place(settings, owner, folder_of(run_id))
+        before = time.time() - seconds
+        if isinstance(place, Path):
+            return all(each.stat().st_mtime < before for each in (place, *place.rglob("*")))
+        paths = place.fs.find(place.path)
+        return all(place.fs.modified(path).timestamp() < before for path in paths)
 
 
 @contextmanager

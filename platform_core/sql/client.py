@@ -29,7 +29,10 @@ _STREAMED = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(?:SELECT|VALUES|TABLE)\
 
 @dataclass(frozen=True)
 class SqlCall:
-    """A statement and its bounds; `timeout` is in seconds, for everything. With `batch` it is executed for each row."""
+    r"""A statement and its bounds; `timeout` is in seconds, for everything. With `batch` it is executed for each row.
+
+    In `text` each `:name` is a value, and a colon that names none is written `\:`.
+    """
 
     text: str
     params: Mapping[str, Any] = field(default_factory=dict)

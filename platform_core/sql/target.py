@@ -90,7 +90,10 @@ def engine_of(
         return sa.create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)
     if kind == "sqlite":
         path = _sqlite_path(address, sqlite_folder)
-        return sa.create_engine("sqlite://", creator=lambda: _sqlite(path, interrupt), poolclass=NullPool)
+        # Named, since SQLAlchemy makes question marks of `%(name)s` in users' texts too.
+        return sa.create_engine(
+            "sqlite://", creator=lambda: _sqlite(path, interrupt), poolclass=NullPool, paramstyle="named"
+        )
     raise SqlFailed("sql_bad_url", f"databases of {kind!r} are not available; postgresql and sqlite are")
 
 

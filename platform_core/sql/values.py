@@ -31,7 +31,7 @@ def plain(value: Any, column: str) -> Any:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, timedelta):
-        return value.total_seconds()
+        return _seconds(value, column)
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if isinstance(value, _AS_TEXT):
@@ -41,6 +41,13 @@ def plain(value: Any, column: str) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item, column) for item in value]
     raise SqlFailed("bad_value", f"the column {column!r} has a {type(value).__name__}; cast it to text")
+
+
+def _seconds(value: timedelta, column: str) -> float:
+    seconds = value.total_seconds()
+    if timedelta(seconds=seconds) != value:
+        raise SqlFailed("bad_value", f"the column {column!r} has {value}, whose seconds would be rounded")
+    return seconds
 
 
 def weight_of(value: Any) -> int:

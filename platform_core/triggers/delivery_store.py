@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from platform_core.database.pagination import Page, decode_cursor, encode_cursor
 from platform_core.database.tables import deliveries, graphs, triggers
 from platform_core.errors import BadCursor, DeliveryNotFound
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.runs.run_store import NewRun
 from platform_core.triggers.hook_store import Hook
 
@@ -143,7 +144,7 @@ def list_deliveries(
     since: datetime | None = None,
     until: datetime | None = None,
     text: str | None = None,
-    limit: int = 50,
+    limit: int = DEFAULT_PAGE,
     cursor: str | None = None,
 ) -> Page[Delivery]:
     """A graph's deliveries, the newest first, filtered by what is given; `text` is looked for in id, headers and body.

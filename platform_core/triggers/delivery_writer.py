@@ -6,6 +6,7 @@ PostgreSQL lets only one transaction at a time commit that notifies, so each on 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 from anyio import CapacityLimiter, to_thread
@@ -21,6 +22,7 @@ LARGEST_BATCH = 50
 WRITERS = 2
 """Transactions at once: while one is stored, what the next ones bring is read and checked."""
 
+_logger = logging.getLogger("headrace.deliveries")
 _Outcome = Kept | Exception | None
 
 
@@ -54,7 +56,16 @@ class DeliveryWriter:
             self._writers.discard(writer)
 
     async def _write(self, batch: Sequence[tuple[Entry, asyncio.Future[Kept | None]]]) -> None:
-        found = await to_thread.run_sync(self._store, [entry for entry, _ in batch], limiter=self._limiter)
+        try:
+            found = await to_thread.run_sync(self._store, [entry for entry, _ in batch], limiter=self._limiter)
+        except BaseException as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(Unavailable("The delivery could not be stored; send it again."))
+            if not isinstance(error, Exception):
+                raise
+            _logger.exception("A batch of deliveries could not be stored.")
+            return
         for (_, future), outcome in zip(batch, found, strict=True):
             if future.done():
                 continue  # whoever called has gone

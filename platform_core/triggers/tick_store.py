@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from platform_core.database.pagination import Page, decode_cursor, encode_cursor
 from platform_core.database.tables import backfills, graphs, runs, ticks, timers, triggers, users
 from platform_core.errors import BadCursor
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.triggers import timer_store
 
 FIRED, SKIPPED, MISSED, REFUSED, WAITING = "fired", "skipped", "missed", "refused", "waiting"
@@ -197,7 +198,12 @@ def statuses_between(connection: Connection, trigger: str, times: Sequence[datet
 
 
 def list_ticks(
-    connection: Connection, trigger: str, *, status: str | None = None, limit: int = 50, cursor: str | None = None
+    connection: Connection,
+    trigger: str,
+    *,
+    status: str | None = None,
+    limit: int = DEFAULT_PAGE,
+    cursor: str | None = None,
 ) -> Page[Tick]:
     """Ticks of a trigger, the newest time first. Raises `BadCursor`."""
     query = sa.select(*_TICK).where(ticks.c.trigger == trigger).order_by(ticks.c.scheduled_at.desc()).limit(limit + 1)

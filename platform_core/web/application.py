@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
+from platform_core.errors import InvalidRequest
 from platform_core.web.body_limit import BodyLimit
 from platform_core.web.health import health_router
-from platform_core.web.problems import install_problems
+from platform_core.web.problems import install_problems, problems
+from platform_core.web.query import known_query
 from platform_core.web.request_context import RequestContext
 from platform_core.web.services import Services
 
@@ -27,13 +29,18 @@ def build_application(
     lifespan: Lifespan,
     pings: Mapping[str, Callable[[], None]] | None = None,
 ) -> FastAPI:
-    """An application named `name` in metrics, with problem documents, request ids, health routes and `/docs`."""
+    """An application named `name` in metrics, with problem documents, request ids, health routes and `/docs`.
+
+    Each of its routes refuses query parameters that it does not declare.
+    """
     # FastAPI's own /docs loads its scripts from a public CDN, which a closed network refuses: an empty page.
     app: FastAPI = FastAPIOffline(
         title=title,
         version=version("headrace"),
         lifespan=lifespan,
         redoc_url=None,
+        dependencies=[Depends(known_query)],
+        responses=problems(InvalidRequest),
     )
     app.state.services = services
     for router in routers:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from platform_core.database.engine import reading, transaction
 from platform_core.errors import Forbidden, TokenExpired, Unauthorized
 from platform_core.identity.auth import Principal, authenticate
+from platform_core.limits import LARGEST_CURSOR, LARGEST_PAGE
 from platform_core.web.services import Services, services_of
 
 AUTH_ERRORS = (Unauthorized, TokenExpired, Forbidden)
@@ -64,5 +65,5 @@ SecretWriter = Annotated[Principal, Security(authenticated, scopes=["secrets:wri
 KeyWriter = Annotated[Principal, Security(authenticated, scopes=["keys:write"])]
 Admin = Annotated[Principal, Security(authenticated, scopes=["admin"])]
 
-LimitQuery = Annotated[int, Query(ge=1, le=200, description="Most items on the page.")]
-CursorQuery = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before.")]
+LimitQuery = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Most items on the page.")]
+CursorQuery = Annotated[str | None, Query(max_length=LARGEST_CURSOR, description="`next_cursor` of the page before.")]

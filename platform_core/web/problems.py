@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -28,6 +28,9 @@ from platform_core.errors import (
 MEDIA_TYPE = "application/problem+json"
 
 _log = logging.getLogger(__name__)
+
+Issue = dict[str, Any]
+"""One fault of a request, with its place, as the problem document lists it."""
 
 
 def problem(error: HeadraceError) -> Response:
@@ -73,10 +76,11 @@ async def _deliberate(_request: Request, error: Exception) -> Response:
 
 async def _malformed(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return problem(InvalidRequest("The request is malformed; see issues.", [_issue(found) for found in error.errors()]))
+    issues = [request_issue(found) for found in error.errors()]
+    return problem(InvalidRequest("The request is malformed; see issues.", issues))
 
 
-def _issue(found: dict[str, Any]) -> dict[str, Any]:
+def request_issue(found: Mapping[str, Any]) -> Issue:
     """A pydantic error in the form of a graph's issues; `in` says which part of the request the path is in."""
     part, *place = found["loc"]
     if found["type"] == "json_invalid":

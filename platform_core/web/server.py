@@ -17,8 +17,8 @@ DRAIN_SECONDS = 5.0
 STOP_SECONDS = 5
 """How long requests may take after that before they are cancelled."""
 
-LARGEST_MESSAGE = 64 * 1024
-"""Bytes of the largest message a WebSocket client may send."""
+LARGEST_MESSAGE = 1024 * 1024
+"""Bytes of the largest message a WebSocket client may send; what a server asks a client to send back fits into it."""
 
 _log = logging.getLogger(__name__)
 

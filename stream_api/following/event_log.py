@@ -12,8 +12,8 @@ from psycopg import AsyncConnection, InterfaceError, OperationalError
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolClosed
 
+from platform_core.backoff import Backoff
 from platform_core.runs.run_event_store import RunEvent
-from stream_api.following.backoff import Backoff
 from stream_api.following.wire import WireEvent
 
 _log = logging.getLogger(__name__)
@@ -28,12 +28,12 @@ class EventReader(Protocol):
     """Where events come from."""
 
     async def read(self, run_id: str, after: int, limit: int) -> list[WireEvent]:
-        """At most `limit` events of the run behind `after`, in order; empty if there is none yet."""
+        """At most `limit` events of the run with a seq above `after`, in order; empty if there is none yet."""
         ...
 
 
 class EventLog:
-    """The event table behind a small pool of connections."""
+    """The event table, over a small pool of connections."""
 
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[TupleRow]]) -> None:
         self._pool = pool

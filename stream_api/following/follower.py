@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from stream_api.following.batch import Batch
+from stream_api.following.ending import Ending
 from stream_api.following.filters import EventFilter
 
-if TYPE_CHECKING:
-    from stream_api.following.tail import Tail
 
+class Source(Protocol):
+    """The events of one run, as a tail gives them."""
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Why a stream ends before the final event. `reason` is for programs, `detail` for people."""
+    @property
+    def run_id(self) -> str: ...
 
-    reason: str
-    detail: str
+    @property
+    def end(self) -> int:
+        """The seq of the last event that the process knows."""
 
-
-STOPPING = Ending("stopping", "This server is stopping; come back with your cursor.")
-PURGED = Ending("purged", "The run and its events were deleted.")
-LEFT = Ending("left", "The client left.")
+    async def read(self, follower: Follower) -> Batch | None:
+        """The next events after the follower's cursor; None when it was woken and there are none."""
+        ...
 
 
 class Follower:
-    """Reads a tail from its own cursor. Made by `Hub.follow`."""
+    """Reads a source from its own cursor. Made by `Hub.follow`."""
 
-    __slots__ = ("_tail", "_waiter", "cursor", "ending", "wanted")
+    __slots__ = ("_source", "_waiter", "cursor", "ending", "wanted")
 
-    def __init__(self, tail: Tail, cursor: int, wanted: EventFilter) -> None:
-        self._tail = tail
+    def __init__(self, source: Source, cursor: int, wanted: EventFilter) -> None:
+        self._source = source
         self._waiter: asyncio.Future[None] | None = None
         self.cursor = cursor
         self.wanted = wanted
@@ -40,21 +39,21 @@ class Follower:
 
     @property
     def run_id(self) -> str:
-        return self._tail.run_id
+        return self._source.run_id
 
     @property
     def lag(self) -> int:
         """How many events the process knows that this follower was not given yet."""
-        return max(0, self._tail.end - self.cursor)
+        return max(0, self._source.end - self.cursor)
 
     async def next(self) -> Batch | None:
         """The next events, as soon as there are any; None when woken without any, or at the end: see `ending`.
 
-        The final event's batch is the last one; do not ask again. Raises whatever made reading impossible.
+        The final event's batch is the last one; do not ask again.
         """
         if self.ending is not None:
             return None
-        batch = await self._tail.read(self)
+        batch = await self._source.read(self)
         if batch is not None:
             self.cursor = batch.end
         return batch

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from stream_api.following.ending import STOPPING
 from stream_api.following.event_log import EventReader
 from stream_api.following.filters import OPEN, EventFilter
-from stream_api.following.follower import STOPPING, Follower
+from stream_api.following.follower import Follower
 from stream_api.following.measures import Measures
 from stream_api.following.tail import REREAD, Tail
+
+Overheard = Callable[[str | None, int], None]
+"""Called with a run and the seq of its last event; with None for the run when notifications may have been missed."""
 
 
 class Hub:
@@ -20,7 +24,7 @@ class Hub:
         self._measures = measures or Measures()
         self._reread = reread
         self._tails: dict[str, Tail] = {}
-        self._on_new_run: set[Callable[[], None]] = set()
+        self._overhearing: set[Overheard] = set()
         self._closed = False
 
     @property
@@ -35,7 +39,7 @@ class Hub:
 
     @property
     def largest_lag(self) -> int:
-        """How many events the slowest follower is behind what the process knows."""
+        """How many events the process knows that the slowest follower was not given yet."""
         return max((follower.lag for tail in self._tails.values() for follower in tail.followers), default=0)
 
     @contextmanager
@@ -57,13 +61,13 @@ class Hub:
                 del self._tails[run_id]
 
     @contextmanager
-    def told_of_new_runs(self, call: Callable[[], None]) -> Iterator[None]:
-        """`call` is called when a run was accepted, or may have been."""
-        self._on_new_run.add(call)
+    def overheard(self, call: Overheard) -> Iterator[None]:
+        """`call` is called for the events of every run; the first has seq 1 and says that the run was accepted."""
+        self._overhearing.add(call)
         try:
             yield
         finally:
-            self._on_new_run.discard(call)
+            self._overhearing.discard(call)
 
     def notify(self, payload: str) -> None:
         """A notification of the events channel, `<run_id>:<last seq>`; one of another form wakes everybody."""
@@ -73,14 +77,13 @@ class Hub:
             return
         if run_id in self._tails:
             self._tails[run_id].wake(int(seq))
-        if seq == "1":
-            self._tell_of_new_run()
+        self._pass_on(run_id, int(seq))
 
     def wake_all(self) -> None:
         """Notifications may have been missed: every followed run is looked at again."""
         for tail in self._tails.values():
             tail.wake()
-        self._tell_of_new_run()
+        self._pass_on(None, 0)
 
     def pulse(self) -> None:
         """Wake every follower, so that those who had nothing to send for long can say that they are alive."""
@@ -93,8 +96,8 @@ class Hub:
         self._closed = True
         for tail in list(self._tails.values()):
             tail.close()
-        self._tell_of_new_run()
+        self._pass_on(None, 0)
 
-    def _tell_of_new_run(self) -> None:
-        for call in tuple(self._on_new_run):
-            call()
+    def _pass_on(self, run_id: str | None, seq: int) -> None:
+        for call in tuple(self._overhearing):
+            call(run_id, seq)

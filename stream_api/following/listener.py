@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from psycopg import AsyncConnection, Error, sql
 
-from stream_api.following.backoff import Backoff
+from platform_core.backoff import Backoff
 
 _log = logging.getLogger(__name__)
 
 APPLICATION_NAME = "headrace stream listener"
-"""How the connection is called in pg_stat_activity."""
+"""The name of the connection in pg_stat_activity."""
 
 
 class Listener:
@@ -30,7 +30,7 @@ class Listener:
         self.is_connected = False
 
     async def run(self) -> None:
-        """Listen until cancelled; a lost connection is made anew with back-off."""
+        """Listen until cancelled; a lost connection is opened again with back-off."""
         while True:
             try:
                 await self._listen()

@@ -1,7 +1,7 @@
 """The newest events of one run, read once for all who follow it in this process.
 
-A follower whose cursor lies in the window takes its events from memory; one that is behind it reads the table at its
-own pace. Nothing is queued per follower, so a slow one holds back nobody and costs no memory.
+A follower whose cursor lies in the window takes its events from memory; one that stands before it reads the table at
+its own pace. Nothing is queued per follower, so a slow one holds back nobody and costs no memory.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections import deque
 from itertools import islice
 
 from stream_api.following.batch import Batch
+from stream_api.following.ending import BROKEN, PURGED, STOPPING, Ending
 from stream_api.following.event_log import EventReader
-from stream_api.following.follower import PURGED, STOPPING, Follower
+from stream_api.following.follower import Follower
 from stream_api.following.measures import Measures
 from stream_api.following.wire import WireEvent
 
@@ -51,7 +52,7 @@ class Tail:
         self._stale = asyncio.Event()
         self._reads: dict[int, asyncio.Task[list[WireEvent]]] = {}
         self._pump: asyncio.Task[None] | None = None
-        self._failure: Exception | None = None
+        self._is_broken = False
 
     def wake(self, seq: int | None = None) -> None:
         """Events up to `seq` are committed (None: nobody knows how many); read them if they are not here yet."""
@@ -62,16 +63,17 @@ class Tail:
         """End every stream; nothing is read any more."""
         if self._pump is not None:
             self._pump.cancel()
+        self._end(STOPPING)
+
+    def _end(self, ending: Ending) -> None:
         for follower in self.followers:
-            follower.end(STOPPING)
+            follower.end(ending)
 
     async def read(self, follower: Follower) -> Batch | None:
-        """The next events behind the follower's cursor; None when it was woken and there are none.
-
-        Raises whatever made reading impossible.
-        """
-        if self._failure is not None:
-            raise self._failure
+        """The next events after the follower's cursor; None when it was woken and there are none."""
+        if self._is_broken:
+            follower.end(BROKEN)
+            return None
         while self._start is None or follower.cursor < self._start:
             batch = await self._replay(follower)
             if batch is not None or follower.ending is not None:
@@ -80,8 +82,6 @@ class Tail:
         batch = self._in_window(follower.cursor)
         if batch is None and follower.ending is None:
             await follower.wait()
-            if self._failure is not None:
-                raise self._failure
             batch = self._in_window(follower.cursor)
         return batch
 
@@ -103,7 +103,13 @@ class Tail:
             # Many come at once, after a restart for instance, and most of them with the same cursor.
             reading = self._reads[cursor] = asyncio.create_task(self._reader.read(self.run_id, cursor, CHUNK))
             reading.add_done_callback(lambda _: self._reads.pop(cursor))
-        events = await asyncio.shield(reading)
+        try:
+            events = await asyncio.shield(reading)
+        except Exception:
+            if follower.ending is None:
+                _log.exception("reading events of run %s failed", self.run_id)
+            follower.end(BROKEN)
+            return None
         if fell_behind and not events:
             follower.end(PURGED)
         if self._start is None and len(events) < CHUNK:
@@ -120,10 +126,11 @@ class Tail:
         try:
             while not await self._advance():
                 pass
-        except Exception as error:
+        except Exception:
+            # Who comes back makes a tail of its own, once those who are here have left.
             _log.exception("following run %s failed", self.run_id)
-            self._failure = error
-            self._announce()
+            self._is_broken = True
+            self._end(BROKEN)
 
     async def _advance(self) -> bool:
         """Read once what is new, then wait until there may be more. True after the final event."""

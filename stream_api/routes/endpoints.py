@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from platform_core.errors import BadCursor, BadFilter, RunNotFound, TooManyStreams, Unavailable
+from platform_core.runs.run_event_store import parse_cursor
 from platform_core.web.dependencies import AUTH_ERRORS, BearerDep, ServicesDep
 from platform_core.web.problems import problems
 from stream_api.following.filters import LEVELS, EventFilter, parse_filter, split
@@ -32,7 +33,7 @@ LastEventId = Annotated[
 
 
 FollowQuery = Annotated[
-    bool, Query(description="False: end behind what is stored now, with `caught_up`, instead of waiting for more.")
+    bool, Query(description="False: end after what is stored now, with `caught_up`, instead of waiting for more.")
 ]
 
 
@@ -73,19 +74,22 @@ async def follow_run(
     follow: FollowQuery = True,
     last_event_id: LastEventId = None,
 ) -> Response:
-    """Follow a run: every event behind the cursor exactly once and in order, until the final one ends the stream."""
+    """Follow a run: every event after the cursor exactly once and in order, until the final one ends the stream."""
     # EventSource repeats its first address when it reconnects, so the header is the newer of both.
     position = last_event_id or cursor
     admission = await run_in_threadpool(admit, services, run_id, position, bearer=bearer, ticket=ticket)
+    parse_cursor(cursor)  # the one that does not count is not ignored either
     if admission.after is None:
         return Response(status_code=204)
-    streams.rights.demand_room(admission.principal)
     opening = _Opening(streams, run_id, admission, admission.after, wanted)
     return EventStream(opening, streams.measures.sse, until=None if follow else admission.last)
 
 
 class _Opening:
-    """Subscribes when the response begins, so that one that never begins leaves nothing behind."""
+    """Subscribes when the response begins, so that one that never begins leaves nothing behind.
+
+    Raises `TooManyStreams`, which still becomes the answer: nothing was sent before.
+    """
 
     def __init__(self, streams: Streams, run_id: str, admission: Admission, after: int, wanted: EventFilter) -> None:
         self._streams = streams
@@ -97,6 +101,7 @@ class _Opening:
     def __call__(self, stack: ExitStack) -> Follower:
         admission = self._admission
         stack.enter_context(self._streams.connected())
+        stack.enter_context(self._streams.rights.room(admission.principal))
         follower = stack.enter_context(self._streams.hub.follow(self._run_id, self._after, self._wanted))
         right = Right(admission.principal, admission.credentials, admission.demand, follower.end)
         stack.enter_context(self._streams.rights.held(right))

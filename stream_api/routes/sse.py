@@ -15,7 +15,8 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from stream_api.following.follower import LEFT, Ending, Follower
+from stream_api.following.ending import LEFT, Ending
+from stream_api.following.follower import Follower
 from stream_api.following.measures import Sent
 
 RETRY_MILLISECONDS = 1000
@@ -39,7 +40,7 @@ class EventStream(Response):
     media_type = "text/event-stream"
 
     def __init__(self, opening: Opening, sent: Sent, *, until: int | None = None) -> None:
-        """It ends behind the seq `until`, if that comes before the final event."""
+        """It ends after the seq `until`, if that comes before the final event."""
         self.status_code = 200
         self.background: BackgroundTask | None = None
         self.body = b""

@@ -8,9 +8,9 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
@@ -22,6 +22,7 @@ from platform_core.identity.auth import WATCH_PREFIX, issue_watch_token
 from platform_core.web.dependencies import AUTH_ERRORS, BearerDep, ServicesDep
 from platform_core.web.problems import problems
 from platform_core.web.services import Services
+from stream_api.routes.endpoints import TicketQuery
 from stream_api.serving.access import SCOPE, visible_run
 from stream_api.serving.credentials import identify
 
@@ -69,8 +70,8 @@ class WatchSession(BaseModel):
 
 
 @router.get("/{run_id}", response_class=HTMLResponse, operation_id="watch_run")
-def watch_run(run_id: str) -> Response:
-    """The page. It is the same for every run and holds nothing of any; what it shows it asks for."""
+def watch_run(run_id: str, ticket: TicketQuery = None) -> Response:
+    """The page. It is the same for every run and holds nothing of any; what it shows it asks for, with the ticket."""
     page, policy = _page()
     return HTMLResponse(
         page,
@@ -94,7 +95,7 @@ async def begin_watching(
     services: ServicesDep,
     bearer: BearerDep,
     response: Response,
-    ticket: Annotated[str | None, Query(max_length=200)] = None,
+    ticket: TicketQuery = None,
 ) -> WatchSession:
     """Exchange a ticket or bearer token for a watch token, and get the run and its picture."""
     response.headers["Cache-Control"] = "no-store"

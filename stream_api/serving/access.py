@@ -19,7 +19,7 @@ SCOPE = "runs:read"
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A client that may follow: behind which seq (None: it has seen the final event), the last seq, on what right."""
+    """A client that may follow: after which seq (None: it has seen the final event), the last seq, on what right."""
 
     principal: Principal
     credentials: Credentials

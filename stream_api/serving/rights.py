@@ -13,7 +13,7 @@ from platform_core.database.engine import Connection, reading
 from platform_core.errors import Forbidden, NotFound, TooManyStreams, Unauthorized, Unavailable
 from platform_core.identity.auth import Principal
 from platform_core.web.services import Services
-from stream_api.following.follower import Ending
+from stream_api.following.ending import Ending
 from stream_api.serving.credentials import Credentials
 
 _log = logging.getLogger(__name__)
@@ -45,28 +45,25 @@ class Rights:
         self._held: set[Right] = set()
         self._count: dict[str, int] = {}
 
-    def demand_room(self, principal: Principal) -> None:
-        """Raises `TooManyStreams` when the principal follows as many runs as it may."""
-        limit = self._services.settings.streams_per_user
-        if self._count.get(principal.user_id, 0) >= limit:
-            self._refusals.inc()
-            raise TooManyStreams(f"You follow {limit} runs already, as many as one user may here at once.")
-
     @contextmanager
-    def held(self, right: Right, *, counted: bool = True) -> Iterator[None]:
-        """Checked from now on, and counted as one of the user's."""
+    def held(self, right: Right) -> Iterator[None]:
+        """Checked from now on."""
         self._held.add(right)
         try:
-            if counted:
-                with self._counted(right.principal.user_id):
-                    yield
-            else:
-                yield
+            yield
         finally:
             self._held.discard(right)
 
     @contextmanager
-    def _counted(self, user_id: str) -> Iterator[None]:
+    def room(self, principal: Principal) -> Iterator[None]:
+        """Room for one stream of the user, taken before anything is waited for, so that no two take the last one.
+
+        Raises `TooManyStreams` when the user follows as many runs as one may.
+        """
+        user_id, limit = principal.user_id, self._services.settings.streams_per_user
+        if self._count.get(user_id, 0) >= limit:
+            self._refusals.inc()
+            raise TooManyStreams(f"You follow {limit} runs already, the most that one user may follow here at once.")
         self._count[user_id] = self._count.get(user_id, 0) + 1
         try:
             yield
@@ -85,7 +82,7 @@ class Rights:
                 _log.warning("rights could not be checked: %s", error)
 
     async def check(self) -> None:
-        """Look at every right now; those that are lost are told."""
+        """Look at every right now; the holders of those that are lost are notified."""
         for right, ending in await run_in_threadpool(self._lost, tuple(self._held)):
             if right in self._held:
                 right.on_lost(ending)

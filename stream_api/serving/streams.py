@@ -33,7 +33,7 @@ class Streams:
             max_size=POOL_SIZE,
             open=False,
             timeout=5,
-            # The pool's own pauses grow to minutes; given up early, the next read begins anew.
+            # The pool's own pauses grow to minutes; given up early, the next read begins again.
             reconnect_timeout=2,
             kwargs={"autocommit": True, "application_name": "headrace stream reader"},
         )
@@ -65,7 +65,7 @@ class Streams:
             await self._pool.close()
 
     async def drain(self) -> None:
-        """The server is about to stop: tell every client where to go on, and return when all have been told."""
+        """The server is about to stop: tell every client where to go on, and return when all know."""
         self.stopping.set()
         self.hub.close()
         await self._quiet.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from platform_core.errors import HeadraceError
+from platform_core.web.server import LARGEST_MESSAGE
 
 NORMAL = 1000
 GOING_AWAY = 1001
@@ -19,11 +20,11 @@ TOO_MANY = 4429
 CODES = {
     NORMAL: "The final event was sent, or the client closed.",
     GOING_AWAY: "The server stops. `going_away` came before, with the cursors to go on from elsewhere.",
-    TOO_BIG: "A message of the client has more than 64 KiB.",
+    TOO_BIG: f"A message of the client has more than {LARGEST_MESSAGE // 1024} KiB.",
     BROKEN: "Something broke here. Come back with the cursor.",
     TRY_LATER: "The database is away. Come back in a moment with the cursor.",
-    BAD_MESSAGE: "A message, cursor or filter is malformed. `error` came before and says how.",
-    UNAUTHORIZED: "The credentials do not hold, or hold no longer. Authenticate anew.",
+    BAD_MESSAGE: "A query, cursor or filter is malformed, or a text is no message. `error` came before and says how.",
+    UNAUTHORIZED: "The credentials do not hold, or hold no longer. Authenticate again.",
     FORBIDDEN: "The principal lacks the scope.",
     NOT_FOUND: "There is no such run, or it is somebody else's.",
     NO_AUTHENTICATION: "No `authenticate` came within ten seconds.",
@@ -31,7 +32,15 @@ CODES = {
 }
 """Every close code the server uses, and what it asks of the client."""
 
-_BY_STATUS = {400: BAD_MESSAGE, 401: UNAUTHORIZED, 403: FORBIDDEN, 404: NOT_FOUND, 429: TOO_MANY, 503: TRY_LATER}
+_BY_STATUS = {
+    400: BAD_MESSAGE,
+    401: UNAUTHORIZED,
+    403: FORBIDDEN,
+    404: NOT_FOUND,
+    422: BAD_MESSAGE,
+    429: TOO_MANY,
+    503: TRY_LATER,
+}
 
 
 _BY_REASON = {
@@ -60,5 +69,5 @@ class Closed(Exception):
 
 
 def closed_by(error: HeadraceError) -> Closed:
-    """The close that tells the error."""
+    """The close that reports the error."""
     return Closed(_BY_STATUS.get(error.status, BROKEN), error.code, error.detail)

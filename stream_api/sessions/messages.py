@@ -5,11 +5,26 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic_core import from_json
 
 from platform_core.errors import BadMessage
+from platform_core.web.server import LARGEST_MESSAGE
+
+LARGEST_CURSOR = LARGEST_MESSAGE - 64 * 1024
+"""Characters of the largest cursor: with all else that a `subscribe` says it fits into one message."""
 
 Label = Annotated[str, Field(min_length=1, max_length=64, description="The subscription, as the client calls it.")]
-Cursor = Annotated[str, Field(max_length=200_000, description="Where to go on: opaque, from an event or the server.")]
+Cursor = Annotated[
+    str, Field(max_length=LARGEST_CURSOR, description="Where to go on: opaque, from an event or the server.")
+]
+Window = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=100_000,
+        description="Most events sent before an `ack` is needed; without it TCP alone holds the server back.",
+    ),
+]
 
 
 class _Message(BaseModel):
@@ -44,9 +59,7 @@ class Subscribe(_Message):
     mine: bool = False
     cursor: Cursor | None = None
     filters: Filters = Filters()
-    window: Annotated[int | None, Field(ge=1, le=100_000)] = Field(
-        default=None, description="Most events to be sent ahead of their `ack`; without it TCP alone holds back."
-    )
+    window: Window = None
 
     @model_validator(mode="after")
     def _names_one_thing(self) -> Subscribe:
@@ -66,7 +79,7 @@ class Ack(_Message):
     """So many more events of the subscription were taken in; the server may send as many again."""
 
     op: Literal["ack"]
-    id: Annotated[str | None, Field(max_length=64, description="None where the socket follows one run.")] = None
+    id: Label | None = Field(default=None, description="None where the socket follows one run.")
     count: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -96,14 +109,14 @@ class Ready(_Message):
 
 
 class Subscribed(_Message):
-    """The subscription holds; its events follow."""
+    """The subscription has begun; its events follow."""
 
     op: Literal["subscribed"] = "subscribed"
     id: str
 
 
 class Position(_Message):
-    """Of a graph or `mine`: everything before this cursor was sent. Comes at most once a second."""
+    """Of a graph or `mine`: everything before this cursor was sent. It comes at most once a second."""
 
     op: Literal["position"] = "position"
     id: str
@@ -146,7 +159,7 @@ class Pong(_Message):
 
 
 class Canceling(_Message):
-    """The cancellation was asked for; the run's events tell when it has ended."""
+    """The cancellation was asked for; the run's events say when it has ended."""
 
     op: Literal["canceling"] = "canceling"
     run: str
@@ -164,6 +177,18 @@ SERVER_MESSAGES: tuple[type[BaseModel], ...] = (
 )
 CLIENT_MESSAGES: tuple[type[BaseModel], ...] = (Authenticate, Subscribe, Unsubscribe, Ack, Ping, Cancel)
 ServerMessage = Ready | Subscribed | Position | Unsubscribed | GoingAway | Refusal | Pong | Canceling
+
+
+def label_of(text: str) -> str | None:
+    """The `id` of a client's message, if it has one. Raises `BadMessage` for a text that is not a JSON object."""
+    try:
+        value = from_json(text)
+    except ValueError as error:
+        raise BadMessage(f"Invalid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadMessage("A message is a JSON object with `op`.")
+    label = value.get("id")
+    return label[:64] if isinstance(label, str) else None
 
 
 def parse(text: str) -> ClientMessage:

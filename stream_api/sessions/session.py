@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TypeVar
 
 from fastapi.concurrency import run_in_threadpool
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from platform_core.database.engine import Connection, transaction
-from platform_core.errors import BadMessage, Forbidden, HeadraceError, TooManyStreams
+from platform_core.errors import BadMessage, Forbidden, HeadraceError
 from platform_core.identity.auth import Principal
 from platform_core.runs.run_store import request_cancel
 from platform_core.web.services import Services
+from stream_api.following.ending import BROKEN, REQUESTED, STOPPING, Ending
 from stream_api.following.filters import EventFilter, parse_filter
-from stream_api.following.follower import STOPPING, Ending, Follower
+from stream_api.following.follower import Follower
 from stream_api.serving.access import SCOPE, find_graph, find_start, may_read, visible_run
 from stream_api.serving.credentials import Credentials, identify
 from stream_api.serving.rights import Demand, Right
@@ -35,11 +37,13 @@ from stream_api.sessions.messages import (
     Unsubscribe,
 )
 from stream_api.sessions.run_group import RunGroup
-from stream_api.sessions.subscription import REQUESTED, Follow, Outlet, RunSubscription, Subscription
+from stream_api.sessions.subscription import Follow, Outlet, RunSubscription, Subscription
+from stream_api.sessions.subscriptions import Kept, Subscriptions
 
 AUTHENTICATION_SECONDS = 10.0
 FAREWELL_SECONDS = 2.0
-MOST_SUBSCRIPTIONS = 100
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -53,8 +57,7 @@ class Session:
         self._streams = streams
         self._only_run = only_run
         self._identity: tuple[Principal, Credentials] | None = None
-        self._subscriptions: dict[str | None, tuple[Subscription, asyncio.Task[None]]] = {}
-        self._leaving: set[str | None] = set()
+        self._subscriptions = Subscriptions()
         self._rights: set[Right] = set()
         self._lost: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._tasks = asyncio.TaskGroup()
@@ -79,7 +82,7 @@ class Session:
         try:
             await self._authenticate(bearer, ticket)
             await self._say(messages.Ready(user=self._principal.name))
-            with self._held(may_read, self._lose, counted=False):
+            with self._held(may_read, self._lose):
                 if opening is not None:
                     await self._subscribe(opening, None)
                 while True:
@@ -98,7 +101,7 @@ class Session:
                 async with asyncio.timeout(AUTHENTICATION_SECONDS):
                     first = messages.parse(await self._receive())
             except TimeoutError:
-                raise Closed(closing.NO_AUTHENTICATION, "unauthorized", "Nobody said who this is.") from None
+                raise Closed(closing.NO_AUTHENTICATION, "unauthorized", "No `authenticate` came in time.") from None
             if not isinstance(first, Authenticate):
                 raise BadMessage("The first message is `authenticate`, unless the request carries credentials.")
             bearer = first.token
@@ -128,14 +131,12 @@ class Session:
         return text
 
     async def _answer(self, text: str) -> None:
-        """What is malformed closes the socket; what is refused for another reason is answered."""
-        message = messages.parse(text)
+        """A text that is no message at all closes the socket; a message that is refused is answered by `error`."""
+        label = messages.label_of(text)
         try:
-            await self._obey(message)
-        except BadMessage:
-            raise
+            await self._obey(messages.parse(text))
         except HeadraceError as error:
-            await self._say(messages.Refusal(id=getattr(message, "id", None), code=error.code, detail=error.detail))
+            await self._say(messages.Refusal(id=label, code=error.code, detail=error.detail))
 
     async def _obey(self, message: ClientMessage) -> None:
         match message:
@@ -144,10 +145,14 @@ class Session:
                     raise BadMessage("This socket follows one run; /api/v1/ws takes subscriptions.")
                 await self._subscribe(message, message.id)
             case Unsubscribe():
-                self._leaving.add(message.id)
-                self._find(message.id)[1].cancel()
+                leaving = self._subscriptions.find(message.id)
+                if leaving is not None and not leaving.is_leaving:
+                    leaving.is_leaving = True
+                    leaving.task.cancel()
             case Ack():
-                self._find(message.id)[0].outlet.ack(message.count)
+                taking = self._subscriptions.find(message.id)
+                if taking is not None:
+                    taking.subscription.outlet.ack(message.count)
             case Ping():
                 await self._say(messages.Pong(data=message.data))
             case Cancel():
@@ -157,33 +162,31 @@ class Session:
                 await self._identify(message.token, None)
                 await self._say(messages.Ready(user=self._principal.name))
 
-    def _find(self, label: str | None) -> tuple[Subscription, asyncio.Task[None]]:
-        found = self._subscriptions.get(label)
-        if found is None:
-            raise BadMessage(f"There is no subscription {label!r}.")
-        return found
-
     def _cancel(self, connection: Connection, run_id: str) -> None:
         self._principal.demand("runs:write")
         visible_run(connection, self._principal, run_id)
         request_cancel(connection, run_id)
 
     async def _subscribe(self, message: Subscribe, label: str | None) -> None:
-        if label in self._subscriptions:
-            raise BadMessage(f"There is a subscription {label!r} already.")
-        if len(self._subscriptions) >= MOST_SUBSCRIPTIONS:
-            raise TooManyStreams(f"A socket has at most {MOST_SUBSCRIPTIONS} subscriptions; open another.")
+        self._subscriptions.demand_free(label)
         filters = message.filters
         wanted = parse_filter(filters.types, filters.nodes, filters.level)
-        self._streams.rights.demand_room(self._principal)
         outlet = Outlet(label, message.window, self._websocket.send_text, self._streams.measures.websocket)
-        if message.run is not None:
-            subscription: Subscription = await self._to_run(outlet, message.run, message.cursor, wanted)
-        else:
-            subscription = await self._to_group(outlet, message, wanted)
-        if label is not None:
-            await self._say(messages.Subscribed(id=label))
-        self._subscriptions[label] = subscription, self._tasks.create_task(self._keep(subscription))
+        with ExitStack() as taken:
+            taken.enter_context(self._streams.rights.room(self._principal))
+            if message.run is not None:
+                subscription: Subscription = await self._to_run(outlet, message.run, message.cursor, wanted)
+            else:
+                subscription = await self._to_group(outlet, message, wanted)
+            if label is not None:
+                await self._say(messages.Subscribed(id=label))
+            room = taken.pop_all()
+        task = self._tasks.create_task(self._keep(subscription))
+        # Also when the task is cancelled before it begins.
+        task.add_done_callback(lambda _: room.close())
+        self._subscriptions.add(label, Kept(subscription, task, room))
+        # A task that is cancelled before it begins cannot say that the subscription has ended.
+        await asyncio.sleep(0)
 
     async def _to_run(self, outlet: Outlet, run_id: str, cursor: str | None, wanted: EventFilter) -> RunSubscription:
         assert self._identity is not None
@@ -210,7 +213,7 @@ class Session:
             self._streams.hub,
             group,
             wanted,
-            hold=lambda on_lost: self._held(demand, on_lost, counted=True),
+            hold=lambda on_lost: self._held(demand, on_lost),
             read=self._read,
             say=self._say,
         )
@@ -220,39 +223,43 @@ class Session:
         def follow(run_id: str, after: int, wanted: EventFilter) -> Iterator[Follower]:
             with (
                 self._streams.hub.follow(run_id, after, wanted) as follower,
-                self._held(demand, follower.end, counted=True),
+                self._held(demand, follower.end),
             ):
                 yield follower
 
         return follow
 
     @contextmanager
-    def _held(self, demand: Demand, on_lost: Callable[[Ending], None], *, counted: bool) -> Iterator[None]:
+    def _held(self, demand: Demand, on_lost: Callable[[Ending], None]) -> Iterator[None]:
         assert self._identity is not None
         right = Right(*self._identity, demand, on_lost)
         self._rights.add(right)
         try:
-            with self._streams.rights.held(right, counted=counted):
+            with self._streams.rights.held(right):
                 yield
         finally:
             self._rights.discard(right)
 
     async def _keep(self, subscription: Subscription) -> None:
-        """Run a subscription to its end and tell the client of it."""
+        """Run a subscription to its end and report it to the client; what breaks in it breaks no other."""
         label = subscription.outlet.label
         try:
             ending = await subscription.run()
         except asyncio.CancelledError:
-            if label not in self._leaving:
+            if not self._subscriptions.get(label).is_leaving:
                 raise
-            self._leaving.discard(label)
             ending = REQUESTED
+        except Exception:
+            if self._websocket.application_state is not WebSocketState.CONNECTED:
+                raise Closed(None, "left") from None
+            _log.exception("a subscription of a socket failed")
+            ending = BROKEN
         if ending is STOPPING:
             return
         self._streams.measures.websocket.ended(ending.reason)
         if label is None:
             raise Closed(closing.code_of(ending.reason), ending.reason, ending.detail)
-        del self._subscriptions[label]
+        self._subscriptions.remove(label)
         cursor = subscription.cursor
         await self._say(messages.Unsubscribed(id=label, reason=ending.reason, detail=ending.detail, cursor=cursor))
 
@@ -289,18 +296,11 @@ class Session:
         with suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
             async with asyncio.timeout(FAREWELL_SECONDS):
                 if closed.code == closing.GOING_AWAY or (self._subscriptions and self._has_lost_its_right):
-                    await self._say(
-                        messages.GoingAway(reason=closed.reason, detail=closed.detail, cursors=self._cursors())
-                    )
+                    cursors = self._subscriptions.cursors(self._only_run)
+                    await self._say(messages.GoingAway(reason=closed.reason, detail=closed.detail, cursors=cursors))
                 elif closed.code != closing.NORMAL:
                     await self._say(messages.Refusal(id=None, code=closed.reason, detail=closed.detail))
                 await self._websocket.close(closed.code, closed.reason)
-
-    def _cursors(self) -> dict[str, str | None]:
-        return {
-            label if label is not None else str(self._only_run): subscription.cursor
-            for label, (subscription, _) in self._subscriptions.items()
-        }
 
 
 def _first(group: BaseExceptionGroup[Closed]) -> Closed:

@@ -8,16 +8,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from stream_api.following.ending import FINAL, Ending
 from stream_api.following.filters import EventFilter
-from stream_api.following.follower import Ending, Follower
+from stream_api.following.follower import Follower
 from stream_api.following.measures import Sent
 from stream_api.following.wire import WireEvent
 
-FINAL = Ending("final", "The final event was sent.")
-REQUESTED = Ending("requested", "The client unsubscribed.")
-
 Follow = Callable[[str, int, EventFilter], AbstractContextManager[Follower]]
-"""Follows a run behind a seq for as long as it is held."""
+"""Follows a run from after a seq for as long as it is held."""
 
 
 class Subscription(Protocol):
@@ -64,6 +62,8 @@ class Outlet:
                     await self._room()
                     if follower.ending is not None:
                         return follower.ending
+                    if self._credit is not None:
+                        self._credit -= 1
                     await self._send_event(event)
                     moved(event.seq)
                 moved(batch.end)
@@ -73,12 +73,9 @@ class Outlet:
                 return follower.ending
 
     async def _room(self) -> None:
-        if self._credit is None:
-            return
         while self._credit == 0:
             self._acked.clear()
             await self._acked.wait()
-        self._credit -= 1
 
     async def _send_event(self, event: WireEvent) -> None:
         text = self._head + event.json[1:].decode()
@@ -87,7 +84,7 @@ class Outlet:
 
 
 class RunSubscription:
-    """Follows one run behind `after`; None if the client has seen its final event."""
+    """Follows one run from after `after`; None if the client has seen its final event."""
 
     def __init__(self, outlet: Outlet, follow: Follow, run_id: str, after: int | None, wanted: EventFilter) -> None:
         self.outlet = outlet

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from platform_core.errors import ApiKeyNotFound, BadCursor, InvalidRequest, Unavailable
 from platform_core.identity import api_key_store
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.web.dependencies import AUTH_ERRORS, ConnectionDep, CursorQuery, KeyWriter, LimitQuery
 from platform_core.web.problems import problems
 from platform_core.web.strict_json import StrictJsonRoute
@@ -28,7 +29,7 @@ def create_api_key(principal: KeyWriter, connection: ConnectionDep, new: NewApiK
 
 @router.get("", operation_id="list_api_keys", responses=problems(*_ERRORS, BadCursor))
 def list_api_keys(
-    principal: KeyWriter, connection: ConnectionDep, limit: LimitQuery = 50, cursor: CursorQuery = None
+    principal: KeyWriter, connection: ConnectionDep, limit: LimitQuery = DEFAULT_PAGE, cursor: CursorQuery = None
 ) -> PageOf[ApiKeyAnswer]:
     """List the caller's API keys."""
     page = api_key_store.list_api_keys(connection, principal.user_id, limit=limit, cursor=cursor)

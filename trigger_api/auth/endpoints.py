@@ -18,6 +18,7 @@ from platform_core.errors import (
 )
 from platform_core.identity.auth import issue_token, log_in
 from platform_core.identity.login_rates import demand_login, forgive_login
+from platform_core.limits import LONGEST_PASSWORD
 from platform_core.web.dependencies import PrincipalDep, ServicesDep
 from platform_core.web.problems import problems
 from trigger_api.auth.schemas import PrincipalAnswer, TokenAnswer
@@ -43,7 +44,7 @@ def create_token(
     request: Request,
     services: ServicesDep,
     username: Annotated[str, Form(max_length=100)],
-    password: Annotated[str, Form(max_length=1000)],
+    password: Annotated[str, Form(max_length=LONGEST_PASSWORD)],
     grant_type: Annotated[str, Form(pattern="^password$")] = "password",
 ) -> TokenAnswer:
     """Exchange a user name and password for a bearer token (the OAuth2 password form)."""

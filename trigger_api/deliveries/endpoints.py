@@ -21,6 +21,7 @@ from platform_core.errors import (
     UnsupportedMediaType,
 )
 from platform_core.identity.auth import Principal
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.triggers.delivery_store import Delivery, get_delivery
 from platform_core.triggers.delivery_store import list_deliveries as stored_deliveries
 from platform_core.web.dependencies import (
@@ -70,7 +71,7 @@ def list_deliveries(
     since: Annotated[datetime | None, Query(description="Received then or later.")] = None,
     until: Annotated[datetime | None, Query(description="Received before then.")] = None,
     q: _Text = None,
-    limit: LimitQuery = 50,
+    limit: LimitQuery = DEFAULT_PAGE,
     cursor: CursorQuery = None,
 ) -> PageOf[DeliveryEntry]:
     """List what the graph's webhooks received, the newest first, without bodies."""

@@ -19,7 +19,7 @@ from trigger_api.webhooks.call import Call
 from trigger_api.webhooks.delivery_keys import event_of, id_of
 from trigger_api.webhooks.files import keep_files
 from trigger_api.webhooks.mapping import Mapped, body_of, context_of, map_call
-from trigger_api.webhooks.receiving import Received, store
+from trigger_api.webhooks.receiving import Received, body_limit, store
 
 _MOST_CHANGES = 10
 
@@ -71,7 +71,7 @@ def _mapped(services: Services, known: KnownHook, delivery: Delivery, body: byte
         body=body,
     )
     uploads = Uploads()
-    value, issues = body_of(known, call, uploads)
+    value, issues = body_of(known, call, uploads, body_limit(services, known))
     if issues:
         return Mapped(None, REFUSED, issues)
     # The same id as then: the run does the same, and can be told from the first one by `replay_of`.

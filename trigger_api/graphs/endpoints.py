@@ -22,6 +22,7 @@ from platform_core.errors import (
 from platform_core.graphs import graph_store
 from platform_core.graphs.graph_library import OwnedGraphs
 from platform_core.graphs.graph_store import Graph, Saved, get_version
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.triggers.trigger_store import list_triggers
 from platform_core.web.dependencies import (
     AUTH_ERRORS,
@@ -122,7 +123,7 @@ def list_graphs(
     principal: GraphReader,
     connection: ConnectionDep,
     links: LinksDep,
-    limit: LimitQuery = 50,
+    limit: LimitQuery = DEFAULT_PAGE,
     cursor: CursorQuery = None,
 ) -> PageOf[GraphSummary]:
     """List the caller's graphs by name; an administrator's list has everybody's."""
@@ -173,7 +174,7 @@ def list_versions(
     connection: ConnectionDep,
     graph: str,
     links: LinksDep,
-    limit: LimitQuery = 50,
+    limit: LimitQuery = DEFAULT_PAGE,
     cursor: CursorQuery = None,
 ) -> PageOf[VersionSummary]:
     """List the versions of a graph, the newest first."""

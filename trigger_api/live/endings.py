@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from starlette.concurrency import run_in_threadpool
 
+from platform_core.backoff import Backoff
 from platform_core.database.engine import Engine, reading
 from platform_core.errors import Unavailable
 from platform_core.runs.run_store import ended_among
@@ -43,17 +44,21 @@ class RunEndings:
                 del self._waiting[run_id]
 
     async def _ask_while_awaited(self) -> None:
+        backoff = Backoff()
         while self._waiting:
-            for run_id in await run_in_threadpool(self._ask, list(self._waiting)):
-                for ended in self._waiting.get(run_id, ()):
-                    ended.set()
-            await asyncio.sleep(_INTERVAL)
+            pause = _INTERVAL
+            try:
+                for run_id in await run_in_threadpool(self._ask, list(self._waiting)):
+                    for ended in self._waiting.get(run_id, ()):
+                        ended.set()
+                backoff.reset()
+            except Exception as error:
+                # The run is accepted all the same: who waits is answered 202 when the time is up.
+                pause = backoff.next_delay()
+                trace = None if isinstance(error, Unavailable) else error
+                _log.warning("cannot see whether %d awaited runs have ended", len(self._waiting), exc_info=trace)
+            await asyncio.sleep(pause)
 
     def _ask(self, run_ids: Sequence[str]) -> Sequence[str]:
-        try:
-            with reading(self._engine) as connection:
-                return ended_among(connection, run_ids)
-        except Unavailable:
-            # The run is accepted all the same: who waits is answered 202 when the time is up.
-            _log.warning("cannot see whether %d awaited runs have ended", len(run_ids))
-            return ()
+        with reading(self._engine) as connection:
+            return ended_among(connection, run_ids)

@@ -48,7 +48,7 @@ class KnownHook:
 
 
 class KnownHooks:
-    """Remembers the webhooks that were called last."""
+    """Remembers the webhooks that were called last; the one whose last call is longest ago is forgotten first."""
 
     def __init__(self, services: Services, specs: SpecCache, size: int = 2048) -> None:
         self._services = services
@@ -60,7 +60,10 @@ class KnownHooks:
     def recall(self, hook_id: str) -> KnownHook | None:
         """The webhook as it was when last read, if that is remembered."""
         with self._lock:
-            return self._known.get(hook_id)
+            known = self._known.get(hook_id)
+            if known is not None:
+                self._known.move_to_end(hook_id)
+            return known
 
     def read(self, hook_id: str) -> KnownHook:
         """The webhook as it is now. Raises `HookNotFound`."""

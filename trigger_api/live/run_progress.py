@@ -42,14 +42,14 @@ class RunProgress:
                 if events and events[-1].is_final:
                     return
                 seq += len(events)
-                await self._behind(run_id, seq)
+                await self._more_than(run_id, seq)
         finally:
             self._followed[run_id] -= 1
             if not self._followed[run_id]:
                 del self._followed[run_id]
                 self._seqs.pop(run_id, None)
 
-    async def _behind(self, run_id: str, seq: int) -> None:
+    async def _more_than(self, run_id: str, seq: int) -> None:
         while self._seqs.get(run_id, 0) <= seq:
             if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look())
@@ -57,7 +57,9 @@ class RunProgress:
 
     async def _look(self) -> None:
         await asyncio.sleep(_INTERVAL)
-        self._seqs |= await run_in_threadpool(self._ask, list(self._followed))
+        found = await run_in_threadpool(self._ask, list(self._followed))
+        # Who left while this was asked has taken its entry along.
+        self._seqs |= {run_id: seq for run_id, seq in found.items() if run_id in self._followed}
 
     def _ask(self, run_ids: list[str]) -> dict[str, int]:
         with reading(self._engine) as connection:

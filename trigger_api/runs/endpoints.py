@@ -24,6 +24,7 @@ from platform_core.errors import (
     VersionNotFound,
 )
 from platform_core.identity.auth import Principal
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.runs import run_store
 from platform_core.runs.queue_store import positions
 from platform_core.runs.run_store import Run
@@ -88,7 +89,7 @@ def list_runs(
     links: LinksDep,
     status: Annotated[Status | None, Query()] = None,
     graph: Annotated[str | None, Query(description="Name or id of a graph.")] = None,
-    limit: LimitQuery = 50,
+    limit: LimitQuery = DEFAULT_PAGE,
     cursor: CursorQuery = None,
 ) -> PageOf[RunAnswer]:
     """List the caller's runs, the newest first; an administrator's list has everybody's."""

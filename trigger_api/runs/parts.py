@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graph_compiler.language.params import schema_of
+from graph_compiler.values.charsets import BadText, decoded
 from graph_compiler.values.pointers import pointer
 from platform_core.errors import BadRequest, InvalidParams
 from platform_core.web.strict_json import loads
@@ -36,7 +37,7 @@ def params_of(parts: Mapping[str, Part], schema: Mapping[str, Any], uploads: Upl
     """The params that the parts give, their files added to `uploads`. Raises `InvalidParams` naming each that is none.
 
     A param whose schema has `format: file` becomes a file value, with `format: bytes` bytes; any other is text in
-    UTF-8, which is read as JSON unless its schema admits strings.
+    the charset it declares, else UTF-8, which is read as JSON unless its schema admits strings.
     """
     params: dict[str, Any] = {}
     issues = []
@@ -48,9 +49,9 @@ def params_of(parts: Mapping[str, Part], schema: Mapping[str, Any], uploads: Upl
             params[name] = part.content
         else:
             try:
-                params[name] = _value(part.content.decode(), wanted)
-            except UnicodeDecodeError:
-                said = "not text in UTF-8; a param with `format: file` or `format: bytes` takes any file"
+                params[name] = _value(decoded(part.content, part.charset), wanted)
+            except BadText as error:
+                said = f"{error}; a param with `format: file` or `format: bytes` takes any file"
                 issues.append({"code": "bad_param", "path": f"/params{pointer([name])}", "message": said})
     if issues:
         raise InvalidParams("The parts do not fit the graph.", issues)

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from platform_core.limits import LARGEST_BATCH
 from platform_core.runs.run_store import Run
 from trigger_api.shared.links import Links
 from trigger_api.shared.schemas import Answer, RequestBody
 
 Status = Literal["QUEUED", "STARTING", "RUNNING", "CANCELING", "SUCCESS", "FAILURE", "CANCELED"]
 
-MAX_BATCH = 1000
 
 _TagText = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -37,7 +37,7 @@ class Launch(LaunchItem):
 class LaunchBatch(RequestBody):
     """Runs of one graph to start together, in this order."""
 
-    runs: Annotated[list[LaunchItem], Field(min_length=1, max_length=MAX_BATCH)]
+    runs: Annotated[list[LaunchItem], Field(min_length=1, max_length=LARGEST_BATCH)]
 
 
 class Retry(RequestBody):

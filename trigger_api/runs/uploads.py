@@ -18,7 +18,7 @@ from starlette.types import Scope
 
 from graph_compiler.values.binary import as_plain
 from platform_core.database.engine import reading
-from platform_core.errors import BadRequest, HeadraceError, Unavailable
+from platform_core.errors import BadRequest, Unavailable
 from platform_core.identity.auth import Principal
 from platform_core.runs.run_store import find_run
 from platform_core.web.dependencies import RunWriter, ServicesDep
@@ -107,8 +107,8 @@ def _launch(
     try:
         launched = launch(services, specs, principal, reference, wanted, key, fingerprint, uploads.run_id)
     except Unavailable:
-        raise  # perhaps it was accepted
-    except HeadraceError:
+        raise  # perhaps it was accepted; if not, the sweep for files without a run removes them
+    except Exception:
         uploads.remove(services.settings, graph.owner)
         raise
     if launched.run.run_id != uploads.run_id:

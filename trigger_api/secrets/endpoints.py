@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Response
 from platform_core.errors import BadCursor, InvalidRequest, SecretNotFound, Unavailable
 from platform_core.identity import secret_store
 from platform_core.identity.secret_store import NAME_PATTERN
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.web.dependencies import (
     AUTH_ERRORS,
     ConnectionDep,
@@ -50,7 +51,7 @@ def put_secret(
 
 @router.get("", operation_id="list_secrets", responses=problems(*_ERRORS, BadCursor))
 def list_secrets(
-    principal: SecretWriter, connection: ConnectionDep, limit: LimitQuery = 50, cursor: CursorQuery = None
+    principal: SecretWriter, connection: ConnectionDep, limit: LimitQuery = DEFAULT_PAGE, cursor: CursorQuery = None
 ) -> PageOf[SecretAnswer]:
     """List the names of the caller's secrets."""
     page = secret_store.list_secrets(connection, principal.user_id, limit=limit, cursor=cursor)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from graph_compiler.values.charsets import BadText, decoded
 from graph_compiler.values.file_values import OCTETS
+from graph_compiler.values.header_fields import extended, media_type, parameters_of
+
+_LONGEST_CHARSET = 100
 
 
 class BadMultipart(Exception):
@@ -21,6 +25,14 @@ class Part:
     content: bytes
     filename: str | None
     media_type: str
+    charset: str | None = None
+
+    def text(self) -> str:
+        """A field's text, in the charset that it or the form declares, else UTF-8. Raises `BadMultipart`."""
+        try:
+            return decoded(self.content, self.charset)
+        except BadText as error:
+            raise BadMultipart(f"A field is neither a file nor text: {error}.") from None
 
 
 def parse_multipart(body: bytes, content_type: str, most: int) -> list[tuple[str, Part]]:
@@ -39,7 +51,20 @@ def parse_multipart(body: bytes, content_type: str, most: int) -> list[tuple[str
         raise BadMultipart(f"The body is not multipart: {error}.") from None
     if not parts.ended:
         raise BadMultipart("The body is not multipart: it ends before its last boundary.")
-    return parts.found
+    return _with_charset(parts.found)
+
+
+def _with_charset(parts: list[tuple[str, Part]]) -> list[tuple[str, Part]]:
+    """A field `_charset_` says it for all that do not (RFC 7578 section 4.6)."""
+    named = next((part for name, part in parts if name == "_charset_" and part.filename is None), None)
+    if named is None:
+        return parts
+    charset = named.content[:_LONGEST_CHARSET].decode("latin-1").strip()
+
+    def takes_it(part: Part) -> bool:
+        return part.filename is None and part.charset is None and part is not named
+
+    return [(name, replace(part, charset=charset) if takes_it(part) else part) for name, part in parts]
 
 
 class _Parts:
@@ -72,16 +97,23 @@ class _Parts:
         self._data += data[start:end]
 
     def on_part_end(self) -> None:
-        _, options = parse_options_header(self._headers.get("content-disposition", b""))
-        name, filename = options.get(b"name"), options.get(b"filename")
+        disposition = self._headers.get("content-disposition", b"")
+        _, options = parse_options_header(disposition)
+        name, filename = options.get(b"name"), _filename(disposition, options.get(b"filename"))
         if name is None or len(self.found) >= self._most:
             raise BadMultipart("A part has no name." if name is None else f"The body has more than {self._most} parts.")
-        kind = "text/plain" if filename is None else self._media_type()
-        file = None if filename is None else filename.decode("utf-8", "replace")
-        self.found.append((name.decode("utf-8", "replace"), Part(bytes(self._data), file, kind)))
+        sent, parameters = media_type(self._headers.get("content-type", b"").decode("latin-1"))
+        kind, charset = ("text/plain", parameters.get("charset")) if filename is None else (sent or OCTETS, None)
+        self.found.append((name.decode("utf-8", "replace"), Part(bytes(self._data), filename, kind, charset)))
 
     def on_end(self) -> None:
         self.ended = True
 
-    def _media_type(self) -> str:
-        return self._headers.get("content-type", b"").decode("latin-1").partition(";")[0].strip() or OCTETS
+
+def _filename(disposition: bytes, plain: bytes | None) -> str | None:
+    """The name in any of its forms; `filename*` counts more, for it says its charset."""
+    try:
+        coded = extended(parameters_of(disposition.decode("latin-1")), "filename")
+    except ValueError:
+        coded = None
+    return plain.decode("utf-8", "replace") if coded is None and plain is not None else coded

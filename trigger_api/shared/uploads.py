@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from contextlib import suppress
 from typing import Any
 
-from graph_compiler.values.errors import NodeError
-from graph_compiler.values.file_values import SCHEME, checked_path, file_value
+from graph_compiler.values.file_values import SCHEME, checked_path, file_value, name_for
+from platform_core.errors import Unavailable
 from platform_core.runs.upload_store import folder_of, keep_file, remove_uploads
 from platform_core.settings import Settings
 from trigger_api.shared.multipart import Part
@@ -26,25 +27,21 @@ class Uploads:
     def add(self, part: Part) -> dict[str, Any]:
         """The file value of a part; nothing is kept yet."""
         digest = hashlib.sha256(part.content).hexdigest()
-        path = _path(f"{folder_of(self.run_id)}/{digest}", part.filename or "")
+        path = checked_path(f"{folder_of(self.run_id)}/{digest}/{name_for(part.filename or '')}")
         self._files[path] = part.content
         return file_value(SCHEME + path, size=len(part.content), media_type=part.media_type, sha256=digest)
 
     def keep(self, settings: Settings, owner: str) -> None:
-        """Write all files into the folder of the owner of that name. Raises `Unavailable`."""
-        for path, content in self._files.items():
-            keep_file(settings, owner, path, content)
+        """Write all files, or none, into the folder of the owner of that name. Raises `Unavailable`."""
+        try:
+            for path, content in self._files.items():
+                keep_file(settings, owner, path, content)
+        except BaseException:
+            with suppress(Unavailable):  # then the sweep for files without a run removes them
+                self.remove(settings, owner)
+            raise
 
     def remove(self, settings: Settings, owner: str) -> None:
         """Remove what was kept, since no run has it. Raises `Unavailable`."""
         if self._files:
             remove_uploads(settings, owner, self.run_id)
-
-
-def _path(folder: str, filename: str) -> str:
-    """The name is the sender's if it can be."""
-    name = filename.replace("\\", "/").rpartition("/")[2]
-    try:
-        return checked_path(f"{folder}/{name}")
-    except NodeError:
-        return f"{folder}/file"

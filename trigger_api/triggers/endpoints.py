@@ -19,6 +19,7 @@ from platform_core.errors import (
     TriggerNotFound,
     Unavailable,
 )
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.triggers import tick_store, timer_store
 from platform_core.triggers.trigger_store import Trigger, get_trigger
 from platform_core.triggers.trigger_store import list_triggers as stored_triggers
@@ -152,7 +153,7 @@ def list_ticks(
     graph: str,
     trigger: _TriggerId,
     status: Annotated[TickStatus | None, Query()] = None,
-    limit: LimitQuery = 50,
+    limit: LimitQuery = DEFAULT_PAGE,
     cursor: CursorQuery = None,
 ) -> PageOf[TickAnswer]:
     """List what became of a timer's times, the newest first."""

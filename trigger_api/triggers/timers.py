@@ -14,7 +14,7 @@ from platform_core.database.engine import Connection
 from platform_core.errors import InvalidParams, NoTimes, TooManyTimes
 from platform_core.graphs.graph_store import Graph
 from platform_core.identity.auth import Principal
-from platform_core.runs.run_store import NewRun, Run, accept_run
+from platform_core.runs.run_store import NewRun, Run, accept_run, find_run, trigger_data_of
 from platform_core.triggers import tick_store, timer_store
 from platform_core.triggers.trigger_store import Trigger, get_trigger
 from trigger_api.shared.graph_access import SpecCache
@@ -57,8 +57,15 @@ def fire(
 ) -> tuple[Run, datetime, bool]:
     """Start the timer's run now, whatever else runs; whether it is new, or the run of an earlier request with this key.
 
+    A run of an earlier request comes with the time that it was started for.
+
     Raises `TriggerNotFound`, `NoTimes`, `InvalidParams`.
     """
+    # Callers' own keys never begin with a colon.
+    own_key = None if key is None else f":fire:{trigger_id}:{key}"
+    # Before the params are made: since the first request the graph may have changed, the answer may not.
+    if own_key is not None and (first := find_run(connection, graph.id, own_key, None)) is not None:
+        return first, _scheduled_at(connection, first), False
     trigger, timer = find_timer(connection, graph, trigger_id)
     timer_store.claim_timer(connection, graph.id, trigger_id)
     now = datetime.now(UTC)
@@ -75,15 +82,18 @@ def fire(
         trigger_id=trigger_id,
         trigger_data=schedule_data(now, tick_store.FIRE),
         priority=spec.settings.priority,
-        # Callers' own keys never begin with a colon.
-        idempotency_key=None if key is None else f":fire:{trigger_id}:{key}",
+        idempotency_key=own_key,
     )
     run, is_new = accept_run(connection, new)
     if is_new:
         tick_store.record_tick(
             connection, trigger.id, now, source=tick_store.FIRE, status=tick_store.FIRED, run_id=run.run_id
         )
-    return run, now, is_new
+    return run, now if is_new else _scheduled_at(connection, run), is_new
+
+
+def _scheduled_at(connection: Connection, run: Run) -> datetime:
+    return datetime.fromisoformat(trigger_data_of(connection, run.run_id)["scheduled_at"])
 
 
 def plan_backfill(connection: Connection, trigger: Trigger, timer: ScheduleTrigger, wanted: Backfill) -> Plan:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path
 from platform_core.errors import BadCursor, InvalidRequest, LastAdmin, Unavailable, UserExists, UserNotFound
 from platform_core.identity import user_store
 from platform_core.identity.user_store import NAME_LENGTH, NAME_PATTERN
+from platform_core.limits import DEFAULT_PAGE
 from platform_core.web.dependencies import AUTH_ERRORS, Admin, ConnectionDep, CursorQuery, LimitQuery
 from platform_core.web.problems import problems
 from platform_core.web.strict_json import StrictJsonRoute
@@ -28,7 +29,7 @@ def create_user(_: Admin, connection: ConnectionDep, new: NewUser) -> UserAnswer
 
 @router.get("", operation_id="list_users", responses=problems(*_ERRORS, BadCursor))
 def list_users(
-    _: Admin, connection: ConnectionDep, limit: LimitQuery = 50, cursor: CursorQuery = None
+    _: Admin, connection: ConnectionDep, limit: LimitQuery = DEFAULT_PAGE, cursor: CursorQuery = None
 ) -> PageOf[UserAnswer]:
     """List users by name."""
     page = user_store.list_users(connection, limit=limit, cursor=cursor)

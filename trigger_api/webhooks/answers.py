@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from graph_compiler.language.webhook_trigger import WAIT, CustomAnswer, ResultAnswer, WebhookTrigger
 from graph_compiler.triggers.triggers import render_answer
+from graph_compiler.values.binary import dumps
 from graph_compiler.values.errors import NodeError
 from platform_core.database.engine import reading
 from platform_core.errors import InvalidParams, RunFailed
@@ -27,6 +28,7 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 _EMPTY = (204, 205, 304)
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
+_BYTES = "application/octet-stream"
 
 
 class Answers:
@@ -83,8 +85,7 @@ class Answers:
         except NodeError as error:
             raise RunFailed(f"The answer cannot be made: {error.message}", run_id=run.run_id) from None
         headers = {name.lower(): value for name, value in headers.items()}
-        content = "" if body is None else body if isinstance(body, str) else json.dumps(body)
-        kind = _TEXT if isinstance(body, str) else _JSON
+        content, kind = _content(body)
         if content:
             headers.setdefault("content-type", kind)
         if not all(_HEADER_VALUE.fullmatch(value) for value in headers.values()):
@@ -101,6 +102,19 @@ class Answers:
             "duplicate": not received.kept.is_new,
             "links": self._links.run(run_id) | {"delivery": self._links.delivery(received.kept.id)},
         }
+
+
+def _content(body: Any) -> tuple[str | bytes, str]:
+    """What is sent for the body of a custom answer, and its media type unless a header names one."""
+    match body:
+        case None:
+            return "", _JSON
+        case bytes():
+            return body, _BYTES
+        case str():
+            return body, _TEXT
+        case _:
+            return dumps(body), _JSON
 
 
 def _json(content: dict[str, Any], status: int, headers: dict[str, str]) -> Response:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl
 
+from graph_compiler.values.charsets import BadText, decoded, known_charset
 from graph_compiler.values.file_values import OCTETS
 from platform_core.errors import UnsupportedMediaType
 from platform_core.web.strict_json import loads
@@ -65,7 +65,7 @@ def value_of(call: Call, kind: str, file: FileTaker) -> Any:
     if kind == "bytes":
         return _bytes(call)
     if kind == "json":
-        return _json(call.body)
+        return _json(_decoded(call, call.body))
     if kind == "form":
         return _form(call)
     return _multipart(call, file) if kind == "multipart" else _text(call)
@@ -96,29 +96,31 @@ def _json(text: bytes | str) -> Any:
 
 
 def _form(call: Call) -> dict[str, Any]:
+    charset = call.charset or "utf-8"
+    # What is escaped is in the form's charset, too, as the URL standard has it.
+    text = _decoded(call, call.body)
     try:
-        pairs = parse_qsl(call.body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
+        pairs = parse_qsl(text, True, max_num_fields=MAX_FIELDS, encoding=known_charset(charset), errors="strict")
     except ValueError as error:
-        raise BadBody(f"The body is not a form: {error}.") from None
+        raise BadBody(f"The body is not a form in {charset:.40}: {error}.") from None
     return gathered(pairs)
 
 
 def _text(call: Call) -> str:
-    message = Message()
-    message["content-type"] = call.headers.get("content-type", "")
-    charset = str(message.get_param("charset", "utf-8"))
+    return _decoded(call, call.body)
+
+
+def _decoded(call: Call, content: bytes) -> str:
     try:
-        return call.body.decode(charset)
-    except (LookupError, UnicodeDecodeError):
-        raise BadBody(f"The body is not text in {charset:.40}.") from None
+        return decoded(content, call.charset)
+    except BadText as error:
+        raise BadBody(f"The body cannot be read: {error}.") from None
 
 
 def _multipart(call: Call, file: FileTaker) -> dict[str, Any]:
     try:
         parts = parse_multipart(call.body, call.headers.get("content-type", ""), MAX_FIELDS)
-        values = [(name, part.content.decode() if part.filename is None else file(part)) for name, part in parts]
+        values = [(name, part.text() if part.filename is None else file(part)) for name, part in parts]
     except BadMultipart as error:
         raise BadBody(str(error)) from None
-    except UnicodeDecodeError:
-        raise BadBody("A field is neither a file nor text in UTF-8.") from None
     return gathered(values)

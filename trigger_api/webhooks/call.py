@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from graph_compiler.values.header_fields import combined, media_type
 from platform_core.errors import IncompleteBody, TooLarge
 
 Values = dict[str, str | list[str]]
@@ -16,7 +17,10 @@ Values = dict[str, str | list[str]]
 
 @dataclass(frozen=True)
 class Call:
-    """Header names are lower case; the body is exactly the bytes that were signed; `path` is what follows the id."""
+    """Header names are lower case, and those that came several times are one list (RFC 9110 section 5.3).
+
+    The body is exactly the bytes that were signed; `path` is what follows the id.
+    """
 
     method: str
     url_path: str
@@ -25,11 +29,18 @@ class Call:
     headers: Mapping[str, str]
     client: str | None
     body: bytes
+    counted: set[str] = field(default_factory=set, compare=False)
+    """Triggers whose rate counts this call already: it may be received a second time, by what the database says."""
 
     @property
     def content_type(self) -> str:
         """The media type without its parameters, in lower case."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return media_type(self.headers.get("content-type", ""))[0]
+
+    @property
+    def charset(self) -> str | None:
+        """The charset that the content type declares."""
+        return media_type(self.headers.get("content-type", ""))[1].get("charset")
 
 
 class Incoming:
@@ -40,15 +51,16 @@ class Incoming:
         self.path = path
         self._stream = request.stream()
         self._body = bytearray()
+        self._counted: set[str] = set()
         self.method = request.method
-        self.headers = dict(request.headers.items())
+        self.headers = combined(request.headers.items())
         self.query = gathered(request.query_params.multi_items())
         self.client = request.client.host if request.client else None
 
     async def read(self, limit: int) -> Call:
         """The whole call. Raises `TooLarge` beyond `limit` bytes, `IncompleteBody` if less came than announced."""
-        announced = self.headers.get("content-length", "")
-        if (announced.isdecimal() and int(announced) > limit) or len(self._body) > limit:
+        announced = _length(self.headers.get("content-length", ""))
+        if max(announced or 0, len(self._body)) > limit:
             raise TooLarge(f"A body has at most {limit} bytes here.")
         try:
             async for chunk in self._stream:
@@ -57,7 +69,7 @@ class Incoming:
                     raise TooLarge(f"A body has at most {limit} bytes here.")
         except ClientDisconnect:
             raise IncompleteBody("The connection ended before the body.") from None
-        if announced.isdecimal() and int(announced) != len(self._body):
+        if announced is not None and announced != len(self._body):
             raise IncompleteBody(f"{announced} bytes were announced and {len(self._body)} came.")
         return Call(
             method=self.method,
@@ -67,7 +79,12 @@ class Incoming:
             headers=self.headers,
             client=self.client,
             body=bytes(self._body),
+            counted=self._counted,
         )
+
+
+def _length(text: str) -> int | None:
+    return int(text[:20]) if text.isascii() and text.isdigit() else None
 
 
 def gathered(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

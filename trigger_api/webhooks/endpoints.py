@@ -39,12 +39,15 @@ from trigger_api.shared.links import Links, LinksDep, links_of
 from trigger_api.webhooks.answers import Answers
 from trigger_api.webhooks.call import Incoming
 from trigger_api.webhooks.cors import allowed, cors_headers, preflight_headers
-from trigger_api.webhooks.receiving import Challenge, Received, receive
+from trigger_api.webhooks.receiving import Challenge, Received, body_limit, receive
 from trigger_api.webhooks.schemas import DeliveryAnswer, OutcomeAnswer
 
 
 class _HookRoute(APIRoute):
     """A route that hands the call over as it is: finding out what endpoints declare costs as much as the whole call."""
+
+    takes_any_query = True
+    """A sender's parameters are data of its call."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         declared = super().get_route_handler()
@@ -140,6 +143,9 @@ async def _deliver(
         trigger = known.trigger
         if isinstance(outcome, Response):
             return outcome
+        if isinstance(outcome, Challenge):
+            services.metrics.deliveries.labels("challenge").inc()
+            return _echo(outcome.answer)
         request.state.is_recorded = True  # a delivery says more than a log line, which costs as much as a third of it
         services.metrics.deliveries.labels(outcome.verdict).inc()
         response = await Answers(services, state, links).answer(trigger, outcome)
@@ -158,7 +164,7 @@ async def _deliver(
 
 async def _received(
     incoming: Incoming, hook_id: str, services: Services, state: State
-) -> tuple[KnownHook, Received | Response]:
+) -> tuple[KnownHook, Received | Challenge | Response]:
     """The delivery, stored, or the answer to a call that is none.
 
     What is remembered decides nothing but a delivery, which is stored only if it still holds.
@@ -184,7 +190,7 @@ async def _received(
 
 async def _attempted(
     known: KnownHook, incoming: Incoming, services: Services, state: State
-) -> Received | Response | None:
+) -> Received | Challenge | Response | None:
     """What the call comes to by what is known of the webhook; None, and nothing stored, if that no longer holds."""
     trigger = known.trigger
     if (incoming.path and not trigger.subpath) or "\0" in incoming.path:
@@ -193,13 +199,8 @@ async def _attempted(
     if early is not None:
         return early
     _demand_network(trigger, incoming.client)
-    limit = services.settings.max_body_bytes
-    call = await incoming.read(limit if trigger.max_body is None else min(limit, trigger.max_body))
-    received = await receive(services, state, known, call)
-    if isinstance(received, Challenge):
-        services.metrics.deliveries.labels("challenge").inc()
-        return _echo(received.answer)
-    return received
+    call = await incoming.read(body_limit(services, known))
+    return await receive(services, state, known, call)
 
 
 def _without_run(known: KnownHook, incoming: Incoming) -> Response | None:

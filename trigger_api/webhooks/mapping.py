@@ -16,6 +16,7 @@ from trigger_api.live.known_hooks import KnownHook
 from trigger_api.shared.uploads import Uploads
 from trigger_api.webhooks.bodies import BadBody, kind_of, payload_of_form, value_of
 from trigger_api.webhooks.call import Call
+from trigger_api.webhooks.codings import unpacked
 
 Issues = list[dict[str, Any]]
 
@@ -29,13 +30,14 @@ class Mapped:
     issues: Issues | None = None
 
 
-def body_of(known: KnownHook, call: Call, uploads: Uploads) -> tuple[Any, Issues]:
+def body_of(known: KnownHook, call: Call, uploads: Uploads, limit: int) -> tuple[Any, Issues]:
     """The body as templates see it, its files added to `uploads`, or an issue at `/body`.
 
-    Raises `UnsupportedMediaType`.
+    Raises `UnsupportedMediaType`, and `TooLarge` beyond `limit` bytes unpacked.
     """
     kind = kind_of(call, known.trigger.body)
     try:
+        call = unpacked(call, limit)
         if kind == "form" and known.trigger.body == "auto" and isinstance(known.trigger.verify, GithubVerify):
             return payload_of_form(call), []
         return value_of(call, kind, uploads.add), []

@@ -15,7 +15,7 @@ from anyio import to_thread
 from graph_compiler.language.webhook_verify import SlackVerify
 from graph_compiler.triggers import triggers
 from platform_core.database.engine import reading
-from platform_core.errors import BadSignature, TooManyRequests, TriggerDisabled
+from platform_core.errors import BadSignature, TooManyRequests, TriggerDisabled, Unavailable
 from platform_core.triggers.delivery_batch import store_delivery
 from platform_core.triggers.delivery_store import ACCEPTED, REFUSED, Entry, Kept, NewDelivery
 from platform_core.triggers.hook_store import take_call
@@ -67,7 +67,14 @@ async def receive(services: Services, state: State, known: KnownHook, call: Call
         entry = await to_thread.run_sync(_checked, services, known, call, limiter=state.receivers)
     if isinstance(entry, Challenge):
         return entry
-    kept = await state.writer.write(entry)
+    try:
+        kept = await state.writer.write(entry)
+    except Unavailable:
+        raise  # perhaps it was stored; if not, the sweep for files without a run removes them
+    except Exception:
+        if run := run_in_vain(entry, None):
+            await to_thread.run_sync(drop_files, services, run, limiter=state.receivers)
+        raise
     if run := run_in_vain(entry, kept):
         await to_thread.run_sync(drop_files, services, run, limiter=state.receivers)
     return _received(services, entry, kept)
@@ -110,14 +117,16 @@ def _checked(services: Services, known: KnownHook, call: Call) -> Entry | Challe
         return Challenge(question)
     if not known.hook.enabled:
         raise TriggerDisabled(f"The trigger {known.trigger.id} is disabled.")
-    _demand_rate(services, known)
+    if known.hook.trigger not in call.counted:
+        _demand_rate(services, known)
+        call.counted.add(known.hook.trigger)
     return _entry(known, *_prepare(services, known, call))
 
 
 def _prepare(services: Services, known: KnownHook, call: Call) -> tuple[NewDelivery, Mapped]:
     headers = masked(known.trigger, call.headers)
     uploads = Uploads()
-    body, issues = body_of(known, call, uploads)
+    body, issues = body_of(known, call, uploads, body_limit(services, known))
     context = context_of(known, call, headers, body)
     own, problems = (None, []) if issues else triggers.delivery_id(known.trigger, context)
     given = own if known.trigger.delivery_id else sent_id(call, known.trigger.verify.scheme)
@@ -139,6 +148,12 @@ def _prepare(services: Services, known: KnownHook, call: Call) -> tuple[NewDeliv
         client=call.client,
     )
     return delivery, keep_files(services, mapped, uploads)
+
+
+def body_limit(services: Services, known: KnownHook) -> int:
+    """The bytes that a body of the webhook may have, packed and unpacked."""
+    limit, own = services.settings.max_body_bytes, known.trigger.max_body
+    return limit if own is None else min(limit, own)
 
 
 def _demand_rate(services: Services, known: KnownHook) -> None:

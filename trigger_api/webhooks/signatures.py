@@ -91,6 +91,8 @@ def _standard(verify: StandardWebhooksVerify, keys: Sequence[Key], call: Call, n
         text = call.body.decode()
     except UnicodeDecodeError:
         return "The body is not text, which this scheme signs."
+    if int(time) > _MILLISECONDS:
+        return "The signed time is in milliseconds; this scheme's is in seconds."
     moment = datetime.fromtimestamp(int(time), UTC)
     given = call.headers.get("webhook-signature", "").split()
     made = [signature for key in keys if (signature := _standard_signature(key, identifier, moment, text))]
@@ -161,10 +163,17 @@ def _unless(holds: Sequence[bool], header: str) -> str | None:
     return None if any(holds) else f"What proves the sender, in {header}, is missing or does not hold."
 
 
-def _late(time: str, tolerance: float, now: float) -> str | None:
+def _moment(time: str) -> float | None:
+    """Seconds since 1970 that a header names in seconds or milliseconds; None if it names none."""
     if not (time.isascii() and time.isdecimal() and len(time) <= 14):
+        return None
+    return int(time) / 1000 if int(time) > _MILLISECONDS else int(time)
+
+
+def _late(time: str, tolerance: float, now: float) -> str | None:
+    moment = _moment(time)
+    if moment is None:
         return "The signed time is missing or is not a number of seconds."
-    moment = int(time) / 1000 if int(time) > _MILLISECONDS else int(time)
     return None if abs(now - moment) <= tolerance else "The signed time is too far from now: too old, or a wrong clock."
 
 

@@ -18,7 +18,7 @@ from graph_compiler.nodes.node_type import (
     Ports,
 )
 from graph_compiler.nodes.runtime import ContainerTask
-from graph_compiler.templates.template_sandbox import as_text
+from graph_compiler.values.values import as_text
 
 Quantity = Annotated[str, Field(pattern=r"^\d+(\.\d+)?(m|Ki|Mi|Gi|Ti)?$")]
 

@@ -10,8 +10,9 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 from graph_compiler.nodes.code.python import CODE_FAILURES
 from graph_compiler.nodes.node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
 from graph_compiler.nodes.runtime import Command
-from graph_compiler.templates.template_sandbox import as_text
 from graph_compiler.values.errors import NodeError
+from graph_compiler.values.texts import shortened
+from graph_compiler.values.values import as_text
 
 
 class ShellConfig(NodeConfig):
@@ -78,7 +79,7 @@ class Shell(NodeType[ShellConfig]):
         command = Command(config.script, env, stdin)
         answer = call.runtime.run_command(command, timeout=call.timeout, on_line=call.publish_line)
         if config.fail_on_status and answer.exit_code != 0:
-            last = answer.stderr.strip().rpartition("\n")[2][:500]
+            last = shortened(answer.stderr.strip().rpartition("\n")[2], 500)
             raise NodeError(
                 "shell_status", f"the script exited with {answer.exit_code}" + (f": {last}" if last else "")
             )

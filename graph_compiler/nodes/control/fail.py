@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from graph_compiler.nodes.node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
-from graph_compiler.templates.template_sandbox import as_text
 from graph_compiler.values.errors import NodeError
+from graph_compiler.values.values import as_text
 
 
 class FailConfig(NodeConfig):

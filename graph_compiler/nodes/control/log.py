@@ -9,7 +9,8 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 
 from graph_compiler.nodes.node_type import TEMPLATED, NodeCall, NodeConfig, NodeType, Port, Ports
 from graph_compiler.nodes.runtime import Level
-from graph_compiler.templates.template_sandbox import as_text
+from graph_compiler.values.texts import shortened
+from graph_compiler.values.values import as_text
 
 MAX_MESSAGE = 16 * 1024
 
@@ -48,6 +49,6 @@ class Log(NodeType[LogConfig]):
 
     def execute(self, call: NodeCall[LogConfig]) -> Mapping[str, Any]:
         config = call.config
-        message = as_text(config.message)[:MAX_MESSAGE]
+        message = shortened(as_text(config.message), MAX_MESSAGE)
         call.runtime.emit("log", message, level=config.level, node=call.node, item=call.item, data=config.data)
         return {"value": call.inputs.get("value")}

@@ -20,6 +20,7 @@ from graph_compiler.nodes.node_type import (
 from graph_compiler.templates.queries import BadQuery, Query, read_query
 from graph_compiler.templates.templates import is_template
 from graph_compiler.values.errors import NodeError
+from graph_compiler.values.texts import shortened
 
 QUERY_FAILURES = (
     FailureKind("bad_expression", "A rendered expression is not JMESPath."),
@@ -43,7 +44,7 @@ def rendered_query(text: str) -> Query:
     try:
         return read_query(text)
     except BadQuery as error:
-        raise NodeError("bad_expression", f"{text[:80]}: {error}", retryable=False) from None
+        raise NodeError("bad_expression", f"{shortened(text, 80)}: {error}", retryable=False) from None
 
 
 class QueryConfig(NodeConfig):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from graph_compiler.nodes.node_type import TEMPLATED, NodeCall, NodeConfig, NodeType, Port, Ports
-from graph_compiler.templates.template_sandbox import as_text
+from graph_compiler.values.values import as_text
 
 _TEXT = "Hello {{ params.name }},\n{% for row in inputs.rows %}- {{ row.title }}\n{% endfor %}"
 

@@ -11,13 +11,32 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from graph_compiler.nodes.files.csv_read import Delimiter
 from graph_compiler.nodes.files.parquet_read import PARQUET_FAILURES
 from graph_compiler.nodes.files.parquet_tables import parquet_columns, parquet_rows
-from graph_compiler.nodes.files.tables import TABLE_FAILURES, Row, checked_rows, columns_of, portions
-from graph_compiler.nodes.node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
+from graph_compiler.nodes.files.tables import (
+    TABLE_FAILURES,
+    Row,
+    checked_rows,
+    columns_of,
+    portions,
+    same_name,
+    unknown_name,
+)
+from graph_compiler.nodes.node_type import (
+    TEMPLATED,
+    ConfigDefect,
+    FailureKind,
+    NodeCall,
+    NodeConfig,
+    NodeType,
+    Port,
+    Ports,
+)
 from graph_compiler.nodes.runtime import FileSink
 from graph_compiler.values.binary import dumps
 from graph_compiler.values.durations import Duration
+from graph_compiler.values.errors import BadValue
 from graph_compiler.values.file_values import FileReference, reference_of
 
 
@@ -35,14 +54,18 @@ class CsvWriteConfig(NodeConfig):
 
     path: Annotated[str, TEMPLATED] = Field(description="A path in your files; a file there is replaced.")
     columns: list[str] | None = Field(
-        default=None, description="The columns and their order; without them all of the rows, as they first appear."
+        default=None,
+        description=(
+            "All columns in their order; with `from` those that are taken. Without it all of the rows, as they first"
+            " appear."
+        ),
     )
     from_: Annotated[FileReference | None, TEMPLATED] = Field(
         default=None,
         alias="from",
         description="A Parquet file instead of the input `rows`; it is streamed, whatever its size.",
     )
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(default=",", description="Between cells.")
+    delimiter: Delimiter = Field(default=",", description="Between cells.")
     timeout: Duration = Field(default=60.0, description="Of fetching a web address.")
 
 
@@ -54,18 +77,27 @@ class CsvWrite(NodeType[CsvWriteConfig]):
     config_model = CsvWriteConfig
     notes = (
         "UTF-8, lines end with CR LF (RFC 4180). Null is an empty cell; objects and lists are written as JSON, bytes as"
-        " base64."
+        " base64 (`csv.read` reads them as `json` and `bytes`). A column in `columns` that no row has is an error; rows"
+        " without a value give null."
     )
     failures = (
-        FailureKind("bad_value", "A row is not an object, or has a column that `columns` does not name."),
+        FailureKind(
+            "bad_value",
+            "A row is not an object, or its columns are not those of `columns`.",
+        ),
         *TABLE_FAILURES,
         *PARQUET_FAILURES,
     )
 
+    def defects(self, config: CsvWriteConfig) -> Iterator[ConfigDefect]:
+        if config.columns is not None and (twice := same_name(config.columns)) is not None:
+            yield ConfigDefect("bad_value", "/columns", f"the column {twice!r} is named twice")
+
     def ports(self, config: CsvWriteConfig) -> Ports:
-        needed = config.from_ is None
+        # With `from` there are no rows: an edge to them would bring what nobody writes.
+        rows = (Port("rows", "array", "An object for each row.", required=True),) if config.from_ is None else ()
         return Ports(
-            inputs=(Port("rows", "array", "An object for each row.", required=needed),),
+            inputs=rows,
             outputs=(
                 Port("file", "object", "The file value."),
                 Port("row_count", "integer", "Rows written."),
@@ -87,19 +119,39 @@ def _source(call: NodeCall[CsvWriteConfig]) -> Iterator[tuple[list[str], Iterabl
     config = call.config
     if config.from_ is None:
         rows = checked_rows(call.inputs.get("rows") or [])
-        yield config.columns or columns_of(rows), rows
+        yield _columns(rows, config.columns), rows
         return
     with call.runtime.open_file(reference_of(config.from_), timeout=config.timeout) as file:
         yield config.columns or parquet_columns(file), parquet_rows(file, config.columns)
+
+
+def _columns(rows: list[Row], wanted: list[str] | None) -> list[str]:
+    """The columns to write: the wanted ones if they are those of the rows. Raises `NodeError` bad_value."""
+    found = columns_of(rows)
+    if not wanted:
+        return found
+    known = set(wanted)
+    for index, row in enumerate(rows):
+        for name in row:
+            if name not in known:
+                raise BadValue(f"rows[{index}] has the column {name!r}, which `columns` does not name")
+    if rows and (said := unknown_name(wanted, found, "columns")):
+        raise BadValue(said)
+    return wanted
 
 
 def _write(sink: FileSink, columns: list[str], rows: Iterable[Row], delimiter: str) -> int:
     count = 0
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter)
+    for name in columns:
+        _checked(name, f"the column {name!r}")
+    if columns and columns[0].startswith("\ufeff"):
+        raise BadValue(f"the column {columns[0]!r} begins with a byte order mark, which readers drop")
     writer.writerow(columns)
     for portion in portions(rows):
-        writer.writerows([[_cell(row.get(name)) for name in columns] for row in portion])
+        for index, row in enumerate(portion, count):
+            writer.writerow([_cell(row.get(name), index, name) for name in columns])
         sink.write(text.getvalue().encode())
         text.seek(0)
         text.truncate()
@@ -108,11 +160,17 @@ def _write(sink: FileSink, columns: list[str], rows: Iterable[Row], delimiter: s
     return count
 
 
-def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, str):
-        return value
+def _cell(value: Any, row: int, column: str) -> Any:
+    if isinstance(value, str):
+        return _checked(value, f"rows[{row}], column {column!r}")
     if isinstance(value, bytes):
         return b64encode(value).decode("ascii")
     if isinstance(value, bool | dict | list):
         return dumps(value, ensure_ascii=False)
     return value
+
+
+def _checked(text: str, place: str) -> str:
+    if "\0" in text:
+        raise BadValue(f"{place}: text with the character NUL, which no CSV file has")
+    return text

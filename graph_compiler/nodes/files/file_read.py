@@ -16,6 +16,7 @@ from graph_compiler.values.durations import Duration
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.file_values import FileReference, reference_of
 from graph_compiler.values.port_types import PortType
+from graph_compiler.values.text_decoding import Encoding, decoded_text
 
 MAX_READ = 8 * 1024 * 1024
 _PORT_TYPES: Mapping[str, PortType] = {"text": "string", "json": "any", "bytes": "bytes", "base64": "string"}
@@ -38,7 +39,12 @@ class FileReadConfig(NodeConfig):
     as_: Literal["text", "json", "bytes", "base64"] = Field(
         default="text", alias="as", description="What is made of its bytes."
     )
-    encoding: Literal["utf-8", "latin-1", "utf-16"] = Field(default="utf-8", description="Of a text.")
+    encoding: Encoding = Field(
+        default="utf-8",
+        description=(
+            "Of text and JSON; a byte order mark is dropped. `utf-16` is read by its mark, and refused without one."
+        ),
+    )
     max_bytes: Annotated[int, Field(ge=1, le=MAX_READ)] = Field(
         default=MAX_READ, description="A larger file ends the node with `file_too_large`."
     )
@@ -90,7 +96,7 @@ def _made(config: FileReadConfig, content: bytes) -> Any:
     if config.as_ == "base64":
         return b64encode(content).decode("ascii")
     try:
-        text = content.decode(config.encoding)
+        text = decoded_text(content, config.encoding)
         return json.loads(text, parse_constant=_refuse) if config.as_ == "json" else text
     except (ValueError, RecursionError) as error:
         raise NodeError("file_bad_content", f"the content cannot be read: {error}", retryable=False) from None

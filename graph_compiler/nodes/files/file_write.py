@@ -20,11 +20,11 @@ from graph_compiler.nodes.node_type import (
     Port,
     Ports,
 )
-from graph_compiler.templates.template_sandbox import as_text
 from graph_compiler.values.binary import dumps
 from graph_compiler.values.durations import Duration
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.file_values import FileReference, reference_of
+from graph_compiler.values.values import as_text
 
 PORTION = 1024 * 1024
 

@@ -38,8 +38,8 @@ class ParquetRead(NodeType[ParquetReadConfig]):
     summary = "Read the rows of a Parquet file."
     config_model = ParquetReadConfig
     notes = (
-        "Dates and times are ISO 8601 text, decimals are text (exact), durations are seconds, bytes are base64. It"
-        " needs `headrace[parquet]`."
+        "Dates and times are ISO 8601 text, decimals are text (exact), durations are seconds, bytes are bytes; columns"
+        " that `parquet.write` wrote as JSON are the values. It needs `headrace[parquet]`."
     )
     failures = (*TABLE_FAILURES, *PARQUET_FAILURES)
 

@@ -6,15 +6,17 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import chain
 from typing import Any, BinaryIO
+from uuid import UUID
 
+from graph_compiler.nodes.files.parquet_columns import TYPES, cells_of
 from graph_compiler.nodes.runtime import FileSink
-from graph_compiler.values.binary import dumps
+from graph_compiler.values.binary import loads
 from graph_compiler.values.errors import BadValue, NodeError
+from graph_compiler.values.texts import shortened
 
 PORTION = 2_000
-_TYPES = {"text": "string", "integer": "int64", "number": "float64", "boolean": "bool_", "json": "string"}
+_KIND = b"headrace.type"
 
 
 def parquet_columns(file: BinaryIO) -> list[str]:
@@ -26,34 +28,43 @@ def parquet_rows(file: BinaryIO, columns: list[str] | None = None) -> Iterator[d
     """The rows as JSON objects, read in portions. Raises `NodeError` as `parquet_columns`, and bad_value."""
     arrow = _arrow()
     table = _opened(file)
-    missing = sorted(set(columns or ()) - set(table.schema_arrow.names))
-    if missing:
-        raise _bad(f"the table has no column {missing[0]!r}")
+    names: list[str] = table.schema_arrow.names
+    for name in columns or ():
+        if name not in names:
+            raise _bad(f"the table has no column {name!r}; its columns are {', '.join(map(repr, names[:12]))}")
+    as_json = _json_columns(table.schema_arrow)
+    wanted = names if columns is None else columns
     try:
         for batch in table.iter_batches(PORTION, columns=columns, use_threads=False):
             for row in batch.to_pylist():
-                yield {name: _plain(value, name) for name, value in row.items()}
-    except (arrow.ArrowException, OSError, ValueError) as error:
+                yield {name: (_from_json if name in as_json else _plain)(row[name], name) for name in wanted}
+    except NodeError:
+        raise
+    except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise _bad(_short(error)) from None
 
 
 def write_parquet(
-    sink: FileSink, portions: Iterable[list[dict[str, Any]]], types: Mapping[str, str], compression: str
+    sink: FileSink, portions: Iterable[list[dict[str, Any]]], kinds: Mapping[str, str], compression: str
 ) -> int:
-    """Write the rows, a row group for each portion; their number. Raises `NodeError`: bad_value, table_unavailable."""
+    """Write the rows, a row group for each portion; their number.
+
+    `kinds` has all columns with what they hold. Raises `NodeError`: bad_value, table_unavailable.
+    """
     arrow = _arrow()
     from pyarrow import parquet
 
     count = 0
-    remaining = iter(portions)
+    schema = _schema(kinds)
     try:
-        first = next(remaining, [])
-        schema = _schema(first, types)
         target = arrow.PythonFile(_Stream(sink), "w")
         with parquet.ParquetWriter(target, schema, compression=compression) as writer:
-            for rows in chain([first], remaining):
-                cells = [{name: _cell(value) for name, value in row.items()} for row in rows]
-                writer.write_table(arrow.Table.from_pylist(cells, schema))
+            for rows in portions:
+                columns = [
+                    arrow.array(cells_of(rows, name, kind, count), schema.field(index).type)
+                    for index, (name, kind) in enumerate(kinds.items())
+                ]
+                writer.write_table(arrow.Table.from_arrays(columns, schema=schema))
                 count += len(rows)
     except (arrow.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise BadValue(f"rows from {count} on: {_short(error)}") from None
@@ -93,26 +104,37 @@ def _opened(file: BinaryIO) -> Any:
     from pyarrow import parquet
 
     try:
-        return parquet.ParquetFile(file)
+        table = parquet.ParquetFile(file)
     except (arrow.ArrowException, OSError, ValueError) as error:
         raise _bad(_short(error)) from None
+    names = table.schema_arrow.names
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise _bad(f"two columns have one name, {twice!r}")
+    return table
 
 
-def _schema(rows: list[dict[str, Any]], types: Mapping[str, str]) -> Any:
+def _schema(kinds: Mapping[str, str]) -> Any:
     arrow = _arrow()
-    names = list(dict.fromkeys([*(name for row in rows for name in row), *types]))
-    fields = []
-    for name in names:
-        if name in types:
-            kind = getattr(arrow, _TYPES[types[name]])()
-        else:
-            kind = arrow.array([_cell(row.get(name)) for row in rows]).type
-        fields.append((name, arrow.string() if arrow.types.is_null(kind) else kind))
+    fields = [
+        arrow.field(name, getattr(arrow, TYPES[kind])(), metadata={_KIND: b"json"} if kind == "json" else None)
+        for name, kind in kinds.items()
+    ]
     return arrow.schema(fields)
 
 
-def _cell(value: Any) -> Any:
-    return dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+def _json_columns(schema: Any) -> frozenset[str]:
+    """The columns whose text is JSON, as `write_parquet` says in the file."""
+    return frozenset(field.name for field in schema if (field.metadata or {}).get(_KIND) == b"json")
+
+
+def _from_json(text: Any, column: str) -> Any:
+    if text is None:
+        return None
+    try:
+        return loads(text)
+    except (ValueError, TypeError) as error:
+        raise _bad(f"the column {column!r} has text that is not JSON: {_short(error)}") from None
 
 
 def _plain(value: Any, column: str) -> Any:
@@ -121,10 +143,13 @@ def _plain(value: Any, column: str) -> Any:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, Decimal):
+        seconds = value.total_seconds()
+        if timedelta(seconds=seconds) != value:
+            raise BadValue(f"the column {column!r} has {value}, whose seconds would be rounded")
+        return seconds
+    if isinstance(value, Decimal | UUID):
         return str(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(item, column) for item in value]
     if isinstance(value, dict):
         return {name: _plain(item, column) for name, item in value.items()}
@@ -136,4 +161,4 @@ def _bad(message: str) -> NodeError:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return shortened(" ".join(str(error).split()), 300) or type(error).__name__

@@ -8,13 +8,24 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from graph_compiler.nodes.files.csv_read import CsvFormat, csv_rows
+from graph_compiler.nodes.files.csv_read import CsvFormat, csv_table, format_defects
+from graph_compiler.nodes.files.parquet_columns import kinds_of
 from graph_compiler.nodes.files.parquet_read import PARQUET_FAILURES
 from graph_compiler.nodes.files.parquet_tables import write_parquet
 from graph_compiler.nodes.files.tables import TABLE_FAILURES, ColumnType, Row, checked_rows, portions
-from graph_compiler.nodes.node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
+from graph_compiler.nodes.node_type import (
+    TEMPLATED,
+    ConfigDefect,
+    FailureKind,
+    NodeCall,
+    NodeConfig,
+    NodeType,
+    Port,
+    Ports,
+)
 from graph_compiler.values.durations import Duration
 from graph_compiler.values.file_values import FileReference, reference_of
+from graph_compiler.values.pointers import pointer
 
 
 class ParquetWriteConfig(NodeConfig):
@@ -31,7 +42,8 @@ class ParquetWriteConfig(NodeConfig):
 
     path: Annotated[str, TEMPLATED] = Field(description="A path in your files; a file there is replaced.")
     types: dict[str, ColumnType] = Field(
-        default_factory=dict, description="Types of columns; those of the others are taken from the first 2,000 rows."
+        default_factory=dict,
+        description="Types of columns; the others are as their values are, and with `from` as `format.types` says.",
     )
     from_: Annotated[FileReference | None, TEMPLATED] = Field(
         default=None,
@@ -49,17 +61,32 @@ class ParquetWrite(NodeType[ParquetWriteConfig]):
     name = "parquet.write"
     summary = "Write rows to a Parquet file."
     config_model = ParquetWriteConfig
-    notes = "Columns of type `json`, and those with objects or lists, hold JSON text. It needs `headrace[parquet]`."
+    notes = (
+        "A column has one type: that of its values, `number` where whole numbers and others meet. Columns of type"
+        " `json`, and those with objects or lists, hold JSON text, and `parquet.read` gives back the values. Nothing is"
+        " rounded or left out: a value that is not of its column's type, or a number that 64 bits would round, is an"
+        " error, as is a name in `types` that no row has; a whole number written as 2.0 is an integer too. It needs"
+        " `headrace[parquet]`."
+    )
     failures = (
         FailureKind("bad_value", "A row is not an object, or a cell is not of its column's type."),
         *TABLE_FAILURES,
         *PARQUET_FAILURES,
     )
 
+    def defects(self, config: ParquetWriteConfig) -> Iterator[ConfigDefect]:
+        yield from format_defects(config.format)
+        if config.from_ is None and config.format != CsvFormat():
+            yield ConfigDefect("bad_value", "/format", "`format` is that of the CSV file which `from` names")
+        for name, kind in config.format.types.items():
+            if config.types.get(name, kind) != kind:
+                yield ConfigDefect("bad_value", f"/types{pointer([name])}", f"`format.types` says {kind} of {name!r}")
+
     def ports(self, config: ParquetWriteConfig) -> Ports:
-        needed = config.from_ is None
+        # With `from` there are no rows: an edge to them would bring what nobody writes.
+        rows = (Port("rows", "array", "An object for each row.", required=True),) if config.from_ is None else ()
         return Ports(
-            inputs=(Port("rows", "array", "An object for each row.", required=needed),),
+            inputs=rows,
             outputs=(
                 Port("file", "object", "The file value."),
                 Port("row_count", "integer", "Rows written."),
@@ -68,17 +95,20 @@ class ParquetWrite(NodeType[ParquetWriteConfig]):
 
     def execute(self, call: NodeCall[ParquetWriteConfig]) -> Mapping[str, Any]:
         config = call.config
-        types = config.types | (config.format.types if config.from_ is not None else {})
-        with _source(call) as rows, call.runtime.create_file(reference_of(config.path)) as sink:
-            count = write_parquet(sink, portions(rows), types, config.compression)
+        with _source(call) as (kinds, rows), call.runtime.create_file(reference_of(config.path)) as sink:
+            count = write_parquet(sink, portions(rows), kinds, config.compression)
         return {"file": sink.value, "row_count": count}
 
 
 @contextmanager
-def _source(call: NodeCall[ParquetWriteConfig]) -> Iterator[Iterable[Row]]:
+def _source(call: NodeCall[ParquetWriteConfig]) -> Iterator[tuple[Mapping[str, str], Iterable[Row]]]:
+    """All columns with what they hold, and the rows."""
     config = call.config
     if config.from_ is None:
-        yield checked_rows(call.inputs.get("rows") or [])
+        rows = checked_rows(call.inputs.get("rows") or [])
+        yield kinds_of(rows, config.types), rows
         return
+    types = config.types | config.format.types
     with call.runtime.open_file(reference_of(config.from_), timeout=config.timeout) as file:
-        yield csv_rows(file, config.format)
+        table = csv_table(file, config.format.model_copy(update={"types": types}))
+        yield {name: types.get(name, "text") for name in table.columns or types}, table.rows

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Literal
 
 from graph_compiler.nodes.failures import FILE_FAILURES
 from graph_compiler.nodes.http.http_request import HTTP_FAILURES
 from graph_compiler.nodes.node_type import FailureKind
-from graph_compiler.values.errors import NodeError
+from graph_compiler.values.binary import loads
+from graph_compiler.values.errors import BadValue, NodeError
+from graph_compiler.values.texts import quoted
+from graph_compiler.values.values import as_json
 
-ColumnType = Literal["text", "integer", "number", "boolean", "json"]
+ColumnType = Literal["text", "integer", "number", "boolean", "json", "bytes"]
 Row = dict[str, Any]
 PORTION = 2_000
 """Rows that are in memory at a time while tables stream."""
@@ -54,8 +59,31 @@ def checked_rows(rows: list[Any]) -> list[Row]:
 
 
 def columns_of(rows: list[Row]) -> list[str]:
-    """All columns, in the order in which they first appear."""
-    return list(dict.fromkeys(name for row in rows for name in row))
+    """All columns, in the order in which they first appear. Raises `NodeError` bad_value if rows have none."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    if rows and not columns:
+        raise BadValue("rows[0] has no columns, and a table needs one")
+    return columns
+
+
+def check_named(named: Iterable[str], columns: Collection[str], place: str) -> None:
+    """Refuse names in a config that are no column of the table, by `NodeError` table_bad_content."""
+    if said := unknown_name(named, columns, place):
+        raise bad_content(said)
+
+
+def unknown_name(named: Iterable[str], columns: Collection[str], place: str) -> str | None:
+    """What is wrong with the first of the names that is no column of the table."""
+    for name in named:
+        if name not in columns:
+            known = ", ".join(map(repr, islice(columns, 12))) or "none"
+            return f"{place} names {name!r}, and the table has no such column; its columns are {known}"
+    return None
+
+
+def same_name(names: Iterable[str]) -> str | None:
+    """The first name that comes a second time."""
+    return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
 def typed(text: str, column: str, kind: ColumnType, number: int) -> Any:
@@ -64,16 +92,40 @@ def typed(text: str, column: str, kind: ColumnType, number: int) -> Any:
         return text
     if text == "":
         return None
+    place = f"row {number}, column {column!r}"
     try:
-        return _READERS[kind](text)
-    except (ValueError, KeyError):
-        raise bad_content(f"row {number}, column {column!r}: {text[:80]!r} is not of type {kind}") from None
+        value = _READERS[kind](text)
+    except (ValueError, KeyError, RecursionError):
+        raise bad_content(f"{place}: {quoted(text, 80)} is not of type {kind}") from None
+    return as_json(value, place)
+
+
+_INTEGER = re.compile(r"\s*[-+]?[0-9]+\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*", re.ASCII)
+_NOT_FINITE = re.compile(r"\s*[-+]?(?:nan|inf|infinity)\s*", re.ASCII | re.IGNORECASE)
+
+
+def _integer(text: str) -> int:
+    if not _INTEGER.fullmatch(text):
+        raise ValueError(text)
+    return int(text)
+
+
+def _number(text: str) -> int | float:
+    """A float, but a whole number that would be rounded as one stays an integer."""
+    if _INTEGER.fullmatch(text):
+        whole = int(text)
+        return float(whole) if abs(whole) <= 2**53 else whole
+    if not (_NUMBER.fullmatch(text) or _NOT_FINITE.fullmatch(text)):
+        raise ValueError(text)
+    return float(text)
 
 
 _BOOLEANS: Mapping[str, bool] = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 _READERS: Mapping[str, Callable[[str], Any]] = {
-    "integer": int,
-    "number": float,
+    "integer": _integer,
+    "number": _number,
     "boolean": lambda text: _BOOLEANS[text.strip().lower()],
-    "json": json.loads,
+    "json": loads,
+    "bytes": lambda text: b64decode(text, validate=True),
 }

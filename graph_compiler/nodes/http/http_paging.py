@@ -13,6 +13,8 @@ from graph_compiler.nodes.data.query import query_defects, rendered_query
 from graph_compiler.nodes.node_type import ConfigDefect, NodeConfig
 from graph_compiler.nodes.runtime import HttpAnswer
 from graph_compiler.values.errors import NodeError
+from graph_compiler.values.header_fields import links
+from graph_compiler.values.texts import quoted, shortened
 
 
 class PagesByLink(NodeConfig):
@@ -78,7 +80,7 @@ def items_of(paging: Paging, answer: HttpAnswer) -> list[Any]:
     """The list on a page. Raises `NodeError` http_bad_page."""
     found = rendered_query(paging.items).of(answer.body)
     if not isinstance(found, list):
-        raise NodeError("http_bad_page", f"`{paging.items[:80]}` gives no list on this page", retryable=False)
+        raise NodeError("http_bad_page", f"`{shortened(paging.items, 80)}` gives no list on this page", retryable=False)
     return found
 
 
@@ -100,17 +102,30 @@ def next_page(paging: Paging, asked: PageRequest, answer: HttpAnswer, count: int
 
 
 def _linked(asked: PageRequest, answer: HttpAnswer) -> PageRequest | None:
+    base = answer.url or asked.url
+    target = _next_target(base, answer)
+    if target is None:
+        return None
+    url = urljoin(base, target)
+    if url in (asked.url, base):
+        raise NodeError("http_bad_page", "the server links to the same page again", retryable=False)
+    # The request's headers may hold credentials, and they go to the place that the graph names only.
+    if _origin(url) != _origin(asked.url):
+        raise NodeError("http_bad_page", "the next page is on another server", retryable=False)
+    return PageRequest(url, {})
+
+
+def _next_target(base: str, answer: HttpAnswer) -> str | None:
     header = next((value for name, value in answer.headers.items() if name.lower() == "link"), "")
-    for part in header.split(","):
-        target, *attributes = part.split(";")
-        if any(attribute.strip().replace('"', "").lower() == "rel=next" for attribute in attributes):
-            url = urljoin(asked.url, target.strip().removeprefix("<").removesuffix(">"))
-            if url == asked.url:
-                raise NodeError("http_bad_page", "the server links to the same page again", retryable=False)
-            # The request's headers may hold credentials, and they go to the place that the graph names only.
-            if _origin(url) != _origin(asked.url):
-                raise NodeError("http_bad_page", "the next page is on another server", retryable=False)
-            return PageRequest(url, {})
+    try:
+        found = links(header if isinstance(header, str) else ", ".join(header))
+    except ValueError as error:
+        said = f"the Link header cannot be read: {error}; it is {quoted(str(header), 200)}"
+        raise NodeError("http_bad_page", said, retryable=False) from None
+    for link in found:
+        anchor = link.first("anchor")  # of a link that is not this page's own
+        if "next" in link.relations and (anchor is None or urljoin(base, anchor) == base):
+            return link.target
     return None
 
 

@@ -23,11 +23,15 @@ from graph_compiler.nodes.node_type import (
     Ports,
 )
 from graph_compiler.nodes.runtime import HttpAnswer, HttpUpload
-from graph_compiler.templates.template_sandbox import as_text
 from graph_compiler.values.durations import Duration
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.file_values import FileReference, reference_of
+from graph_compiler.values.texts import shortened
+from graph_compiler.values.urls import shown, without_query
+from graph_compiler.values.values import as_text
 
+_FIRST_WORDS = 300
+"""Characters of an answer that its error quotes."""
 Scalar = str | int | float | bool
 _BODIES = {"json": "json_", "body": "body", "form": "form", "files": "files", "file": "file"}
 HTTP_FAILURES = (
@@ -70,7 +74,7 @@ class HttpRequestConfig(NodeConfig):
         }
     )
 
-    url: Annotated[str, TEMPLATED] = Field(description="Absolute http or https URL.")
+    url: Annotated[str, TEMPLATED] = Field(description="Absolute http or https URL, sent as written.")
     method: Annotated[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], TEMPLATED] = Field(
         default="GET", description="The request's method."
     )
@@ -78,7 +82,11 @@ class HttpRequestConfig(NodeConfig):
         default_factory=dict, description="Headers by name."
     )
     query: Annotated[dict[str, Scalar | list[Scalar] | None], TEMPLATED] = Field(
-        default_factory=dict, description="Query parameters; a list repeats its name, null leaves it out."
+        default_factory=dict,
+        description=(
+            "Added after the query of `url`, which is sent as it is written: a name in both is sent twice."
+            " A list repeats its name, null leaves it out."
+        ),
     )
     auth: Auth | None = Field(default=None, description="Who asks, by a secret.")
     json_: Annotated[Any, TEMPLATED] = Field(
@@ -120,7 +128,9 @@ class HttpRequest(NodeType[HttpRequestConfig]):
         "Private, loopback and link-local targets are refused unless `HEADRACE_HTTP_ALLOW_PRIVATE` is set, also behind"
         " redirects. An answer may have 8 MiB, or with `save_as` as much as a file. Credentials of `auth` do not"
         " follow a"
-        " redirect or a page to another server. `save_as` and `pages` exclude each other."
+        " redirect or a page to another server. A parameter that `pages` or `auth` sets replaces one of its name in"
+        " the URL. Text is read by the charset that the answer declares, else as UTF-8 if it is that, else it is bytes."
+        " `save_as` and `pages` exclude each other."
     )
     failures = (
         FailureKind("http_status", "The answer was 400 or above.", True),
@@ -137,7 +147,12 @@ class HttpRequest(NodeType[HttpRequestConfig]):
             inputs=(),
             outputs=(
                 Port("status", "integer", "The answer's status code."),
-                Port("headers", "object", "The answer's headers, names in lower case."),
+                Port(
+                    "headers",
+                    "object",
+                    "The answer's headers, names in lower case; one that came several times has its values joined by"
+                    " commas, `set-cookie` is a list then.",
+                ),
                 Port(
                     "body",
                     "any",
@@ -181,17 +196,18 @@ class _Exchange:
         config = self._call.config
         answer = with_retries(lambda: self._request(page), config.retry_status, self._call.runtime)
         if config.fail_on_status and answer.status >= 400:
-            raise NodeError("http_status", f"{config.method} answered {answer.status}")
+            raise NodeError("http_status", _said(config.method, page.url, answer))
         return answer
 
     def _request(self, page: PageRequest) -> HttpAnswer:
         config = self._call.config
         # The link to a next page has the query already.
         query: dict[str, Any] = {} if page.url != config.url else dict(config.query)
-        query |= {**page.query, **self._query}
+        own = {**page.query, **self._query}
+        query |= own
         return self._call.runtime.http(
             config.method,
-            page.url,
+            without_query(page.url, own.keys()),
             headers={**config.headers, **self._headers},
             params={name: value for name, value in query.items() if value is not None},
             json=config.json_,
@@ -210,6 +226,15 @@ class _Exchange:
         if left <= 0:
             raise NodeError("timeout", f"the node's timeout of {self._call.timeout:g} s is over")
         return min(timeout, left)
+
+
+def _said(method: str, url: str, answer: HttpAnswer) -> str:
+    """Which request was answered how, with the first of the answer's words."""
+    body = "" if answer.body is None else answer.body
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else as_text(body)
+    words = shortened(" ".join(text.split()), _FIRST_WORDS)
+    said = f"{method} {shown(url)} answered {answer.status}"
+    return f"{said}: {words}" if words else f"{said} without a body"
 
 
 def _all_pages(exchange: _Exchange, paging: Paging, url: str) -> tuple[HttpAnswer, list[Any]]:

@@ -46,9 +46,9 @@ def with_retries(send: Callable[[], HttpAnswer], retry: StatusRetry | None, runt
     return answer
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str | list[str]]) -> float | None:
     """Seconds that the header asks for: a number, or a date, which is measured from the answer's own."""
-    named = {name.lower(): value for name, value in headers.items()}
+    named = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
     text = named.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
@@ -59,6 +59,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _date(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return found if found.tzinfo else None

@@ -10,9 +10,9 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 from graph_compiler.nodes.failures import FILE_FAILURES
 from graph_compiler.nodes.node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
 from graph_compiler.nodes.runtime import Email
-from graph_compiler.templates.template_sandbox import as_text
 from graph_compiler.values.durations import Duration
 from graph_compiler.values.file_values import FileReference, reference_of
+from graph_compiler.values.values import as_text
 
 Addresses = Annotated[list[str], Field(max_length=100)]
 Text = Annotated[Any, WithJsonSchema({"type": "string"}), TEMPLATED]

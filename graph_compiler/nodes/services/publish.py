@@ -9,9 +9,9 @@ from pydantic import ConfigDict, Field
 
 from graph_compiler.nodes.node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
 from graph_compiler.nodes.runtime import Message
-from graph_compiler.templates.template_sandbox import as_text
 from graph_compiler.values.durations import Duration
 from graph_compiler.values.errors import NodeError
+from graph_compiler.values.values import as_text
 
 MAX_BODY = 1024 * 1024
 

@@ -18,8 +18,11 @@ from graph_compiler.nodes.node_type import (
     Ports,
 )
 from graph_compiler.nodes.runtime import SqlStatement
+from graph_compiler.nodes.services.sql_text import read_sql
 from graph_compiler.templates.templates import is_template
 from graph_compiler.values.durations import Duration
+from graph_compiler.values.errors import NodeError
+from graph_compiler.values.pointers import pointer
 
 Value = Any
 
@@ -52,12 +55,19 @@ class SqlQueryConfig(NodeConfig):
     statement: str = Field(
         description=(
             "One statement; values come in as `:name` only. Templates are not rendered in it, so nothing can be"
-            " injected."
+            " injected. A colon in a literal, a quoted name, a comment, `$$…$$` or a cast (`:day::date`) is text, as"
+            " is one after a letter or digit (`list[1:2]`); anywhere else write `\\:` for a colon that names no value."
         )
     )
-    params: Annotated[dict[str, Value], TEMPLATED] = Field(default_factory=dict, description="Values of the `:name`s.")
+    params: Annotated[dict[str, Value], TEMPLATED] = Field(
+        default_factory=dict, description="Values of the `:name`s; each has to be used."
+    )
     batch: Annotated[list[dict[str, Value]] | None, TEMPLATED] = Field(
-        default=None, description="Execute the statement for each of these sets of values, all in one transaction."
+        default=None,
+        description=(
+            "Execute the statement for each of these sets of values, all in one transaction. Each needs the `:name`s;"
+            " what else it has is left out if a template gives it, and an error if it stands here."
+        ),
     )
     max_rows: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=10_000,
@@ -90,7 +100,9 @@ class SqlQuery(NodeType[SqlQueryConfig]):
         FailureKind("sql_unreachable", "The database does not answer, gave up, or refuses the login.", True),
         FailureKind("sql_timeout", "The statement did not end in time and was stopped.", True),
         FailureKind("sql_constraint", "A constraint of the database is violated."),
-        FailureKind("sql_error", "The statement is wrong, or a value it names is missing or of a wrong type."),
+        FailureKind(
+            "sql_error", "The statement is wrong, or a value it names is missing, not used, or of a wrong type."
+        ),
         FailureKind("sql_too_large", "More rows than `max_rows`, or more than 32 MiB of them."),
     )
 
@@ -111,10 +123,50 @@ class SqlQuery(NodeType[SqlQueryConfig]):
             yield ConfigDefect("bad_value", "/statement", "templates are not rendered in a statement", hint=hint)
         if config.batch is not None and config.params:
             yield ConfigDefect("bad_value", "/batch", "`params` and `batch` exclude each other")
+        elif not is_template(config.statement):
+            yield from _value_defects(config)
 
     def execute(self, call: NodeCall[SqlQueryConfig]) -> Mapping[str, Any]:
         config = call.config
+        _check_values(config)
         statement = SqlStatement(config.statement, config.params, config.batch, config.max_rows)
         timeout = config.timeout if call.timeout is None else min(config.timeout, call.timeout)
         answer = call.runtime.sql(call.runtime.secret(config.connection), statement, timeout=timeout)
         return {"rows": answer.rows, "row_count": answer.row_count}
+
+
+def _value_defects(config: SqlQueryConfig) -> Iterator[ConfigDefect]:
+    """Values that the statement names and nothing gives, and the reverse, as far as the document says."""
+    text = read_sql(config.statement)
+    given: list[tuple[str, Any]] = [("/params", config.params)]
+    if config.batch is not None:
+        rows = config.batch if isinstance(config.batch, list) else []
+        given = [(f"/batch/{index}", row) for index, row in enumerate(rows)]
+    sets = [(path, values) for path, values in given if isinstance(values, dict)]
+    for bind in {bind.name: bind for bind in reversed(text.binds)}.values():
+        lacking = next((path for path, values in sets if bind.name not in values), None)
+        if lacking is not None:
+            said = f"the statement names the value :{bind.name}, which `{lacking[1:]}` does not give"
+            hint = "write `\\:` for a colon that names no value"
+            yield ConfigDefect("bad_value", "/statement", said, bind.line, bind.column, hint)
+    for path, values in sets:
+        for name in values:
+            if name not in text.names:
+                said = f"the statement does not use the value {name!r}"
+                yield ConfigDefect("bad_value", f"{path}{pointer([name])}", said, hint=f"write `:{name}` in it")
+
+
+def _check_values(config: SqlQueryConfig) -> None:
+    """The same of values that templates gave. Raises `NodeError` sql_error."""
+    text = read_sql(config.statement)
+    given = [("params", config.params)]
+    if config.batch is not None:
+        given = [(f"batch[{index}]", row) for index, row in enumerate(config.batch)]
+    for place, values in given:
+        for bind in text.binds:
+            if bind.name not in values:
+                said = f"the statement names the value :{bind.name} (line {bind.line}, column {bind.column})"
+                raise NodeError("sql_error", f"{said}, which `{place}` does not give", retryable=False)
+    unused = sorted(config.params.keys() - text.names)
+    if unused:
+        raise NodeError("sql_error", f"params: the statement does not use the value {unused[0]!r}", retryable=False)

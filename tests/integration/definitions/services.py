@@ -31,7 +31,7 @@ raise SystemExit(main(settings))
 
 
 class Service:
-    """One process that executes `definitions.<module>.main` (the module with its room) with this process's environment."""
+    """One process that executes `main` of a module of `definitions`, `room.module`, with this process's environment."""
 
     def __init__(self, module: str) -> None:
         self.module = module

@@ -107,6 +107,7 @@ class Site:
         return run_id
 
     def execute_launched(self, run_id: str) -> None:
+        process_context().cancellation.reset()  # as a run worker does between its runs
         _execute_run_command_body(run_id, self.instance, lambda _: None, False)
 
     def cancel(self, run_id: str) -> None:

@@ -55,7 +55,8 @@ def told(event: RunEvent) -> str:
     """`node.output row[2] value=3`: an event without what differs from run to run."""
     place = "" if event.node is None else f" {event.node}" + ("" if event.item is None else f"[{event.item}]")
     if event.type == "node.output":
-        return f"{event.type}{place} {event.data['port']}={dumps(event.data['value'])}"
+        shown = dumps(event.data["value"]) if "value" in event.data else f"{event.data['bytes']} bytes"
+        return f"{event.type}{place} {event.data['port']}={shown}"
     if event.type in ("node.failed", "node.retrying"):
         return f"{event.type}{place} {event.data['kind']} {event.data['attempts']}"
     if event.type in ("log", "stdout", "stderr"):

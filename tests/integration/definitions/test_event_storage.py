@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from definitions.instance.run_events import NewEvent
+from definitions.shared import patience
+from platform_core.database.engine import DatabaseError
 from platform_core.runs.run_event_store import RunEvent, read_events
 from tests.integration.definitions.documents import versioned
 from tests.integration.definitions.site import Site
@@ -149,3 +151,57 @@ def test_assets_of_foreign_jobs_are_kept(site: Site) -> None:
     site.instance.report_runless_asset_event(AssetMaterialization(key))
     assert site.instance.get_latest_materialization_event(key) is not None
     assert list(site.instance.get_asset_keys()) == [key]
+
+
+def change(site: Site, statement: str) -> None:
+    with site.engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def test_commit_that_a_live_database_refuses_is_repeated_with_pauses_that_grow(
+    site: Site, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another transaction holds the run's row longer than a statement waits for it."""
+    database = site.engine.url.database
+    site.storage.dispose_connections()
+    change(site, f"ALTER DATABASE \"{database}\" SET lock_timeout = '20ms'")
+    before = len(site.events(run_id))
+    pauses: list[float] = []
+    holder = site.engine.connect()
+    try:
+        holder.exec_driver_sql("SELECT 1 FROM headrace.runs WHERE run_id = %s FOR UPDATE", (run_id,))
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 4:
+                holder.rollback()
+
+        monkeypatch.setattr(patience.time, "sleep", pause)
+        site.storage.store_run_event(run_id, NewEvent(time.time(), "custom", "said once"))
+    finally:
+        holder.close()
+        change(site, f'ALTER DATABASE "{database}" RESET lock_timeout')
+        site.storage.dispose_connections()
+    assert [event.message for event in site.events(run_id)[before:]] == ["said once"]
+    assert len(pauses) == 4
+    assert all(0.05 * 2**number <= seconds <= 0.1 * 2**number for number, seconds in enumerate(pauses))
+
+
+def test_commit_that_will_never_succeed_is_not_repeated(
+    site: Site, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience.time, "sleep", lambda _: pytest.fail("it is tried again"))
+    site.storage.dispose_connections()
+    change(
+        site,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = 'too much'; END $$",
+    )
+    change(
+        site, "CREATE TRIGGER never BEFORE INSERT ON headrace.run_events FOR EACH STATEMENT EXECUTE FUNCTION refuse()"
+    )
+    try:
+        with pytest.raises(DatabaseError, match="too much"):
+            site.storage.store_run_event(run_id, NewEvent(time.time(), "custom", "refused"))
+    finally:
+        change(site, "DROP FUNCTION refuse() CASCADE")

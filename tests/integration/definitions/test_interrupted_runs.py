@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from dagster import DagsterRunStatus, RunsFilter
+from dagster._daemon.monitoring import run_monitoring
 
-from definitions.execution import executors
+from definitions.execution.context import process_context
+from definitions.execution.resources import RunRuntime
+from definitions.instance.run_events import UNENDED
+from platform_core.ending_times import EndingTimes
 from platform_core.runs.run_store import accept_run, get_run, retry_of
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import delay, document, python, transform
@@ -67,10 +75,85 @@ def test_nodes_that_run_last_run_after_a_cancel(site: Site, pool: Service) -> No
     assert shown == {"it/sweep": "CANCELED", "end": "canceled"}
 
 
-def test_nodes_that_run_last_have_their_time_after_the_run_timed_out(
+@pytest.fixture
+def half_a_second(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of `finally` nodes in runs of this process."""
+    settings = site.settings.model_copy(update={"finally_seconds": 0.5})
+    monkeypatch.setattr(process_context(), "settings", settings)
+
+
+def monitor(site: Site, monkeypatch: pytest.MonkeyPatch, later: float) -> None:
+    """What Dagster's monitor does `later` seconds from now."""
+    moment = time.time() + later
+    with monkeypatch.context() as patch:
+        patch.setattr(run_monitoring.time, "time", lambda: moment)
+        for record in site.instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.CANCELING])):
+            run_monitoring.monitor_canceling_run(site.instance, record, logging.getLogger("monitor"))
+
+
+def test_monitor_leaves_finally_nodes_their_time_and_says_so_in_our_words(
+    site: Site, pool: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = """
+import os, time
+def main(folder: str) -> str:
+    print("cleaning", flush=True)
+    while not os.path.exists(f"{folder}/go"):
+        time.sleep(0.01)
+    return "clean"
+"""
+    graph = document("slow-end", delay("nap", "10m"), python("clean", code, {"folder": str(folder)}, **LAST))
+    runs = []
+    for _ in range(2):
+        runs.append(site.launch(graph))
+        site.wait_for_event(runs[-1], "node.started", "nap")
+    first, second = runs
+    cancel(site, first)
+    site.wait_for_event(first, "stdout", "clean")
+    monitor(site, monkeypatch, later=45)
+    assert site.run(first).status == "CANCELING"
+    (folder / "go").touch()
+    site.wait_for_status(first, "CANCELED")
+    shown = {event.node: event.data["value"] for event in site.events(first) if event.type == "node.output"}
+    assert shown == {"clean": "clean"}
+    (folder / "go").unlink()
+    cancel(site, second)
+    site.wait_for_event(second, "stdout", "clean")
+    monitor(site, monkeypatch, later=EndingTimes.of(site.settings).monitor + 1)
+    run = site.run(second)
+    assert (run.status, run.error) == ("CANCELED", {"kind": "canceled", "message": UNENDED, "node": None})
+    (folder / "go").touch()
+
+
+@pytest.mark.usefixtures("half_a_second")
+def test_nodes_that_run_last_have_at_least_their_time_in_a_run_that_ended_in_time(site: Site) -> None:
+    endless = delay("endless", "10m", **LAST)
+    run_id = site.execute(document("in-time", transform("one", 1), endless, settings={"timeout": "2s"}))
+    run = site.run(run_id)
+    assert (run.status, (run.error or {})["kind"]) == ("FAILURE", "run_timeout")
+    assert ("node.failed", "endless") in site.story(run_id)
+
+
+@pytest.mark.usefixtures("half_a_second")
+def test_node_that_does_not_stop_holds_up_neither_finally_nodes_nor_the_end(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executors, "LAST_SECONDS", 0.5)
+    monkeypatch.setattr(EndingTimes, "of", lambda settings: EndingTimes(last=5.0, stop=0.2))
+    freed = threading.Event()
+    monkeypatch.setattr(RunRuntime, "wait", lambda *_: freed.wait(600))
+    graph = document("deaf", delay("nap", "10m"), transform("end", 1, **LAST), settings={"timeout": "500ms"})
+    try:
+        run_id = site.execute(graph)
+    finally:
+        freed.set()
+    assert (site.run(run_id).error or {})["kind"] == "run_timeout"
+    failed = [event.data["kind"] for event in site.events(run_id) if event.type == "node.failed"]
+    assert failed == ["canceled"]
+    assert ("node.succeeded", "end") in site.story(run_id)
+
+
+@pytest.mark.usefixtures("half_a_second")
+def test_nodes_that_run_last_have_their_time_after_the_run_timed_out(site: Site) -> None:
     graph = document(
         "late",
         delay("nap", "10m"),
@@ -112,3 +195,38 @@ def test_retry_after_a_killed_worker_takes_values_and_items_on_another(site: Sit
     started = [(e.node, e.item) for e in site.events(new.run_id) if e.type == "node.started"]
     assert started == [("each", 1)]
     assert site.workers_of(new.run_id) != [worker]
+
+
+TWO_AT_A_TIME = """
+import os, time
+def main(item: int, folder: str) -> int:
+    if item >= 2 and not os.path.exists(f"{folder}/again"):
+        print("asleep", flush=True)
+        time.sleep(600)
+    return item * 2
+"""
+
+
+@pytest.mark.parametrize("loss", ["cancel", "kill"])
+@pytest.mark.parametrize("keys", [{}, {"on_item_error": "collect"}, {"on_error": "continue"}], ids=str)
+def test_retry_executes_items_that_were_stopped_and_those_that_never_began(
+    site: Site, pool: Service, folder: Path, loss: str, keys: dict[str, str]
+) -> None:
+    each = python("each", TWO_AT_A_TIME, {"folder": str(folder)}, foreach=list(range(6)), max_parallel=2, **keys)
+    first = site.launch(document("cut-short", each, outputs={"all": "{{ nodes.each.result }}"}))
+    asleep = {("stdout", 2), ("stdout", 3)}
+    wait_until(lambda: asleep <= {(e.type, e.item) for e in site.events(first)}, "two items are under way", 60)
+    if loss == "cancel":
+        cancel(site, first)
+        site.wait_for_status(first, "CANCELED", deadline=60)
+    else:
+        os.kill(site.workers_of(first)[0], signal.SIGKILL)
+        site.wait_for_status(first, "FAILURE", deadline=60)
+    (folder / "again").touch()
+    with site.engine.begin() as connection:
+        new, _ = accept_run(connection, retry_of(connection, get_run(connection, first), "failure"))
+    site.start(new.run_id)
+    run = site.wait_for_status(new.run_id, "SUCCESS", "FAILURE", deadline=60)
+    assert (run.error, run.outputs) == (None, {"all": [0, 2, 4, 6, 8, 10]})
+    started = sorted(e.item for e in site.events(new.run_id) if e.type == "node.started" and e.item is not None)
+    assert started == [2, 3, 4, 5]

@@ -17,6 +17,8 @@ from dagster import DagsterInstance
 from definitions.daemon.kubernetes_launcher import KubernetesRunLauncher
 from definitions.daemon.supervision import KubernetesSupervision
 from definitions.execution.context import process_context
+from platform_core.ending_times import EndingTimes
+from platform_core.loop import Loops
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.site import Site
 from tests.unit.definitions import pods
@@ -72,11 +74,12 @@ def supervising(site: Site) -> Iterator[KubernetesSupervision]:
     assert isinstance(launcher, KubernetesRunLauncher)
     process = process_context()
     supervision = KubernetesSupervision(site.settings, site.engine, site.instance, launcher, process.measures)
-    supervision.start()
+    loops = Loops()
+    loops.start(*supervision.loops)
     try:
         wait_until(lambda: supervision.is_synced, "the watches are open")
         yield supervision
-        assert supervision.is_alive
+        assert loops.dead() == []
     finally:
         supervision.close()
 
@@ -110,7 +113,11 @@ def test_a_run_becomes_one_job_placed_as_its_version_says(site: Site, cluster: C
     assert job["metadata"]["annotations"]["headrace/run"] == run_id
     spec = job["spec"]
     # 600 s of its own, 60 to start, 120 to say how it ended.
-    assert (spec["backoffLimit"], spec["activeDeadlineSeconds"], spec["ttlSecondsAfterFinished"]) == (0, 780, 300)
+    assert (spec["backoffLimit"], spec["activeDeadlineSeconds"], spec["ttlSecondsAfterFinished"]) == (
+        0,
+        360 + 300 + EndingTimes().job,
+        300,
+    )
     pod = spec["template"]["spec"]
     container = pod["containers"][0]
     assert container["image"] == "headrace-run:local"

@@ -28,10 +28,10 @@ def notifications(site: Site, told: queue.Queue[str]) -> Iterator[Notifications]
     """Started, and past what it says after connecting."""
     assert site.settings.database_url is not None
     notifications = Notifications(site.settings.database_url, ("one", "two"), told.put)
-    notifications.start()
+    notifications.loop.start()
     assert sorted(told.get(timeout=30) for _ in range(2)) == ["one", "two"]
     yield notifications
-    notifications.close()
+    notifications.loop.close()
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_lost_connection_may_have_missed_something_on_every_channel(
 
 def test_closing_ends_the_connection(site: Site, notifications: Notifications) -> None:
     assert len(site.fetch(FOLLOWER)) == 1
-    notifications.close()
+    notifications.loop.close()
     wait_until(lambda: site.fetch(FOLLOWER) == [], "the connection is gone")
 
 
@@ -73,7 +73,7 @@ def test_database_that_is_away_is_asked_again(caplog: pytest.LogCaptureFixture, 
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
     notifications = Notifications(url, ("one",), lambda _: None)
-    notifications.start()
+    notifications.loop.start()
     wait_until(lambda: len(caplog.records) >= 2, "it has tried twice")
-    notifications.close()
+    notifications.loop.close()
     assert {record.name for record in caplog.records} == {"headrace.notifications"}

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from dagster import DagsterInstance
 
-from definitions.daemon.retention import Retention, RetentionThread
+from definitions.daemon.retention import Retention, RunsKept
 from definitions.execution.context import process_context
 from platform_core.errors import RunNotFound
 from platform_core.runs.upload_store import folder_of, keep_file
 from tests.integration.definitions.documents import document, transform
 from tests.integration.definitions.site import Document, Site
-from tests.waiting import wait_until
 
 HOUR = {"retention": "1h"}
 _OLDER = "UPDATE headrace.runs SET ended_at = ended_at - :age WHERE run_id = :run"
@@ -104,11 +104,24 @@ def test_sweep_that_was_interrupted_is_taken_up(site: Site) -> None:
     assert sweep(site) == 1
 
 
-def test_thread_sweeps_until_it_is_closed(site: Site) -> None:
-    run_id = site.execute(kept("swept", settings=HOUR))
-    grow_old(site, run_id, timedelta(hours=2))
-    thread = RetentionThread(
-        Retention(site.settings, site.engine, site.instance, process_context().spilled_values), 3600
-    )
-    wait_until(lambda: not site.instance.has_run(run_id), "the old run to be removed")
-    thread.close()
+def test_run_that_cannot_be_removed_keeps_no_other_one(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two versions; the one that stays is the oldest, and is removed once that can be done."""
+    stuck, other, later = (site.execute(kept(name, settings=HOUR)) for name in ("stuck", "stuck", "later"))
+    for run_id, hours in ((stuck, 4), (other, 3), (later, 2)):
+        grow_old(site, run_id, timedelta(hours=hours))
+    delete = DagsterInstance.delete_run
+
+    def refuse(instance: DagsterInstance, run_id: str) -> None:
+        if run_id == stuck:
+            raise RuntimeError("it is locked")
+        delete(instance, run_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DagsterInstance, "delete_run", refuse)
+        with pytest.raises(RunsKept, match=f"1 runs past their retention stay, the first is {stuck}: it is locked"):
+            sweep(site)
+    for run_id in (other, later):
+        with pytest.raises(RunNotFound):
+            site.run(run_id)
+    assert site.run(stuck).status == "SUCCESS"
+    assert sweep(site) == 1

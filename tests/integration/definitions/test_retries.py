@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from definitions.execution import retries
 from platform_core.errors import RunSucceeded
 from platform_core.runs.run_store import accept_run, get_run, retry_of
-from tests.integration.definitions.documents import document, transform
+from tests.integration.definitions.documents import document, python, transform
 from tests.integration.definitions.site import Site
 
 WORKS_IF_THERE = """
@@ -85,3 +86,134 @@ def test_from_the_start_everything_is_executed_again(site: Site, file: Path) -> 
     assert [node for _, node in site.story(second, "node.started")] == ["before", "flaky"]
     with pytest.raises(RunSucceeded), site.engine.begin() as connection:
         retry_of(connection, get_run(connection, second), "failure")
+
+
+SOME_LATE = """
+import os, time
+def main(file: str, item: int):
+    if item >= 2 and not os.path.exists(file):
+        time.sleep(600)
+    return item * 10
+"""
+LATE = {"settings": {"timeout": "5s"}}
+
+
+def late(file: Path, **keys: Any) -> dict[str, Any]:
+    """A loop over six items of which the first two end, the next two begin, and the others never begin."""
+    config = {"code": SOME_LATE, "args": {"file": str(file)}}
+    return {"id": "each", "type": "python", "config": config, "foreach": list(range(6)), "max_parallel": 2, **keys}
+
+
+def items_of(site: Site, run_id: str, node: str = "each") -> list[int | None]:
+    """The items of the node that the run executed."""
+    events = site.events(run_id)
+    return sorted(
+        event.item
+        for event in events
+        if event.node == node and event.type == "node.succeeded" and event.item is not None
+    )
+
+
+def test_items_that_never_began_are_executed_by_the_retry(site: Site, file: Path) -> None:
+    graph = document("late", late(file), outputs={"all": "{{ nodes.each.result }}"}, **LATE)
+    first = site.execute(graph)
+    assert (site.run(first).error or {})["kind"] == "run_timeout"
+    assert items_of(site, first) == [0, 1]
+    file.touch()
+    second = retry(site, first)
+    assert (site.run(second).error, site.run(second).outputs) == (None, {"all": [0, 10, 20, 30, 40, 50]})
+    assert items_of(site, second) == [2, 3, 4, 5]
+
+
+def test_retry_of_a_retry_that_was_cut_short_has_every_item(site: Site, file: Path) -> None:
+    graph = document("late-twice", late(file), outputs={"all": "{{ nodes.each.result }}"}, **LATE)
+    first = site.execute(graph)
+    second = retry(site, first)
+    assert ((site.run(second).error or {})["kind"], items_of(site, second)) == ("run_timeout", [])
+    file.touch()
+    third = retry(site, second)
+    assert (site.run(third).error, site.run(third).outputs) == (None, {"all": [0, 10, 20, 30, 40, 50]})
+    assert items_of(site, third) == [2, 3, 4, 5]
+
+
+def test_loop_over_the_list_of_a_loop_has_every_item(site: Site, file: Path) -> None:
+    second_loop = transform("next", "{{ item + 1 }}", foreach="{{ inputs.x }}")
+    graph = document(
+        "two-loops",
+        late(file),
+        second_loop,
+        edges=("each.result -> next.x",),
+        outputs={"all": "{{ nodes.next.value }}"},
+        **LATE,
+    )
+    first = site.execute(graph)
+    file.touch()
+    second = retry(site, first)
+    assert (site.run(second).error, site.run(second).outputs) == (None, {"all": [1, 11, 21, 31, 41, 51]})
+    assert items_of(site, second) == [2, 3, 4, 5]
+
+
+def test_loop_over_a_called_graph_has_every_item(site: Site, file: Path) -> None:
+    one = python("one", SOME_LATE, {"file": str(file), "item": "{{ params.item }}"})
+    number = {"type": "object", "properties": {"item": {"type": "integer"}}}
+    site.save_graph(document("one-item", one, params=number, outputs={"v": "{{ nodes.one.result }}"}))
+    call = {"graph": "one-item", "params": {"item": "{{ item }}"}}
+    each = {"id": "each", "type": "graph", "config": call, "foreach": list(range(6)), "max_parallel": 2}
+    first = site.execute(document("calls", each, outputs={"all": "{{ nodes.each.v }}"}, **LATE))
+    assert items_of(site, first) == [0, 1]
+    file.touch()
+    second = retry(site, first)
+    assert (site.run(second).error, site.run(second).outputs) == (None, {"all": [0, 10, 20, 30, 40, 50]})
+    assert items_of(site, second) == [2, 3, 4, 5]
+
+
+def test_loop_within_a_called_graph_has_every_item(site: Site, file: Path) -> None:
+    site.save_graph(document("inner-loop", late(file), outputs={"all": "{{ nodes.each.result }}"}))
+    call = {"id": "it", "type": "graph", "config": {"graph": "inner-loop"}}
+    first = site.execute(document("outer", call, outputs={"all": "{{ nodes.it.all }}"}, **LATE))
+    assert items_of(site, first, "it/each") == [0, 1]
+    file.touch()
+    second = retry(site, first)
+    assert (site.run(second).error, site.run(second).outputs) == (None, {"all": [0, 10, 20, 30, 40, 50]})
+    assert items_of(site, second, "it/each") == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("keys", [{"on_item_error": "collect"}, {"on_error": "continue"}, {"on_error": "route"}])
+def test_items_that_the_runs_end_stopped_are_no_results(site: Site, file: Path, keys: dict[str, Any]) -> None:
+    errors = {"errors": "{{ nodes.each.errors }}"} if "on_item_error" in keys else {}
+    graph = document("stopped", late(file, **keys), outputs={"all": "{{ nodes.each.result }}", **errors}, **LATE)
+    first = site.execute(graph)
+    assert (site.run(first).error or {})["kind"] == "run_timeout"
+    file.touch()
+    second = retry(site, first)
+    expected = {"all": [0, 10, 20, 30, 40, 50], **({"errors": []} if errors else {})}
+    assert (site.run(second).error, site.run(second).outputs) == (None, expected)
+    assert items_of(site, second) == [2, 3, 4, 5]
+
+
+def test_result_that_is_missing_fails_the_node_whatever_its_on_error(
+    site: Site, monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
+    graph = document(
+        "short", late(file, on_error="continue"), outputs={"all": "{{ nodes.each.result | default(none) }}"}, **LATE
+    )
+    first = site.execute(graph)
+    file.touch()
+    monkeypatch.setattr(retries, "_missing_items", lambda *_: {})
+    run = site.run(retry(site, first))
+    message = "There are results of 4 of the 6 items; retry the run from its start."
+    assert (run.status, run.error) == (
+        "FAILURE",
+        {"kind": "internal_error", "message": message, "node": "each", "attempts": 1},
+    )
+
+
+def test_error_that_a_document_itself_calls_canceled_is_an_error_as_any_other(site: Site) -> None:
+    each = {"id": "each", "type": "fail", "config": {"kind": "canceled", "message": "{{ item }}"}}
+    keys = {"foreach": ["a", "b"], "on_item_error": "collect"}
+    run_id = site.execute(document("own-kind", each | keys, outputs={"errors": "{{ nodes.each.errors }}"}))
+    errors = [
+        {"kind": "canceled", "message": text, "attempts": 1, "item": index, "value": text, "node": "each"}
+        for index, text in enumerate("ab")
+    ]
+    assert (site.run(run_id).error, site.run(run_id).outputs) == (None, {"errors": errors})

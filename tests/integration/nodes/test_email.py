@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import Message
 from email.policy import default
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -114,3 +116,40 @@ def test_failure_has_its_kind(
         send(services, url, **config)
     assert (raised.value.kind, raised.value.retryable) == expected
     assert "s3cr3t" not in str(raised.value)
+
+
+def test_message_has_its_date_and_addresses_as_they_are_written(services: Services, url: str, inbox: Inbox) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    send(services, url, to=['"Doe, Jane" <jane@x.test>', "Zoë <zoe@exämple.test>"], cc=["Bob Roe <bob@x.test>"])
+    [(envelope, message)] = inbox.kept
+    assert before <= parsedate_to_datetime(message["date"]) <= datetime.now(UTC)
+    assert [str(address) for address in message["to"].addresses] == [
+        '"Doe, Jane" <jane@x.test>',
+        "Zoë <zoe@xn--exmple-cua.test>",
+    ]
+    assert envelope.rcpt_tos == ["jane@x.test", "zoe@xn--exmple-cua.test", "bob@x.test"]
+
+
+@pytest.mark.parametrize("field", ["to", "cc", "bcc", "reply_to", "from"])
+@pytest.mark.parametrize(
+    "entry", ["Doe, Jane <jane@x.test>", "jane", "a@x.test, b@x.test", "a@x.test\r\nBcc: b@y.test", "", "<a@x", "a@\0x"]
+)
+def test_an_entry_that_is_no_address_is_refused_with_its_place(
+    services: Services, url: str, inbox: Inbox, field: str, entry: str
+) -> None:
+    if field == "reply_to" and not entry:
+        return  # as if it was left out
+    many = field in ("to", "cc", "bcc")
+    with pytest.raises(NodeError) as raised:
+        send(services, url, **{field: ["ok@x.test", entry] if many else entry})
+    assert raised.value.kind == "email_bad_message"
+    assert raised.value.message.startswith(f"{field}/1: {entry!r}: " if many else f"{field}: {entry!r}: ")
+    assert inbox.kept == []
+
+
+def test_a_failure_says_which_server_and_its_words(services: Services, url: str) -> None:
+    with pytest.raises(NodeError) as raised:
+        send(services, url, to=["unknown@x.test"])
+    host = url.rpartition("@")[2].removesuffix("?tls=none")
+    said = f"the mail server {host} refuses every recipient: unknown@x.test (550 no such mailbox)"
+    assert raised.value.message == said

@@ -138,3 +138,22 @@ def test_cancelling_ends_a_statement_at_once(services: Services, url: str) -> No
     timer.start()
     assert failure(services, url, "SELECT pg_sleep(60)").kind == "canceled"
     timer.join()
+
+
+@pytest.mark.parametrize(
+    ("statement", "params", "row"),
+    [
+        ("select :d::date as d", {"d": "2026-11-27"}, {"d": "2026-11-27"}),
+        ("select 'opens 09:00 :daily' as t", {}, {"t": "opens 09:00 :daily"}),
+        ("select $x$ :a $$ $x$ || :b::text as t /* :c /* :d */ :e */ -- :f", {"b": ":g"}, {"t": " :a $$ :g"}),
+        ("""select '{"a": ":x"}'::jsonb->>'a' as ":t", E'\\':y' as e""", {}, {":t": ":x", "e": "':y"}),
+        ("select (array[1,2,3])[:i:2] as l", {"i": 1}, {"l": [1, 2]}),
+        ("select (array[1,2,3])[:i\\::j] as l", {"i": 2, "j": 3}, {"l": [2, 3]}),
+        ("select (array[1,2,3])[2:3] as l, '100%' as p, '%(d)s' as q", {}, {"l": [2, 3], "p": "100%", "q": "%(d)s"}),
+        ("select 'a\\:b' as t, :t as u", {"t": "\\:c"}, {"t": "a\\:b", "u": "\\:c"}),
+    ],
+)
+def test_colon_in_a_cast_a_literal_or_a_comment_names_no_value(
+    services: Services, url: str, statement: str, params: Any, row: Any
+) -> None:
+    assert query(services, url, statement, params=params)["rows"] == [row]

@@ -52,6 +52,16 @@ def test_script_that_writes_without_end_is_cut(services: Services) -> None:
     assert len(lines) <= 10_001
 
 
+def test_secret_at_the_end_of_output_that_is_cut_is_masked_whole(services: Services) -> None:
+    services._masking.add("sk_live_4242424242424242")
+    lines: list[str] = []
+    command = Command('head -c 1048566 /dev/zero | tr "\\0" x; echo "$K"', {"K": "sk_live_4242424242424242"})
+    answer = services.run_command(command, timeout=60, on_line=lambda _, line: lines.append(line))
+    assert answer.stdout[-13:] == "xxxxxxxxxx***"
+    assert lines[-1].strip("x") == "***"
+    assert [line for line in lines if "sk_" in line or "42" in line] == []
+
+
 def test_process_that_is_left_behind_is_ended(services: Services) -> None:
     answer = run_node(services, "shell", {"script": "sleep 60 > /dev/null 2>&1 & echo $!"})
     pid = int(answer["stdout"])

@@ -41,6 +41,34 @@ def test_sqlite_table_is_made_filled_and_read(services: Services, tmp_path: Path
     assert sqlite(services, "UPDATE t SET name = 'x' WHERE id < 10")["row_count"] == 10
 
 
+@pytest.mark.parametrize(
+    ("statement", "params", "row"),
+    [
+        ("SELECT 'opens 09:00 :daily' AS t", {}, {"t": "opens 09:00 :daily"}),
+        ("SELECT ':x' || :x AS \":x\" /* :y */ -- :z", {"x": "1"}, {":x": ":x1"}),
+        ("SELECT 'a\\:b \\\\:c' AS t", {}, {"t": "a\\:b \\\\:c"}),
+        ("SELECT '100%' || :p AS t, '%(p)s' AS u", {"p": ":q"}, {"t": "100%:q", "u": "%(p)s"}),
+    ],
+)
+def test_colon_in_a_text_names_no_value(services: Services, statement: str, params: Any, row: Any) -> None:
+    assert sqlite(services, statement, params=params)["rows"] == [row]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"statement": "SELECT :a, ':b',\n :c", "params": {"a": 1}},
+         "the statement names the value :c (line 2, column 2), which `params` does not give"),
+        ({"statement": "SELECT 1", "params": {"a": 1}}, "params: the statement does not use the value 'a'"),
+        ({"statement": "SELECT :a", "batch": [{"a": 1, "x": 2}, {"x": 1}]},
+         "the statement names the value :a (line 1, column 8), which `batch[1]` does not give"),
+    ],
+)  # fmt: skip
+def test_value_that_is_missing_or_not_used_is_named(services: Services, config: Any, message: str) -> None:
+    error = failure(services, SQLITE, **config)
+    assert (error.kind, error.message) == ("sql_error", message)
+
+
 def test_batch_that_fails_changes_nothing(services: Services) -> None:
     sqlite(services, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
     error = failure(services, SQLITE, "INSERT INTO t VALUES (:id)", batch=[{"id": 1}, {"id": 2}, {"id": 1}])

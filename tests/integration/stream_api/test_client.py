@@ -16,6 +16,8 @@ from headrace.client import AsyncClient, Client, Refused, Silence, Unreachable, 
 from headrace.client.wire import Transport
 from platform_core.database.engine import transaction
 from platform_core.identity.user_store import User, change_user
+from stream_api.sessions.group_subscription import GroupSubscription
+from stream_api.sessions.run_group import Found
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_run
 from tests.waiting import wait_until
@@ -185,3 +187,22 @@ def test_a_stopping_server_sends_its_clients_to_the_next_one(
     append(connection, run_id, "run.succeeded")
     follower.join(30)
     assert seen == list(range(1, 13))
+
+
+async def test_all_runs_are_followed_again_after_something_broke_in_the_server(
+    serve: Serve, token: str, engine: Engine, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = create_run(engine, owner)
+    find = GroupSubscription._find
+    breaks = iter([False, True, False])
+
+    async def break_once(subscription: GroupSubscription, is_thorough: bool) -> Found:
+        if next(breaks, False):
+            raise KeyError("a fault that nobody thought of")
+        return await find(subscription, is_thorough)
+
+    monkeypatch.setattr(GroupSubscription, "_find", break_once)
+    async with AsyncClient(serve().url, token) as client, aclosing(client.follow_all(graph="flow")) as events:
+        assert (await anext(events))["run_id"] == first
+        second = create_run(engine, owner)
+        assert (await anext(events))["run_id"] == second

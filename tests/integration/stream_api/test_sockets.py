@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
@@ -15,6 +19,11 @@ from platform_core.identity.keys import KeyRing
 from platform_core.identity.ticket_store import issue_ticket
 from platform_core.identity.user_store import User, change_user
 from platform_core.runs.run_store import get_run
+from platform_core.web.server import LARGEST_MESSAGE
+from stream_api.following.ending import Ending
+from stream_api.following.follower import Follower
+from stream_api.routes import endpoints
+from stream_api.sessions.subscription import Outlet
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_owner, create_run
 from tests.integration.stream_api.socket_client import open_socket
@@ -47,7 +56,7 @@ def test_one_run_comes_as_over_sse_and_closes_normally(
     assert (final["final"], final["count"]) == (True, 3)
 
 
-def test_a_socket_goes_on_behind_its_cursor_and_filters(
+def test_a_socket_goes_on_after_its_cursor_and_filters(
     serve: Serve, token: str, run_id: str, connection: psycopg.Connection
 ) -> None:
     append(connection, run_id, "stdout", count=2)
@@ -167,17 +176,14 @@ def test_a_run_can_be_cancelled_by_those_who_may(
     ("text", "detail"),
     [
         ("nonsense", "Invalid JSON"),
+        ('{"op": "ping"', "Invalid JSON"),
         ("[]", "object"),
-        ('{"op": "shout"}', "op"),
-        ('{"op": "ping", "extra": 1}', "extra"),
-        ('{"op": "subscribe", "id": "a"}', "name one of"),
-        ('{"op": "subscribe", "id": "a", "run": "x", "mine": true}', "name one of"),
-        ('{"op": "unsubscribe", "id": "nobody"}', "no subscription"),
-        ('{"op": "ack", "count": 0}', "count"),
+        ("1", "object"),
+        ("[" * 10_000, "Invalid JSON"),
         (b"{}", "text"),
     ],
 )
-def test_a_malformed_message_closes_the_socket_and_says_why(
+def test_a_text_that_is_no_message_closes_the_socket_and_says_why(
     serve: Serve, token: str, text: str | bytes, detail: str
 ) -> None:
     with open_socket(serve().url, "ws", token) as socket:
@@ -188,10 +194,147 @@ def test_a_malformed_message_closes_the_socket_and_says_why(
     assert detail in error["detail"]
 
 
+@pytest.mark.parametrize(
+    ("message", "code", "detail"),
+    [
+        ({}, "bad_message", "op"),
+        ({"op": "shout"}, "bad_message", "op"),
+        ({"op": "ping", "extra": 1}, "bad_message", "extra"),
+        ({"op": "ack", "count": 0}, "bad_message", "count"),
+        ({"op": "ack", "count": 1}, "subscription_not_found", "without an id"),
+        ({"op": "ack", "count": 1, "id": "nobody"}, "subscription_not_found", "'nobody'"),
+        ({"op": "ack", "count": 1, "id": "x" * 65}, "bad_message", "id"),
+        ({"op": "unsubscribe", "id": "nobody"}, "subscription_not_found", "'nobody'"),
+        ({"op": "subscribe", "id": "b"}, "bad_message", "name one of"),
+        ({"op": "subscribe", "id": "b", "run": "x", "mine": True}, "bad_message", "name one of"),
+        ({"op": "subscribe", "id": "b", "mine": True, "window": 0}, "bad_message", "window"),
+        ({"op": "subscribe", "id": "b", "mine": True, "windows": 1}, "bad_message", "windows"),
+        ({"op": "subscribe", "id": "b", "mine": True, "filters": {"type": ["log"]}}, "bad_message", "filters.type"),
+        ({"op": "subscribe", "id": "b", "mine": True, "filters": {"types": "log"}}, "bad_message", "filters.types"),
+        ({"op": "subscribe", "id": "a", "mine": True}, "subscription_exists", "'a'"),
+        ({"op": "cancel", "run": None}, "bad_message", "run"),
+        ({"op": "authenticate", "token": "nonsense"}, "unauthorized", ""),
+        ({"op": "authenticate", "token": "EVE"}, "bad_message", "one user"),
+    ],
+)
+def test_a_message_that_is_refused_is_answered_and_the_other_subscriptions_go_on(
+    serve: Serve,
+    token: str,
+    run_id: str,
+    engine: Engine,
+    keys: KeyRing,
+    connection: psycopg.Connection,
+    message: dict[str, object],
+    code: str,
+    detail: str,
+) -> None:
+    if message.get("token") == "EVE":
+        message = {**message, "token": issue_token(keys, create_owner(engine, "eve").id, 600)}
+    with open_socket(serve().url, "ws", token) as socket:
+        socket.hear()
+        socket.say(op="subscribe", id="a", run=run_id)
+        socket.hear_until(seq=1)
+        socket.say(**message)
+        error = socket.hear()
+        label = str(message["id"])[:64] if "id" in message else None
+        assert (error["op"], error["id"], error["code"]) == ("error", label, code)
+        assert detail in error["detail"]
+        append(connection, run_id)
+        assert socket.hear()["seq"] == 2
+
+
+def test_what_a_socket_of_one_run_does_not_take_is_answered(serve: Serve, token: str, run_id: str) -> None:
+    with open_socket(serve().url, f"runs/{run_id}/ws", token, window="1") as socket:
+        socket.hear_until(seq=1)
+        socket.say(op="subscribe", id="a", mine=True)
+        assert socket.hear()["code"] == "bad_message"
+        socket.say(op="ack", id="a", count=1)
+        assert socket.hear()["code"] == "subscription_not_found"
+        socket.say(op="ping")
+        assert socket.hear()["op"] == "pong"
+
+
+def test_a_client_may_acknowledge_to_the_very_end_while_it_follows_others(
+    serve: Serve, token: str, engine: Engine, owner: User, connection: psycopg.Connection
+) -> None:
+    first, second = create_run(engine, owner), create_run(engine, owner, "other")
+    append(connection, first, count=4)
+    append(connection, first, "run.succeeded")
+    with open_socket(serve().url, "ws", token) as socket:
+        socket.hear()
+        for label, run_id in (("a", first), ("b", second)):
+            socket.say(op="subscribe", id=label, run=run_id, window=2)
+        seen: dict[str, list[int]] = {"a": [], "b": []}
+        ended: list[str] = []
+        while ended != ["a", "b"]:
+            message = socket.hear()
+            if "op" not in message:
+                label = message["subscription"]
+                seen[label].append(message["seq"])
+                socket.say(op="ack", id=label, count=1)
+            elif message["op"] == "unsubscribed":
+                ended.append(message["id"])
+                # What a client that is late still says of a subscription that has ended.
+                socket.say(op="ack", id=message["id"], count=1)
+                socket.say(op="unsubscribe", id=message["id"])
+                socket.say(op="ping", data=message["id"])
+                if message["id"] == "a":
+                    append(connection, second, count=4)
+                    append(connection, second, "run.failed")
+            else:
+                assert message["op"] in {"subscribed", "pong"}
+        assert socket.hear() == {"op": "pong", "data": "b"}
+    assert seen == {"a": [1, 2, 3, 4, 5, 6], "b": [1, 2, 3, 4, 5, 6]}
+
+
+def test_a_subscription_can_be_ended_at_once_and_its_label_used_again(serve: Serve, token: str, run_id: str) -> None:
+    with open_socket(serve(streams_per_user=1).url, "ws", token) as socket:
+        socket.hear()
+        for _ in range(20):
+            socket.say(op="subscribe", id="a", run=run_id)
+            socket.say(op="unsubscribe", id="a")
+            socket.say(op="unsubscribe", id="a")
+            assert socket.hear_until(op="unsubscribed")[-1]["reason"] == "requested"
+        socket.say(op="subscribe", id="a", run=run_id)
+        assert socket.hear_until(seq=1)[0] == {"op": "subscribed", "id": "a"}
+
+
+def test_what_breaks_in_one_subscription_breaks_no_other(
+    serve: Serve,
+    token: str,
+    run_id: str,
+    engine: Engine,
+    owner: User,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bad = create_run(engine, owner)
+    forward = Outlet.forward
+
+    async def broken(outlet: Outlet, follower: Follower, moved: Callable[[int], None]) -> Ending:
+        if outlet.label == "bad":
+            raise KeyError("a fault that nobody thought of")
+        return await forward(outlet, follower, moved)
+
+    monkeypatch.setattr(Outlet, "forward", broken)
+    with open_socket(serve().url, "ws", token) as socket:
+        socket.hear()
+        socket.say(op="subscribe", id="good", run=run_id)
+        socket.hear_until(seq=1)
+        for target in ({"run": bad}, {"mine": True}):
+            socket.say(op="subscribe", id="bad", **target)
+            ended = socket.hear_until(op="unsubscribed")[-1]
+            assert (ended["id"], ended["reason"]) == ("bad", "internal_error")
+        append(connection, run_id)
+        assert socket.hear()["seq"] == 2
+    assert "a subscription of a socket failed" in caplog.text
+
+
 def test_a_message_that_is_too_large_closes_the_socket(serve: Serve, token: str) -> None:
     with open_socket(serve().url, "ws", token) as socket:
         socket.hear()
-        socket.say(op="ping", data="x" * 70_000)
+        socket.say(op="ping", data="x" * LARGEST_MESSAGE)
         assert socket.rest()[1] == 1009
 
 
@@ -228,6 +371,8 @@ def test_a_refused_subscription_leaves_the_socket_open(
         ("runs/RUN/ws", {"cursor": "x"}, 4400),
         ("runs/RUN/ws", {"types": "nonsense"}, 4400),
         ("runs/RUN/ws", {"ticket": "nonsense"}, 4401),
+        ("runs/RUN/ws", {"types": ""}, 4400),
+        ("runs/RUN/ws", {"level": "loud"}, 4400),
     ],
 )
 def test_a_socket_of_one_run_is_closed_with_the_code_of_its_error(
@@ -236,6 +381,34 @@ def test_a_socket_of_one_run_is_closed_with_the_code_of_its_error(
     bearer = None if "ticket" in query else token
     with open_socket(serve().url, path.replace("RUN", run_id), bearer, **query) as socket:
         assert socket.rest()[1] == code
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "said"),
+    [
+        ("runs/RUN/ws", "window=abc", "`window`: Input should be a valid integer"),
+        ("runs/RUN/ws", "window=0", "`window`: Input should be greater than or equal to 1"),
+        ("runs/RUN/ws", "window=", "`window`"),
+        ("runs/RUN/ws", "window=1000000", "`window`"),
+        ("runs/RUN/ws", "cursor=1&cursor=2", "`cursor`: it is given 2 times"),
+        ("runs/RUN/ws", "types=log&types=stdout", "`types`: it is given 2 times"),
+        ("runs/RUN/ws", "type=log", "`type`: there is no such query parameter (did you mean `types`?)"),
+        ("runs/RUN/ws", "follow=false", "`follow`: there is no such query parameter"),
+        ("runs/RUN/ws", "windw=0&level=" + "x" * 21, "did you mean `window`?); `level`: String should have at most"),
+        ("ws", "cursor=1", "`cursor`: there is no such query parameter (known: ticket)"),
+        ("ws", "tiket=x", "`tiket`: there is no such query parameter (did you mean `ticket`?)"),
+    ],
+)
+def test_a_query_that_is_malformed_or_unknown_closes_the_socket_and_says_why(
+    serve: Serve, token: str, run_id: str, path: str, query: str, said: str
+) -> None:
+    given = [tuple(part.split("=")) for part in query.split("&")]
+    address = f"{path.replace('RUN', run_id)}?{urlencode(given)}"
+    with open_socket(serve().url, address, token) as socket:
+        (error,), code, reason = socket.rest()
+    assert (error["op"], error["id"], error["code"]) == ("error", None, "invalid_request")
+    assert said in error["detail"]
+    assert (code, reason) == (4400, "invalid_request")
 
 
 def test_strangers_do_not_follow(serve: Serve, run_id: str, engine: Engine, keys: KeyRing) -> None:
@@ -320,3 +493,29 @@ def test_what_is_sent_over_sockets_is_counted(
     assert 'headrace_stream_events_total{transport="websocket"} 2.0' in lines
     assert f'headrace_stream_bytes_total{{transport="websocket"}} {float(size)}' in lines
     assert 'headrace_stream_endings_total{reason="final",transport="websocket"} 1.0' in lines
+
+
+def test_streams_that_are_opened_at_the_same_moment_do_not_exceed_the_limit(
+    serve: Serve, token: str, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are admitted before the first of them is counted."""
+    served = serve(streams_per_user=3)
+    together = threading.Barrier(8, timeout=20)
+    admit = endpoints.admit
+
+    def admit_together(*arguments: Any, **more: Any) -> Any:
+        found = admit(*arguments, **more)
+        together.wait()
+        return found
+
+    monkeypatch.setattr(endpoints, "admit", admit_together)
+
+    def open_one(_: int) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        with served.http.stream("GET", f"{served.url}/api/v1/runs/{run_id}/events", headers=headers) as response:
+            together.wait()  # all have their answer before the first leaves
+            return response.status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(open_one, range(8)))
+    assert sorted(statuses) == [200] * 3 + [429] * 5

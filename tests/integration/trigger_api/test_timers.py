@@ -78,12 +78,21 @@ def test_fired_by_hand_once_per_key_also_when_disabled(saved: httpx.Client) -> N
     first = saved.post(f"{TRIGGERS}/hourly/fire", headers={"Idempotency-Key": "once"})
     again = saved.post(f"{TRIGGERS}/hourly/fire", headers={"Idempotency-Key": "once"})
     assert (first.status_code, again.status_code) == (202, 200)
-    assert first.json()["run_id"] == again.json()["run_id"]
+    assert again.json() == {**first.json(), "status": again.json()["status"]}
     run = saved.get(f"{API}/runs/{first.json()['run_id']}").json()
     assert run["trigger"] == {"kind": "schedule", "id": "hourly"}
     assert run["params"]["water"] == datetime.fromisoformat(first.json()["scheduled_at"]).hour
     (tick,) = saved.get(f"{TRIGGERS}/hourly/ticks").json()["items"]
     assert (tick["status"], tick["source"], tick["run_id"]) == ("fired", "fire", run["run_id"])
+
+
+def test_fired_again_by_its_key_is_the_first_run_also_if_the_graph_has_changed(saved: httpx.Client) -> None:
+    first = saved.post(f"{TRIGGERS}/hourly/fire", headers={"Idempotency-Key": "once"}).json()
+    save(saved, {**HOURLY, "params": {"water": "{{ tick.date }}"}})
+    again = saved.post(f"{TRIGGERS}/hourly/fire", headers={"Idempotency-Key": "once"})
+    assert (again.status_code, again.json()["run_id"]) == (200, first["run_id"])
+    assert again.json()["scheduled_at"] == first["scheduled_at"]
+    assert_problem(saved.post(f"{TRIGGERS}/hourly/fire", headers={"Idempotency-Key": "two"}), 422, "invalid_params")
 
 
 def test_firing_needs_params_that_fit(ada: httpx.Client) -> None:

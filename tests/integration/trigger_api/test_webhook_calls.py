@@ -438,6 +438,33 @@ def test_custom_answer_is_made_of_the_outputs(ada: httpx.Client, anonymous: http
     assert len(stored(engine)) == 5
 
 
+def test_custom_answer_sends_bytes_as_they_are(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
+    def answered(respond: dict[str, Any], outputs: dict[str, Any]) -> httpx.Response:
+        hook, before = save_hook(ada, respond={"mode": "custom", **respond}), len(stored(engine))
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(anonymous.post, hook, content=b"1", headers=JSON)
+            wait_until(lambda: len(stored(engine)) > before, "the delivery is stored")
+            end_run(engine, stored(engine)[-1]["run_id"], outputs=outputs)
+            return answer.result()
+
+    picture = {"flour": {"$bytes": "iVBORw=="}}
+    typed = answered(
+        {
+            "headers": {"content-type": "image/png", "x-flour": "{{ outputs.flour == none }}"},
+            "body": "{{ outputs.flour }}",
+        },
+        picture,
+    )
+    assert (typed.status_code, typed.content) == (200, b"\x89PNG")
+    assert (typed.headers["content-type"], typed.headers["x-flour"]) == ("image/png", "false")
+    plain = answered({"body": "{{ outputs.flour }}"}, picture)
+    assert (plain.content, plain.headers["content-type"]) == (b"\x89PNG", "application/octet-stream")
+    within = answered({"body": {"all": ["{{ outputs.flour }}"]}}, picture)
+    assert within.json() == {"all": [{"$bytes": "iVBORw=="}]}
+    in_text = answered({"body": "pic: {{ outputs.flour }}"}, picture)
+    assert in_text.text == 'pic: {"$bytes": "iVBORw=="}'
+
+
 def test_stream_is_the_answer(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
     hook = save_hook(ada, respond="stream")
     with anonymous.stream("POST", hook, content=b"1", headers=JSON) as answer:

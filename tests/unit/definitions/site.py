@@ -22,10 +22,11 @@ class Page(BaseHTTPRequestHandler):
         self.sent = self.rfile.read(size)
         self.server.seen.append(self.path)
         address = urlsplit(self.path)
-        self.query = parse_qsl(address.query)
+        self.query = parse_qsl(address.query, keep_blank_values=True)
+        self.more: list[tuple[str, str]] = []
         status, headers, body = getattr(self, f"page_{address.path.strip('/')}")()
         self.send_response(status)
-        for name, value in {"content-length": str(len(body)), **headers}.items():
+        for name, value in [*self.more, *{"content-length": str(len(body)), **headers}.items()]:
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
@@ -44,6 +45,27 @@ class Page(BaseHTTPRequestHandler):
 
     def page_text(self) -> Answer:
         return 404, {"content-type": "text/plain; charset=latin-1", "x-a": "1"}, "grün".encode("latin-1")
+
+    def page_bogus(self) -> Answer:
+        return 200, {"content-type": "text/plain; charset=bogus"}, "grün".encode("latin-1")
+
+    def page_lying(self) -> Answer:
+        return 200, {"content-type": 'text/plain; charset="utf-8"'}, "grün".encode("latin-1")
+
+    def page_latin(self) -> Answer:
+        return 200, {"content-type": "text/csv"}, "grün".encode("latin-1")
+
+    def page_marked(self) -> Answer:
+        return 200, {"content-type": "text/csv"}, "grün".encode("utf-16")
+
+    def page_twice(self) -> Answer:
+        for name, value in [
+            ("x-tag", "a"),
+            ("x-tag", "b"),
+            ("set-cookie", "a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT"),
+        ]:
+            self.more.append((name, value))
+        return 200, {"set-cookie": "b=2"}, b""
 
     def page_big(self) -> Answer:
         return 200, {}, b"x" * 3000

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_core.errors import UnsupportedMediaType
+from platform_core.errors import TooLarge, UnsupportedMediaType
 from trigger_api.shared.multipart import Part
 from trigger_api.webhooks.bodies import BadBody, kind_of, payload_of_form, value_of
 from trigger_api.webhooks.call import Call
+from trigger_api.webhooks.codings import unpacked
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -127,3 +130,94 @@ def test_other_content_types_than_the_one_asked_for_are_refused(content_type: st
     else:
         with pytest.raises(UnsupportedMediaType):
             kind_of(received, wanted)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("name=Zoë".encode(), FORM),
+        ("name=Zoë".encode(), f"{FORM}; charset=utf-8"),
+        ("name=Zoë".encode(), f'{FORM}; charset="UTF-8"; x="a;b"'),
+        (b"\xef\xbb\xbfname=Zo%C3%AB", FORM),
+        ("name=Zoë".encode("latin-1"), f"{FORM}; charset=ISO-8859-1"),
+        (b"name=Zo%EB", f"{FORM}; charset=windows-1252"),
+    ],
+)
+def test_a_form_may_hold_its_text_as_it_is(body: bytes, content_type: str) -> None:
+    assert value(body, content_type) == {"name": "Zoë"}
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "expected"),
+    [
+        (b'\xef\xbb\xbf{"a": 1}', "application/json", {"a": 1}),
+        ('{"a": "ë"}'.encode("utf-16"), "application/json", {"a": "ë"}),
+        ('{"a": "ë"}'.encode("latin-1"), "application/json; charset=iso-8859-1", {"a": "ë"}),
+        (b"\xef\xbb\xbfa,b", "text/csv", "a,b"),
+        ("ë".encode("shift_jis", "replace"), "text/plain; charset=Shift_JIS", "?"),
+        ("€".encode("cp1252"), "text/plain; charset=windows-1252", "€"),
+    ],
+)
+def test_text_is_read_in_its_charset_without_its_mark(body: bytes, content_type: str, expected: Any) -> None:
+    assert value(body, content_type) == expected
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", FORM])
+@pytest.mark.parametrize(
+    ("charset", "words"),
+    [
+        ("bogus", "the charset 'bogus' is not known here"),
+        ("unicode_escape", "the charset 'unicode_escape' is not known here"),
+        ("utf-8", r"it is not text in utf-8 \(byte 0\)"),
+        ("ascii", r"it is not text in ascii \(byte 0\)"),
+    ],
+)
+def test_a_charset_that_is_not_known_or_not_kept_is_refused_with_words(kind: str, charset: str, words: str) -> None:
+    with pytest.raises(BadBody, match=words):
+        value(b"\xe4=1", f"{kind}; charset={charset}")
+
+
+PACKED = {
+    "gzip": gzip.compress(b'{"a"') + gzip.compress(b": 1}"),
+    "x-gzip": gzip.compress(b'{"a": 1}'),
+    "deflate": zlib.compress(b'{"a": 1}'),
+    "Deflate": zlib.compress(b'{"a": 1}')[2:-4],
+    "deflate, gzip": gzip.compress(zlib.compress(b'{"a": 1}')),
+    "identity": b'{"a": 1}',
+    "": b'{"a": 1}',
+}
+
+
+@pytest.mark.parametrize("coding", PACKED)
+def test_a_packed_body_is_unpacked(coding: str) -> None:
+    packed = packed_call(coding, PACKED[coding])
+    assert unpacked(packed, 100).body == b'{"a": 1}'
+    assert packed.body == PACKED[coding]
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br", "compress", "x" * 500, "gzip,gzip,gzip,gzip"])
+def test_another_coding_is_refused_by_its_name(coding: str) -> None:
+    with pytest.raises(UnsupportedMediaType) as caught:
+        unpacked(packed_call(coding, b"x"), 100)
+    named = next((each for each in ("br", "zstd", "compress", "xxx") if each in coding), "More than 3")
+    assert named in str(caught.value)
+
+
+def test_a_packed_body_is_bounded_by_what_it_unpacks_to() -> None:
+    bomb = gzip.compress(b"\0" * 50_000_000)
+    with pytest.raises(TooLarge):
+        unpacked(packed_call("gzip", bomb), 1000)
+    with pytest.raises(TooLarge):
+        unpacked(packed_call("gzip", gzip.compress(b"12345") * 2), 9)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_what_is_not_packed_or_cut_off_is_refused(coding: str) -> None:
+    for body in (b'{"a": 1}', PACKED[coding][:-6]):
+        with pytest.raises(BadBody, match=f"not {coding}"):
+            unpacked(packed_call(coding, body), 100)
+
+
+def packed_call(coding: str, body: bytes) -> Call:
+    headers = {"content-type": "application/json", "content-encoding": coding}
+    return Call("POST", "/hooks/x", "", {}, headers, None, body)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import string
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -149,3 +150,62 @@ def test_none_takes_everybody() -> None:
 def test_a_stripe_signature_needs_one_time(text: str) -> None:
     right = signed("stripe", "a secret", BODY, now=NOW)["Stripe-Signature"]
     assert not holds("stripe", {"Stripe-Signature": f"{right},t={text}"})
+
+
+TIMES = st.one_of(
+    st.integers(-(10**20), 10**20).map(str),
+    st.sampled_from([NOW, NOW * 1000, NOW * 10**6, 10**11, 10**11 + 1, 253402300800, 10**13, 10**14 - 1]).map(str),
+    st.sampled_from(
+        ["NaN", "inf", "1e9", "-0", "+1", " 1 ", "0x10", "1_0", "\u0663", "\u00b2", "", "9" * 5000, f"{NOW}.0"]
+    ),
+    st.datetimes().map(str),
+)
+PIECES = st.one_of(
+    st.sampled_from(["v1", "v0", "sha256=", "whsec_", "Bearer", "Basic", "\u00e4", "==", "\0"]),
+    st.binary(max_size=40).map(lambda data: base64.b64encode(data).decode()),
+    st.text(st.characters(codec="latin-1"), max_size=20),
+)
+
+
+@st.composite
+def proofs(draw: st.DrawFn, right: Headers) -> Headers:
+    """The headers of a scheme, each absent, kept or written anew from a time and pieces that such headers have."""
+    headers = dict(right)
+    for name in right:
+        kind = draw(st.sampled_from(["keep", "drop", "time", "pieces", "stripe"]))
+        if kind == "drop":
+            del headers[name]
+        elif kind == "time":
+            headers[name] = draw(TIMES)
+        elif kind == "pieces":
+            headers[name] = draw(st.sampled_from([" ", ",", "=", ""])).join(draw(st.lists(PIECES, max_size=4)))
+        elif kind == "stripe":
+            headers[name] = f"t={draw(TIMES)},v1={draw(PIECES)}"
+    return headers
+
+
+@schemes
+@settings(deadline=None)
+@given(data=st.data())
+def test_no_structured_header_makes_a_check_fail_otherwise_than_by_refusing(scheme: str, data: st.DataObject) -> None:
+    right = signed(scheme, secret_for(scheme), BODY, now=NOW)
+    headers = data.draw(proofs(right))
+    said = defect(spec(scheme), [secret_for(scheme)], call(headers), NOW)
+    assert said is None or said.endswith(".")
+
+
+@pytest.mark.parametrize("scheme", sorted(SIGN_TIME))
+@pytest.mark.parametrize(
+    "time", [str(NOW * 1000), str(NOW * 10**6), "-1", "NaN", "1e9", "\u0661", "0", "9" * 14, "9" * 400]
+)
+def test_an_absurd_time_is_refused_with_words_also_if_it_is_signed(scheme: str, time: str) -> None:
+    right = signed(scheme, secret_for(scheme), BODY, now=NOW)
+    headers = {name: value.replace(str(NOW), time) for name, value in right.items()}
+    assert defect(spec(scheme), [secret_for(scheme)], call(headers), NOW) is not None
+
+
+def test_a_standard_time_in_milliseconds_is_refused() -> None:
+    time = NOW * 1000
+    headers = signed("standard_webhooks", secret_for("standard_webhooks"), BODY, now=time)
+    said = defect(spec("standard_webhooks"), [secret_for("standard_webhooks")], call(headers), NOW)
+    assert said == "The signed time is in milliseconds; this scheme's is in seconds."

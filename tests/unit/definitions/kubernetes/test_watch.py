@@ -31,7 +31,7 @@ class Seen:
 def watching(api: KubernetesApi) -> Iterator[tuple[Watch, Seen]]:
     seen = Seen()
     watch = Watch(api, "pods", seen)
-    watch.start()
+    watch.loop.start()
     try:
         yield watch, seen
     finally:
@@ -75,7 +75,7 @@ def test_what_happened_in_a_forgotten_time_is_told_by_a_new_list() -> None:
         cluster.away.clear()
         until(lambda: watch.is_synced)
         until(lambda: seen.changes[1:] == [("old", "gone"), ("new", "Pending")])
-        assert watch.is_alive
+        assert watch.loop.is_alive
 
 
 def test_a_version_that_is_too_old_costs_one_list() -> None:

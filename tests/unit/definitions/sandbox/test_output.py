@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from definitions.sandbox.call import RESULT
 from definitions.sandbox.output import MAX_LINE, MAX_LINES, Frames, Lines
+from definitions.shared.masking import Masking
 from graph_compiler.values.errors import NodeError
 
 
@@ -45,6 +47,26 @@ def test_lines_come_out_whole_however_they_arrive(texts: list[str], cuts: list[i
 def test_a_long_line_comes_in_pieces_and_loses_nothing() -> None:
     pieces = lines_of([b"x" * (2 * MAX_LINE + 5) + b"\n", b"y" * 3 * MAX_LINE, b"\n"])
     assert [len(piece) for piece in pieces] == [MAX_LINE, MAX_LINE, 5, MAX_LINE, MAX_LINE, MAX_LINE, 0]
+
+
+@pytest.mark.parametrize("limit", [10**6, MAX_LINE + 10])
+def test_a_secret_across_the_length_of_a_line_or_the_limit_is_masked(limit: int) -> None:
+    masking = Masking()
+    masking.add("sk_live_4242424242424242")
+    seen: list[str] = []
+    lines = Lines("stdout", lambda _, text: seen.append(text), limit, lambda *_: None, masking)
+    lines.feed(b"x" * (MAX_LINE - 8) + b"sk_live_42424242")
+    lines.feed(b"42424242\n")
+    lines.finish()
+    assert seen == ["x" * (MAX_LINE - 8), "***"] or seen == ["x" * (MAX_LINE - 8) + "***"]
+
+
+@pytest.mark.parametrize("fraction", [10**400, float("inf"), "x", [1], "1e999"])
+def test_progress_that_is_no_number_is_dropped_and_the_call_goes_on(fraction: object) -> None:
+    published: list[object] = []
+    frames = Frames(1000, lambda *what: published.append(what))
+    frames.feed(frame(b"P", {"fraction": fraction, "message": ""}) + frame(RESULT, 5))
+    assert (frames.value(), published if fraction not in (float("inf"), "1e999") else []) == (5, [])
 
 
 def test_bytes_beyond_the_limit_are_dropped_and_it_is_told() -> None:

@@ -57,6 +57,37 @@ def test_progress_parts_and_records_come_in_order_and_whole(interpreter: CodeInt
     assert sorted(content["fraction"] for _, content in found[4:]) == [number / 50 for number in range(50)]
 
 
+def test_bytes_are_published_in_their_form_and_what_is_no_value_is_refused_with_its_place(
+    interpreter: CodeInterpreter,
+) -> None:
+    code = """
+import headrace
+
+def refusal(call, value):
+    try:
+        call(value)
+    except (TypeError, ValueError) as error:
+        return str(error)
+
+def main():
+    headrace.emit(b"\\x89PNG")
+    headrace.log("drawn", picture=b"x", sizes=(1, 2))
+    values = [{"rows": [{1: "x"}]}, {"at": [{2}]}, [float("inf")], 2**64]
+    return [refusal(headrace.emit, value) for value in values]
+"""
+    refused, found = run(interpreter, code)
+    assert found == [
+        ("emit", {"value": {"$bytes": "iVBORw=="}}),
+        ("log", {"message": "drawn", "level": "info", "fields": {"picture": {"$bytes": "eA=="}, "sizes": [1, 2]}}),
+    ]
+    assert refused == [
+        "value.rows[0]: the key 1 is not text",
+        "value.at[0]: set is not a JSON value",
+        "value[0]: inf is not a JSON number",
+        "value: an integer beyond 64 bits",
+    ]
+
+
 def test_output_that_is_cut_is_told(interpreter: CodeInterpreter) -> None:
     _, found = run(interpreter, "def main():\n    for n in range(10_010): print(n)\n")
     assert [(kind, content["of"], content["limit"]) for kind, content in found] == [("truncated", "stdout", "call")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -106,3 +107,19 @@ def test_files_are_listed_below_a_folder(store: FileStore) -> None:
     assert store.list("files:none", limit=3) == []
     with pytest.raises(NodeError, match="file_too_many"):
         store.list("", limit=2)
+
+
+def test_a_large_folder_is_not_read_beyond_the_limit(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(30):
+        write(store, f"files:{number:02}/a", b"x")
+    visited: list[str] = []
+    scandir = os.scandir
+
+    def counting(path: str) -> Any:
+        visited.append(str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", counting)
+    with pytest.raises(NodeError, match="file_too_many"):
+        store.list("", limit=2)
+    assert len(visited) < 10

@@ -6,20 +6,26 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from definitions.shared.masking import Masking
 from definitions.workers.run_output import LONGEST, RunOutput
 
 Lines = list[tuple[str, str]]
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Callable[[Callable[[], None], Callable[[str, str], None]], tuple[str, str]]:
+def written(tmp_path: Path) -> Callable[..., tuple[str, str]]:
     """Runs something with stdout and stderr in files and diverted; what the files hold then."""
 
-    def run(write: Callable[[], None], on_line: Callable[[str, str], None]) -> tuple[str, str]:
+    def run(
+        write: Callable[[], None],
+        on_line: Callable[[str, str], None],
+        divert: Callable[[Callable[[str, str], None]], RunOutput] = RunOutput,
+    ) -> tuple[str, str]:
         kept = os.dup(1), os.dup(2)
         paths = tmp_path / "out", tmp_path / "err"
         for fd, path in enumerate(paths, 1):
@@ -27,7 +33,7 @@ def written(tmp_path: Path) -> Callable[[Callable[[], None], Callable[[str, str]
             os.dup2(target, fd)
             os.close(target)
         try:
-            output = RunOutput(on_line)
+            output = divert(on_line)
             write()
             output.close()
         finally:
@@ -66,3 +72,18 @@ def test_a_listener_that_fails_loses_no_output(written: Callable[..., tuple[str,
         raise RuntimeError
 
     assert written(lambda: os.write(1, b"a\nb\n"), fail) == ("a\nb\n", "")
+
+
+def test_a_secret_is_masked_wherever_writes_and_lines_cut_it(written: Callable[..., tuple[str, str]]) -> None:
+    lines: Lines = []
+    kept = Masking()
+    kept.add("sk_live_4242424242424242")
+
+    def write() -> None:
+        os.write(1, b"x" * (LONGEST - 5) + b"sk_live_42424")
+        os.write(1, b"24242424242\r\nsk_live_4242")
+
+    divert = partial(RunOutput, masking=lambda: kept)
+    out, _ = written(write, lambda stream, text: lines.append((stream, text)), divert)
+    assert out.endswith("sk_live_4242")
+    assert lines == [("stdout", "x" * (LONGEST - 5)), ("stdout", "***"), ("stdout", "***")]

@@ -21,4 +21,4 @@ def test_settings_become_the_tags_that_dagster_reads() -> None:
     assert json.loads(tags.pop("dagster-k8s/config")) == {
         "container_config": {"resources": {"requests": resources, "limits": resources}}
     }
-    assert tags == {"dagster/priority": "-2", "dagster/max_runtime": "62", "headrace/timeout": "1.5"}
+    assert tags == {"dagster/priority": "-2", "headrace/timeout": "1.5"}

@@ -42,7 +42,7 @@ CLOCK_CHANGES = st.sampled_from(
 @settings(max_examples=300, deadline=None)
 @given(LINES, st.sampled_from(ZONES), st.one_of(MOMENTS, CLOCK_CHANGES))
 def test_the_times_are_dagsters(line: str, zone: str, moment: datetime) -> None:
-    assume(is_valid_cron_string(line))
+    assume(is_valid_cron_string(line) and parse_cron(line).is_common)
     moment = moment.replace(microsecond=0)
     ours = islice(FireTimes(timer(cron=line, timezone=zone)).after(moment - timedelta(seconds=1)), 30)
     theirs = islice(schedule_execution_time_iterator(moment.timestamp(), line, zone), 30)
@@ -90,3 +90,23 @@ def test_nonsense_is_refused_with_its_reason(line: str, reason: str) -> None:
 def test_any_other_text_is_refused_the_same_way(text: str) -> None:
     with contextlib.suppress(CronError):
         assert parse_cron(text).wall_times(datetime(2026, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("line", "days"),
+    [
+        ("0 9 */2 * mon", [11, 25]),
+        ("0 9 1-31/2 * mon", [1, 3, 4, 5, 7, 9, 11, 13, 15, 17, 18, 19, 21, 23, 25, 27, 29, 31]),
+        ("0 9 1,15 * */3", []),
+        ("0 9 */10,4 * mon", [4, 11]),
+        ("0 9 */1 * mon", [4, 11, 18, 25]),
+        ("0 9 1 * mon", [1, 4, 11, 18, 25]),
+        ("0 9 */15 * *", [1, 16, 31]),
+        ("0 9 */4 * fri#1", [1]),
+    ],
+)
+def test_day_or_weekday_written_with_a_star_restricts_the_other_as_in_vixie_cron(line: str, days: list[int]) -> None:
+    """January 2027 begins on a Friday."""
+    cron = parse_cron(line)
+    month = [datetime(2027, 1, 1) + timedelta(days=offset) for offset in range(31)]
+    assert [day.day for day in month if cron.falls_on(day.date())] == days

@@ -192,3 +192,41 @@ def test_control_characters_in_yaml_are_located_by_character() -> None:
 def test_not_utf8_is_located() -> None:
     assert found(b"a: 1\nb: \xc3\xa9\xff") == [("not_utf8", "", 2, 5)]
     assert found('{"a": "\udc80"}') == [("not_utf8", "", 1, 8)]
+
+
+@pytest.mark.parametrize("letter", ["\x85", "\u2028", "\u2029"])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a: |\n  one{x}two\n\n  {x}three{x}\n", "one{x}two\n\n{x}three{x}\n"),
+        ("a: >-\n  one{x}\n  two\n", "one{x} two"),
+        ('a: "one{x} two"', "one{x} two"),
+        ("a: 'one {x}two'", "one {x}two"),
+        ("a: one{x}two # {x}b: 1", "one{x}two"),
+        ("# {x}b: 1\na: one", "one"),
+        ('{{"a": "one{x}two"}}', "one{x}two"),
+        ('a: "\\N\\L\\P{x}\ue000"', "\x85\u2028\u2029{x}\ue000"),
+    ],
+)
+def test_what_yaml_1_2_does_not_call_a_line_break_is_a_letter(text: str, value: str, letter: str) -> None:
+    loaded = load(text.format(x=letter))
+    assert (loaded.data, loaded.issues) == ({"a": value.format(x=letter)}, ())
+
+
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("text", ["a: é\u2028\n", '{"a": "é\u2028"}'])
+def test_document_with_a_byte_order_mark_is_read(text: str, codec: str) -> None:
+    loaded = load(text.encode(codec))
+    assert (loaded.data, loaded.issues) == ({"a": "é\u2028"}, ())
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("a: 1\r\nb: é".encode() + b"\xff", ("byte 11 (0xff) is not UTF-8", 2, 5)),
+        ("\ufeffa: 1\n\u2028".encode("utf-16-le") + b"\x00\xd8", ("byte 14 (0x00) is not UTF-16-LE", 2, 2)),
+    ],
+)
+def test_first_bad_byte_has_its_place(content: bytes, expected: tuple[str, int, int]) -> None:
+    (issue,) = load(content).issues
+    assert (issue.code, issue.message, issue.line, issue.column) == ("not_utf8", *expected)

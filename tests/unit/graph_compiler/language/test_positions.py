@@ -35,3 +35,15 @@ def test_place_inside_a_text_is_found_in_every_style(
     text: str, place: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     assert load(text).positions.inside("/a", *place) == expected
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("letter", ["\x85", "\u2028", "\u2029"])
+def test_places_are_right_with_every_line_end_and_with_letters_that_yaml_1_1_took_for_one(
+    letter: str, end: str
+) -> None:
+    lines = [f"a: |  # note{letter}: x", f"  one {letter} two", "    {{ x", f'b: [1, "q{letter}{{{{", 2]']
+    positions = load(end.join(lines)).positions
+    assert positions.inside("/a", 2, 3) == (3, 5)
+    assert positions.of("/b/2") == (4, 16)
+    assert positions.inside("/b/1", 1, 3) == (4, 11)

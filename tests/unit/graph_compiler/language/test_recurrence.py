@@ -41,6 +41,14 @@ def test_count_ends_it_and_until_too() -> None:
     assert [text[:10] for text in first(9, "2000-01-01", **until)] == ["2026-01-01", "2026-01-02", "2026-01-03"]
 
 
+@pytest.mark.parametrize("hour", ["09:00", "23:59:59", "00:00"])
+def test_until_a_day_has_all_of_that_day(hour: str) -> None:
+    rule = {"rrule": "FREQ=DAILY;UNTIL=20270105", "anchor": f"2027-01-02T{hour}", **BERLIN}
+    assert [text[8:10] for text in first(9, "2000-01-01", **rule)] == ["02", "03", "04", "05"]
+    never = {"rrule": "FREQ=DAILY;UNTIL=20270105T085959", "anchor": "2027-01-02T09:00", **BERLIN}
+    assert [text[8:10] for text in first(9, "2000-01-01", **never)] == ["02", "03", "04"]
+
+
 def test_gap_and_overlap_as_in_cron() -> None:
     daily = {"rrule": "FREQ=DAILY", "anchor": "2026-01-01T02:30", **BERLIN}
     assert first(1, "2026-03-28T12:00", **daily) == ["2026-03-29T03:00:00+02:00"]

@@ -74,3 +74,37 @@ def test_files_are_listed_by_name_and_pattern() -> None:
     assert len(run("file.list", {}, {}, runtime)["files"]) == 4
     with pytest.raises(NodeError, match="file_too_many"):
         run("file.list", {"limit": 3}, {}, runtime)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "found"),
+    [
+        ("\ufeffé\u2028\r\n\x00".encode(), "utf-8", "é\u2028\r\n\x00"),
+        ("é\n".encode("utf-16"), "utf-16", "é\n"),
+        ("\ufeffé".encode("utf-16-be"), "utf-16", "é"),
+        ("é".encode("utf-16-be"), "utf-16-be", "é"),
+        (b"\xe9", "latin-1", "é"),
+        (b"", "utf-16", ""),
+    ],
+)
+def test_text_is_read_without_its_byte_order_mark(content: bytes, encoding: str, found: str) -> None:
+    runtime = MemoryRuntime(files={"files:a": content})
+    assert run("file.read", {"file": "a", "encoding": encoding}, {}, runtime)["content"] == found
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "message"),
+    [
+        (b"ab\xc3\xa9\xff", "utf-8", "byte 4 (0xff) is not utf-8"),
+        (b"\xef\xbb\xbfab\xc3", "utf-8", "byte 5 (0xc3) is not utf-8"),
+        (b"\xff\xfea\x00\x00\xd8", "utf-16", "byte 4 (0x00) is not utf-16"),
+        (b"\xff\xfea\x00", "utf-8", "byte 0: the byte order mark of UTF-16 begins what should be utf-8"),
+        (b"\xfe\xff\x00a", "utf-16-le", "byte 0: the byte order mark of UTF-16 begins what should be utf-16-le"),
+        (b"a\x00", "utf-16", "byte 0: there is no byte order mark of UTF-16; name its order by `utf-16-le` or"),
+    ],
+)
+def test_first_byte_that_is_not_of_the_encoding_is_named(content: bytes, encoding: str, message: str) -> None:
+    runtime = MemoryRuntime(files={"files:a": content})
+    with pytest.raises(NodeError, match="file_bad_content") as raised:
+        run("file.read", {"file": "a", "encoding": encoding}, {}, runtime)
+    assert message in raised.value.message

@@ -12,7 +12,7 @@ from graph_compiler.running.execution import run_node
 from graph_compiler.running.graph_node import with_calls
 from graph_compiler.running.plan import plan_graph
 from graph_compiler.testing.memory import MemoryRuntime
-from graph_compiler.values.errors import NodeError
+from graph_compiler.values.errors import NodeError, Stopped
 from tests.unit.graph_compiler.documents import document, edge, node, spec
 from tests.unit.graph_compiler.rules.test_calls import Library
 
@@ -107,7 +107,7 @@ def test_a_cancel_ends_it_at_once() -> None:
     class Canceled(MemoryRuntime):
         def wait(self, seconds: float) -> None:
             if seconds:
-                raise NodeError("canceled", "the run was canceled", retryable=False)
+                raise Stopped("the run was canceled")
 
     runtime = Canceled()
     nodes = [

@@ -10,9 +10,10 @@ import pytest
 
 from headrace_cli.client.client import Client
 from headrace_cli.client.connection import Server
-from headrace_cli.commands.batch import MOST, Row, launch_rows, read_rows
+from headrace_cli.commands.batch import Row, launch_rows, read_rows
 from headrace_cli.terminal.errors import CommandError
 from headrace_cli.terminal.exit_codes import ExitCode
+from platform_core.limits import LARGEST_BATCH
 
 
 def _client(requests: list[httpx.Request], refuse: frozenset[str] = frozenset()) -> Client:
@@ -79,10 +80,16 @@ def test_rows_win_over_common_params_and_refused_ones_are_named(capsys: pytest.C
 
 def test_more_than_a_request_takes_goes_in_portions(capsys: pytest.CaptureFixture[str]) -> None:
     requests: list[httpx.Request] = []
-    rows = [Row(f"f:{n}", {"n": n}) for n in range(2 * MOST + 1)]
+    rows = [Row(f"f:{n}", {"n": n}) for n in range(2 * LARGEST_BATCH + 1)]
     with _client(requests) as client:
         assert launch_rows(client, "mill", rows, {}, None, "key", True) == ExitCode.OK
     assert [request.headers["idempotency-key"] for request in requests] == ["key", "key.1", "key.2"]
     said = json.loads(capsys.readouterr().out)
-    assert (said["accepted"], said["refused"]) == (2 * MOST + 1, 0)
-    assert [run["index"] for run in said["runs"]] == list(range(2 * MOST + 1))
+    assert (said["accepted"], said["refused"]) == (2 * LARGEST_BATCH + 1, 0)
+    assert [run["index"] for run in said["runs"]] == list(range(2 * LARGEST_BATCH + 1))
+
+
+def test_line_separators_of_unicode_end_no_line_of_json(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes('\ufeff{"a": "x\u2028y\x85z"}\r\n{"a": "b"}\n'.encode())
+    assert read_rows(path) == [Row(f"{path}:1", {"a": "x\u2028y\x85z"}), Row(f"{path}:2", {"a": "b"})]

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from headrace_cli.up.backoff import Backoff
 from headrace_cli.up.child import Program
 from headrace_cli.up.supervisor import StartFailed, StopRequested, Supervisor
+from platform_core.backoff import Backoff
 from tests.waiting import wait_until
 
 SLEEP = "import time; time.sleep(600)"
@@ -49,8 +49,9 @@ def console() -> Console:
 
 @pytest.fixture
 def supervisor(tmp_path: Path, console: Console) -> Iterator[Supervisor]:
-    backoff = Backoff(first=0.01, longest=0.05)
-    with Supervisor(tmp_path, say=console.say, show=console.show, backoff=backoff, stop_timeout=5.0) as supervisor:
+    with Supervisor(
+        tmp_path, say=console.say, show=console.show, backoff=lambda: Backoff(0.01, 0.05), stop_timeout=5.0
+    ) as supervisor:
         yield supervisor
 
 
@@ -90,7 +91,7 @@ def test_killed_child_is_started_again_and_the_line_says_why(supervisor: Supervi
     watch_until(supervisor, lambda: "sleeper: works again" in console.said)
     assert supervisor.pids["sleeper"] != first
     assert console.said[0].startswith("sleeper: killed by SIGKILL after ")
-    assert console.said[0].endswith("starting it again in 0.01 s")
+    assert console.said[0].endswith("starting it again in 0.0 s")
 
 
 def test_child_that_exits_is_started_again_with_its_exit_code_named(supervisor: Supervisor, console: Console) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from stream_api.following.follower import STOPPING
+from stream_api.following.ending import STOPPING
 from stream_api.following.hub import Hub
 from tests.unit.stream_api.memory_log import RUN, MemoryLog, seqs, settle
 
@@ -66,11 +66,13 @@ async def test_the_lag_is_that_of_the_slowest_follower() -> None:
         assert (fast.lag, slow.lag, hub.largest_lag) == (0, 3, 3)
 
 
-@pytest.mark.parametrize(("payload", "told"), [("run-9:1", 1), ("run-9:2", 0), ("nonsense", 1)])
-async def test_who_waits_for_new_runs_is_told_of_first_events(payload: str, told: int) -> None:
+@pytest.mark.parametrize(
+    ("payload", "heard"), [("run-9:1", ("run-9", 1)), ("run-9:2", ("run-9", 2)), ("nonsense", (None, 0))]
+)
+async def test_events_of_every_run_are_overheard(payload: str, heard: tuple[str | None, int]) -> None:
     hub = Hub(MemoryLog())
-    calls: list[str] = []
-    with hub.told_of_new_runs(lambda: calls.append("told")):
+    calls: list[tuple[str | None, int]] = []
+    with hub.overheard(lambda run_id, seq: calls.append((run_id, seq))):
         hub.notify(payload)
     hub.notify("run-9:1")
-    assert calls == ["told"] * told
+    assert calls == [heard]

@@ -6,8 +6,9 @@ import pytest
 
 from platform_core.operation.metrics import Metrics
 from stream_api.following import tail as tail_module
+from stream_api.following.ending import BROKEN, PURGED, STOPPING
 from stream_api.following.filters import OPEN
-from stream_api.following.follower import PURGED, STOPPING, Follower
+from stream_api.following.follower import Follower
 from stream_api.following.measures import Measures
 from stream_api.following.tail import CHUNK, WINDOW_EVENTS, Tail
 from tests.unit.stream_api.memory_log import RUN, MemoryLog, seqs, settle
@@ -180,7 +181,7 @@ async def test_deleted_history_ends_the_stream_and_is_not_a_loop() -> None:
     tail.close()
 
 
-async def test_a_failure_to_read_reaches_every_follower(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failure_to_read_ends_every_follower_where_it_stands(caplog: pytest.LogCaptureFixture) -> None:
     class BrokenLog(MemoryLog):
         broken = False
 
@@ -191,11 +192,14 @@ async def test_a_failure_to_read_reaches_every_follower(caplog: pytest.LogCaptur
 
     log = BrokenLog(1)
     tail = make_tail(log)
-    waiting = [asyncio.create_task(join(tail, 1).next()) for _ in range(3)]
+    followers = [join(tail, 1) for _ in range(3)]
+    waiting = [asyncio.create_task(follower.next()) for follower in followers]
     await settle()
     log.broken = True
     tail.wake()
-    results = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(result) for result in results] == [KeyError] * 3
+    assert await asyncio.gather(*waiting) == [None] * 3
+    late = join(tail, 0)
+    assert await late.next() is None
+    assert [follower.ending for follower in [*followers, late]] == [BROKEN] * 4
     assert "following run run-1 failed" in caplog.text
     tail.close()

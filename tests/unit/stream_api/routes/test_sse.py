@@ -6,8 +6,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from platform_core.operation.metrics import Metrics
+from stream_api.following.ending import Ending
 from stream_api.following.filters import OPEN, EventFilter, parse_filter
-from stream_api.following.follower import Ending, Follower
+from stream_api.following.follower import Follower
 from stream_api.following.hub import Hub
 from stream_api.following.measures import Measures
 from stream_api.routes.sse import EventStream

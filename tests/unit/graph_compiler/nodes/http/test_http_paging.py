@@ -86,3 +86,35 @@ def test_wrong_expression_is_an_issue() -> None:
         ("bad_expression", "/nodes/0/config/pages/next/cursor"),
         ("bad_value", "/nodes/0/config/save_as"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ('<http://x/2>; rel="next last"', "http://x/2"),
+        ("<http://x/2>; REL=Next", "http://x/2"),
+        ('<http://x/a?fields=id,total&page=2>; rel="next"', "http://x/a?fields=id,total&page=2"),
+        ('<http://x/a;v=2?page=2>; rel="next"', "http://x/a;v=2?page=2"),
+        ('<http://x/2>; title="page 2, more; <b> \\" of"; rel="next"', "http://x/2"),
+        ('<http://x/0>;rel="prev" , ,</9>;rel=last;, <?page=2>;foo;rel="next"', "http://x/items?page=2"),
+        ('<http://x/8>; rel="last"; rel="next", <../b?s=%2F+>; rel=next', "http://x/b?s=%2F+"),
+        ('<http://x/8>; rel="next"; anchor="/other", <http://x/2>; rel="next"; anchor=""', "http://x/2"),
+        ('<http://x/8>; rel="nextish", <http://x/2>; rel=\'x\', <http://x/3>; rel="item next"', "http://x/3"),
+    ],
+)
+def test_link_is_read_by_its_grammar(link: str, target: str) -> None:
+    runtime = server(({"Link": link}, [1]), ({}, [2]))
+    assert run("http.request", {"url": URL, "pages": {"next": {"by": "link"}}}, {}, runtime)["body"] == [1, 2]
+    assert asked(runtime)[1] == (target, {})
+
+
+@pytest.mark.parametrize("link", ["http://x/2; rel=next", '<http://x/2>; rel="next', "<http://x/2", "<a> rel=next"])
+def test_link_that_cannot_be_read_fails_and_loses_no_page_in_silence(link: str) -> None:
+    with pytest.raises(NodeError, match="http_bad_page: the Link header cannot be read"):
+        run("http.request", {"url": URL, "pages": {"next": {"by": "link"}}}, {}, server(({"Link": link}, [1])))
+
+
+def test_page_parameter_replaces_one_that_the_url_has() -> None:
+    runtime = server(({}, [1]), ({}, []))
+    run("http.request", {"url": "http://x/?page=7&a=%20", "pages": {"next": {"by": "number"}}}, {}, runtime)
+    assert asked(runtime) == [("http://x/?a=%20", {"page": 1}), ("http://x/?a=%20", {"page": 2})]

@@ -56,7 +56,7 @@ def test_shorter_of_both_timeouts_counts() -> None:
 
 @pytest.mark.parametrize("status", [400, 503])
 def test_answer_of_400_or_above_fails_unless_asked_otherwise(status: int) -> None:
-    with pytest.raises(NodeError, match=f"http_status: GET answered {status}"):
+    with pytest.raises(NodeError, match=f"http_status: GET http://x answered {status} without a body"):
         run("http.request", {"url": "http://x"}, {}, answering(status))
     config = {"url": "http://x", "fail_on_status": False}
     assert run("http.request", config, {}, answering(status))["status"] == status
@@ -84,3 +84,25 @@ def test_config_is_checked_before_it_is_rendered() -> None:
         ("bad_value", "/nodes/0/config/method"),
         ("bad_duration", "/nodes/0/config/timeout"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": "no such\n thing"}, '{"error": "no such\\n thing"}'),
+        ("<b>No\n\n way</b>", "<b>No way</b>"),
+        ("x" * 1000, "x" * 300 + "…"),
+        ("grün".encode("latin-1"), "gr\ufffdn"),
+    ],
+)
+def test_refused_request_says_which_and_the_first_words_of_the_answer(body: Any, words: str) -> None:
+    with pytest.raises(NodeError) as caught:
+        run("http.request", {"url": "http://user:pw@x/a?token=t#f", "method": "PUT"}, {}, answering(403, body))
+    assert caught.value.message.replace('\\"', '"') == f"PUT http://x/a answered 403: {words}"
+
+
+def test_key_of_auth_replaces_one_of_its_name_in_the_url() -> None:
+    runtime = answering(secrets={"key": "k"})
+    auth = {"type": "api_key", "place": "query", "name": "api key", "secret": "key"}
+    run("http.request", {"url": "http://x/?a=%20&api+key=old&b#f", "auth": auth}, {}, runtime)
+    assert (runtime.calls[0][1]["url"], runtime.calls[0][1]["params"]) == ("http://x/?a=%20&b#f", {"api key": "k"})

@@ -91,3 +91,21 @@ def test_form_and_files_are_uploaded(config: dict[str, Any], upload: HttpUpload)
     runtime = statuses(200)
     run("http.request", {"url": "http://x", "method": "POST", **config}, {}, runtime)
     assert runtime.calls[0][1]["upload"] == upload
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9" * 5000,
+        "-5",
+        "1e999",
+        "nan",
+        "٣",
+        "²",
+        "Mon, 01 Jan 2020 00:00:00 +99999999999999999999",
+        "Mon, 01 Jan 2020 99999999999999999999:00:00 GMT",
+    ],
+)
+def test_absurd_retry_after_is_bounded_or_ignored(text: str) -> None:
+    asked = retry_after({"Retry-After": text, "Date": "Mon, 01 Jan 2020 00:00:00 GMT"})
+    assert asked is None or asked == 999_999_999.0

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
+from graph_compiler.checking.validation import check
 from graph_compiler.nodes.runtime import SqlAnswer, SqlStatement
 from graph_compiler.testing.memory import MemoryRuntime
 from graph_compiler.values.errors import NodeError
@@ -37,3 +41,31 @@ def test_template_in_a_statement_is_an_issue() -> None:
         ("bad_value", "/nodes/0/config/batch"),
         ("bad_value", "/nodes/1/config/statement"),
     ]
+
+
+def test_values_that_are_missing_or_not_used_are_issues_with_their_places() -> None:
+    def query(id: str, **config: Any) -> dict[str, Any]:
+        return {"id": id, "type": "sql.query", "config": {"connection": "db", **config}}
+
+    document = {
+        "spec_version": 1,
+        "name": "test",
+        "params": {"type": "object", "properties": {"all": {"type": "object"}}},
+        "nodes": [
+            query("a", statement="SELECT ':x',\n  :b, :c, :b", params={"b": 1, "d/": 2}),
+            query("b", statement="SELECT :x::date", params="{{ params.all }}"),
+            query("c", statement="INSERT INTO t VALUES (:x)", batch=[{"x": 1}, {"y": 1}]),
+            query("d", statement="INSERT INTO t VALUES (:x)", batch="{{ params.all.rows }}"),
+            query("e", statement="SELECT :x", params={}),
+        ],
+    }
+    issues = check(json.dumps(document, indent=1)).issues
+    assert [(issue.path, issue.message) for issue in issues] == [
+        ("/nodes/0/config/statement", "the statement names the value :c, which `params` does not give"),
+        ("/nodes/0/config/params/d~1", "the statement does not use the value 'd/'"),
+        ("/nodes/2/config/statement", "the statement names the value :x, which `batch/1` does not give"),
+        ("/nodes/2/config/batch/1/y", "the statement does not use the value 'y'"),
+        ("/nodes/4/config/statement", "the statement names the value :x, which `params` does not give"),
+    ]
+    line = json.dumps(document, indent=1).splitlines()[issues[0].line - 1]
+    assert line[issues[0].column - 1 :].startswith(":c, :b")

@@ -1,6 +1,6 @@
 """Delays between attempts."""
 
-from stream_api.following.backoff import FIRST, LONGEST, Backoff
+from platform_core.backoff import FIRST, LONGEST, Backoff
 
 
 def test_delays_double_with_jitter_up_to_the_longest() -> None:
