@@ -46,12 +46,23 @@ class CsvWriteConfig(NodeConfig):
     timeout: Duration = Field(default=60.0, description="Of fetching a web address.")
 
 
+def _ports(*, rows_needed: bool) -> Ports:
+    return Ports(
+        inputs=(Port("rows", "array", "An object for each row.", required=rows_needed),),
+        outputs=(
+            Port("file", "object", "The file value."),
+            Port("row_count", "integer", "Rows written."),
+        ),
+    )
+
+
 class CsvWrite(NodeType[CsvWriteConfig]):
     """See the module."""
 
     name = "csv.write"
     summary = "Write rows to a CSV file."
     config_model = CsvWriteConfig
+    fallback_ports = _ports(rows_needed=False)
     notes = (
         "UTF-8, lines end with CR LF (RFC 4180). Null is an empty cell; objects and lists are written as JSON, bytes as"
         " base64."
@@ -63,14 +74,7 @@ class CsvWrite(NodeType[CsvWriteConfig]):
     )
 
     def ports(self, config: CsvWriteConfig) -> Ports:
-        needed = config.from_ is None
-        return Ports(
-            inputs=(Port("rows", "array", "An object for each row.", required=needed),),
-            outputs=(
-                Port("file", "object", "The file value."),
-                Port("row_count", "integer", "Rows written."),
-            ),
-        )
+        return _ports(rows_needed=config.from_ is None)
 
     def execute(self, call: NodeCall[CsvWriteConfig]) -> Mapping[str, Any]:
         config = call.config

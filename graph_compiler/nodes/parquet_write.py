@@ -43,12 +43,23 @@ class ParquetWriteConfig(NodeConfig):
     timeout: Duration = Field(default=60.0, description="Of fetching a web address.")
 
 
+def _ports(*, rows_needed: bool) -> Ports:
+    return Ports(
+        inputs=(Port("rows", "array", "An object for each row.", required=rows_needed),),
+        outputs=(
+            Port("file", "object", "The file value."),
+            Port("row_count", "integer", "Rows written."),
+        ),
+    )
+
+
 class ParquetWrite(NodeType[ParquetWriteConfig]):
     """See the module."""
 
     name = "parquet.write"
     summary = "Write rows to a Parquet file."
     config_model = ParquetWriteConfig
+    fallback_ports = _ports(rows_needed=False)
     notes = "Columns of type `json`, and those with objects or lists, hold JSON text. It needs `headrace[parquet]`."
     failures = (
         FailureKind("bad_value", "A row is not an object, or a cell is not of its column's type."),
@@ -57,14 +68,7 @@ class ParquetWrite(NodeType[ParquetWriteConfig]):
     )
 
     def ports(self, config: ParquetWriteConfig) -> Ports:
-        needed = config.from_ is None
-        return Ports(
-            inputs=(Port("rows", "array", "An object for each row.", required=needed),),
-            outputs=(
-                Port("file", "object", "The file value."),
-                Port("row_count", "integer", "Rows written."),
-            ),
-        )
+        return _ports(rows_needed=config.from_ is None)
 
     def execute(self, call: NodeCall[ParquetWriteConfig]) -> Mapping[str, Any]:
         config = call.config

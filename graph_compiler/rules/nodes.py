@@ -10,6 +10,7 @@ from ..draft import Draft, DraftNode
 from ..issues import Finding, did_you_mean
 from ..node_ports import ports_of
 from ..node_type import ConfigDefect, NodeTypes
+from ..partial import defects_known, ports_known, read_partly
 from ..shape import findings_of
 
 
@@ -30,10 +31,12 @@ def _resolve(node: DraftNode, node_types: NodeTypes) -> Iterator[Finding]:
         node.config = node_type.read_config(node.spec.config, rendered=False)
     except ValidationError as error:
         yield from findings_of(error, node.spec.config, path, node_type.config_model)
-        return
-    declared = node_type.ports(node.config)
-    node.ports = ports_of(node.spec, declared) if declared.is_known else None
-    for defect in node_type.defects(node.config):
+        partial = read_partly(node_type, node.spec.config, error)
+        declared, defects = ports_known(node_type, partial), defects_known(node_type, partial)
+    else:
+        declared, defects = node_type.ports(node.config), node_type.defects(node.config)
+    node.ports = ports_of(node.spec, declared) if declared is not None and declared.is_known else None
+    for defect in defects:
         yield _finding(defect, path)
 
 

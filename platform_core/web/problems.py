@@ -21,6 +21,7 @@ from platform_core.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    RangeNotSatisfiable,
     TooLarge,
     Unavailable,
 )
@@ -52,6 +53,8 @@ def _headers(error: HeadraceError) -> dict[str, str]:
         return {"Retry-After": "1"}
     if error.status == 401:
         return {"WWW-Authenticate": "Bearer"}
+    if error.status == RangeNotSatisfiable.status:
+        return {"Content-Range": f"bytes */{error.extensions['size']}"}
     if "retry_after" in error.extensions:
         return {"Retry-After": str(error.extensions["retry_after"])}
     return {}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 
+from graph_compiler.difference import differences
 from graph_compiler.schema import document_schema
 from platform_core import graph_store
 from platform_core.database import Connection, reading, transaction
@@ -38,6 +40,7 @@ from trigger_api.graph_access import find_graph
 from trigger_api.graphs import saving
 from trigger_api.graphs.documents import REQUEST_BODY, DocumentDep, check_document, checked
 from trigger_api.graphs.schemas import (
+    DifferenceAnswer,
     GraphAnswer,
     GraphSummary,
     IssueAnswer,
@@ -193,6 +196,20 @@ def get_graph_version(
     """Get one version with its document."""
     graph_id = find_graph(connection, principal, graph).id
     return VersionAnswer.of(get_version(connection, graph_id, version), links)
+
+
+@router.get(
+    "/graphs/{graph}/versions/{version}/diff/{other}",
+    operation_id="diff_versions",
+    responses=problems(*_ERRORS, GraphNotFound, VersionNotFound),
+)
+def diff_versions(
+    principal: GraphReader, connection: ConnectionDep, graph: str, version: _Version, other: _Version
+) -> DifferenceAnswer:
+    """Compare two versions: what `other` changes of `version`, nodes and triggers by id, edges by their ends."""
+    graph_id = find_graph(connection, principal, graph).id
+    older, newer = (get_version(connection, graph_id, number).document for number in (version, other))
+    return DifferenceAnswer.of(version, other, differences(json.loads(older), json.loads(newer)))
 
 
 @router.get("/schema", operation_id="get_schema")

@@ -14,7 +14,8 @@ from platform_core.database import plain_url
 from platform_core.errors import IdempotencyKeyReused, RunNotFound
 from platform_core.graph_store import save_graph
 from platform_core.run_event_store import read_events
-from platform_core.run_store import NewRun, accept_run, find_run, get_run, list_runs
+from platform_core.run_list import list_runs
+from platform_core.run_store import NewRun, accept_run, find_run, get_run
 from platform_core.user_store import User
 
 
