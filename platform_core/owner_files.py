@@ -52,10 +52,13 @@ def root_of(settings: Settings, owner: str) -> Path | UPath:
 
 
 def find_file(settings: Settings, owner: str, path: str) -> StoredFile:
-    """The owner's file; `path` has no steps that lead elsewhere, as the caller has checked.
+    """The owner's file.
 
-    Raises `FileMissing`, also for a folder and for a link that leads out of the owner's files, and `Unavailable`.
+    Raises `FileMissing`, also for a folder and for a path or a link that leads out of the owner's files, and
+    `Unavailable`.
     """
+    if any(part in ("", ".", "..") for part in path.split("/")):
+        raise FileMissing(f"There is no file {path}.")
     top = root_of(settings, owner)
     place = top / path
     try:

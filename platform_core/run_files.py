@@ -44,7 +44,10 @@ def files_of_run(connection: Connection, run: Run) -> list[RunFile]:
     )
     for node, data in connection.execute(query):
         found += _files(data.get("value"), f"/nodes/{_token(node)}/{_token(str(data.get('port')))}")
-    return list({file.reference: file for file in reversed(found)}.values())[::-1]
+    unique: dict[str, RunFile] = {}
+    for file in found:
+        unique.setdefault(file.reference, file)
+    return list(unique.values())
 
 
 def files_in_outputs(outputs: Any) -> list[RunFile]:
@@ -56,13 +59,20 @@ def _files(value: Any, place: str) -> Iterator[RunFile]:
     if isinstance(value, dict):
         reference = value.get(MARK)
         if isinstance(reference, str):
-            yield RunFile(reference, place, *(value.get(key) for key in ("size", "media_type", "sha256")))
+            size = value.get("size")
+            known = size if isinstance(size, int) and not isinstance(size, bool) else None
+            yield RunFile(reference, place, known, *(_text(value.get(key)) for key in ("media_type", "sha256")))
             return
         for key, each in value.items():
             yield from _files(each, f"{place}/{_token(key)}")
     elif isinstance(value, list):
         for row, each in enumerate(value):
             yield from _files(each, f"{place}/{row}")
+
+
+def _text(value: Any) -> str | None:
+    """Params are as the caller wrote them, so a file value in them may hold anything."""
+    return value if isinstance(value, str) else None
 
 
 def _token(text: str) -> str:

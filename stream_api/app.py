@@ -21,6 +21,7 @@ from stream_api.endpoints import router
 from stream_api.sockets import router as sockets
 from stream_api.streams import Streams
 from stream_api.watch import router as watch
+from stream_api.watched_files import router as watched_files
 
 
 def create_app(settings: Settings, *, engine: Engine, keys: KeyRing, metrics: Metrics | None = None) -> FastAPI:
@@ -45,7 +46,7 @@ def create_app(settings: Settings, *, engine: Engine, keys: KeyRing, metrics: Me
         "stream_api",
         title="Headrace stream API",
         services=services,
-        routers=[router, sockets, watch, asyncapi],
+        routers=[router, sockets, watch, watched_files, asyncapi],
         lifespan=lifespan,
         pings={"listener": listener_is_connected},
     )
