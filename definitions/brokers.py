@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from definitions.service_targets import ServiceRefused, pinned_address
+from definitions.service_targets import ServiceRefused, pinned_address, refusal
 from graph_compiler.errors import NodeError
 from graph_compiler.runtime import Message
 
@@ -69,7 +69,7 @@ def publish(url: str, message: Message, *, timeout: float, allow_private: bool) 
         )
         return send(broker, message, timeout)
     except ServiceRefused:
-        said = "the broker's address is not public; private ones are not allowed here"
+        said = refusal("the broker's address")
         raise NodeError("publish_refused", said, retryable=False) from None
     except BrokerRefused as error:
         raise NodeError("publish_refused", str(error), retryable=False) from None

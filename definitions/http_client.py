@@ -12,6 +12,7 @@ import httpcore
 import httpx
 
 from definitions.http_network import GuardedNetwork, Resolve, TargetRefused, resolve
+from definitions.service_targets import HTTP_SETTING, refusal
 from graph_compiler.binary import as_plain
 from graph_compiler.errors import NodeError
 from graph_compiler.runtime import HttpAnswer
@@ -91,7 +92,7 @@ class HttpClient:
             try:
                 return self._send(request, sink, private_headers)
             except TargetRefused as error:
-                said = f"{error} is not a public address; private targets are not allowed here."
+                said = refusal(str(error), HTTP_SETTING)
                 raise NodeError("http_refused_target", said, retryable=False) from None
             except FAILURES as error:
                 if exchange.canceled:

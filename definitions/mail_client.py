@@ -13,7 +13,7 @@ from email.utils import make_msgid
 from typing import BinaryIO
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from definitions.service_targets import ServiceRefused, pinned_address
+from definitions.service_targets import ServiceRefused, pinned_address, refusal
 from graph_compiler.errors import NodeError
 from graph_compiler.file_values import media_type_of, name_of
 from graph_compiler.runtime import Email
@@ -37,7 +37,7 @@ class MailClient:
             with self._connected(server, timeout) as smtp:
                 refused = smtp.send_message(message, email.sender, [*email.to, *email.cc, *email.bcc])
         except ServiceRefused:
-            said = "the mail server's address is not public; private ones are not allowed here"
+            said = refusal("the mail server's address")
             raise NodeError("email_refused", said, retryable=False) from None
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
             raise _refusal(error) from None

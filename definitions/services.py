@@ -15,7 +15,7 @@ from definitions.file_store import FileStore
 from definitions.file_writing import HashedFile
 from definitions.http_client import HttpClient, Upload
 from definitions.mail_client import MailClient
-from definitions.service_targets import ServiceRefused, pinned_address
+from definitions.service_targets import ServiceRefused, pinned_address, refusal
 from definitions.shell_service import run_command
 from graph_compiler.errors import NodeError
 from graph_compiler.file_values import media_type_of, name_of
@@ -141,7 +141,7 @@ class Services:
         try:
             return pinned_address(host, port, allow_private=self._allow_private)
         except ServiceRefused:
-            said = "the database's address is not public; private ones are not allowed here"
+            said = refusal("the database's address")
             raise SqlFailed("sql_refused_target", said) from None
         except OSError:
             raise SqlFailed("sql_unreachable", "the database's host has no address", retryable=True) from None

@@ -11,6 +11,8 @@ import typer
 
 from headrace_cli.terminal import say
 
+VARIABLE = "_HEADRACE_COMPLETE"
+"""Environment variable by which a shell's script asks for completions."""
 _SECONDS = 2.0
 """A shell that waits longer for a completion seems to hang."""
 
@@ -31,7 +33,14 @@ def completion(shell: Annotated[Shell, typer.Argument(help="The shell to complet
     """
     from typer.completion import get_completion_script
 
-    say(get_completion_script(prog_name="headrace", complete_var="_HEADRACE_COMPLETE", shell=shell.value))
+    say(get_completion_script(prog_name="headrace", complete_var=VARIABLE, shell=shell.value))
+
+
+def prepare() -> None:
+    """Make the shells known to the parser of the command line, which has none without its own option for them."""
+    from typer._completion_classes import completion_init
+
+    completion_init()
 
 
 def complete_graph(context: typer.Context, incomplete: str) -> list[str]:

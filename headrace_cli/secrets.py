@@ -9,7 +9,7 @@ import typer
 
 from headrace_cli.errors import CommandError
 from headrace_cli.options import AsJson, Home
-from headrace_cli.terminal import note, say_json, say_table
+from headrace_cli.terminal import note, say, say_json
 
 secret_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Secrets that nodes and webhook checks use; write-only."
@@ -41,7 +41,7 @@ def list_secrets(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """List your secrets by name, with the times they were made and last changed; nothing prints their values."""
+    """List the names of your secrets; nothing prints their values."""
     from headrace_cli.client import Client
     from headrace_cli.connection import find_server
 
@@ -50,9 +50,8 @@ def list_secrets(
     if as_json:
         say_json(found)
         return
-    say_table(
-        ["SECRET", "CREATED", "CHANGED"], [[each["name"], each["created_at"], each["updated_at"]] for each in found]
-    )
+    for each in found:
+        say(each["name"])
 
 
 @secret_app.command("delete")
