@@ -45,15 +45,15 @@ settings: { timeout: 1h, max_concurrent_runs: 4, retention: 30d }
 ## Durations
 
 A duration is a number of seconds, or text: a number with one of the units `ms`, `s`, `m` (minutes), `h` and `d` (days
-of 24 hours), such as `500ms`, `1.5s`, `30s`, `2m`, `1h` or `30d`. Units are not combined: an hour and a half is `90m`. The
-longest is `3650d`. A text without a unit, and any other, is the issue `bad_duration`.
+of 24 hours), such as `500ms`, `1.5s`, `30s`, `2m`, `1h` or `30d`. Units are not combined: an hour and a half is `90m`.
+The longest is `3650d`. A text without a unit, and any other, is the issue `bad_duration`.
 
 ## Templates
 
 Text with `{{ }}` is a template of Jinja2 in a sandbox; a lone `{{ }}` keeps the type of its value. Which names a
-template sees, and where templates are allowed, is in [Node types](node-types.md) and [Values](values.md). What a node's `config`
-takes is on [the page of its type](nodes/README.md), what `when`, `foreach`, `on_error` and `finally` do together in
-[Control flow](control-flow.md).
+template sees, and where templates are allowed, is in [Node types](node-types.md) and [Values](values.md). What a
+node's `config` takes is on [the page of its type](nodes/README.md), and what `when`, `foreach`, `on_error` and
+`finally` do together in [Control flow](control-flow.md).
 """
 _TITLES = {
     "GraphSpec": "The document",

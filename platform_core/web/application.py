@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 
 from platform_core.web.body_limit import BodyLimit
 from platform_core.web.health import health_router
+from platform_core.web.openapi import install_openapi
 from platform_core.web.problems import install_problems
 from platform_core.web.request_context import RequestContext
 from platform_core.web.services import Services
@@ -40,6 +41,7 @@ def build_application(
         app.include_router(router)
     app.include_router(health_router(services, pings or {}))
     install_problems(app)
+    install_openapi(app)
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
     app.add_middleware(RequestContext, name=name, metrics=services.metrics)
     return app

@@ -132,12 +132,12 @@ def _response(errors: Sequence[type[HeadraceError]]) -> dict[str, Any]:
         "request_id": {"type": "string"},
     }
     if errors[0].status == 422:
-        properties["issues"] = {"type": "array", "items": _ISSUE}
+        properties["issues"] = {"type": "array", "items": ISSUE}
     schema = {"type": "object", "properties": properties, "required": ["type", "title", "status", "code", "detail"]}
     return {"description": f"{errors[0].title}: {', '.join(codes)}", "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
-_ISSUE = {
+ISSUE = {
     "type": "object",
     "properties": {
         "code": {"type": "string"},

@@ -44,6 +44,7 @@ from trigger_api.graphs.schemas import (
     GraphAnswer,
     GraphSummary,
     IssueAnswer,
+    NodeTypeAnswer,
     ValidationAnswer,
     VersionAnswer,
     VersionSummary,
@@ -219,6 +220,7 @@ def get_schema(state: StateDep) -> dict[str, Any]:
 
 
 @router.get("/node-types", operation_id="list_node_types")
-def list_node_types(state: StateDep) -> PageOf[dict[str, Any]]:
+def list_node_types(state: StateDep) -> PageOf[NodeTypeAnswer]:
     """The node types a document may use, with the schemas of their configs."""
-    return PageOf(items=[node_type.describe() for node_type in state.node_types.values()], next_cursor=None)
+    items = [NodeTypeAnswer(**node_type.describe()) for node_type in state.node_types.values()]
+    return PageOf(items=items, next_cursor=None)

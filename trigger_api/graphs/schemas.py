@@ -102,6 +102,15 @@ class DifferenceAnswer(Answer):
         return cls(from_version=older, to_version=newer, changes=changes)
 
 
+class NodeTypeAnswer(Answer):
+    """A node type that a document may use."""
+
+    name: str
+    summary: str
+    secrets: bool = Field(description="Whether templates of its config may name `secrets.<name>`.")
+    config_schema: dict[str, Any] = Field(description="The JSON Schema of its config.")
+
+
 class IssueAnswer(Answer):
     """A finding in a document: what is wrong, where (JSON pointer, line and column), and what to do."""
 
