@@ -21,7 +21,7 @@ def read_partly(node_type: AnyNodeType, config: Mapping[str, Any], error: Valida
 
     None if not even that can be read.
     """
-    model = _partial(node_type.config_model)
+    model = _partial_config(node_type.config_model)
     try:
         read = model.model_validate(_without(config, error), context={"rendered": False})
     except ValidationError as deeper:
@@ -91,6 +91,10 @@ def _keys(model: type[BaseModel]) -> set[str]:
 
 def _take_absent(value: Any, rest: ValidatorFunctionWrapHandler) -> Any:
     return value if value is _ABSENT else rest(value)
+
+
+def _partial_config(model: type[NodeConfig]) -> type[BaseModel]:
+    return _partial(model)
 
 
 @cache

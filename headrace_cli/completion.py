@@ -31,7 +31,7 @@ def completion(shell: Annotated[Shell, typer.Argument(help="The shell to complet
     bash: `eval "$(headrace completion bash)"` in ~/.bashrc; zsh the same in ~/.zshrc; fish:
     `headrace completion fish > ~/.config/fish/completions/headrace.fish`.
     """
-    from typer.completion import get_completion_script
+    from typer._completion_shared import get_completion_script
 
     say(get_completion_script(prog_name="headrace", complete_var=VARIABLE, shell=shell.value))
 

@@ -60,9 +60,8 @@ def find_file(settings: Settings, owner: str, path: str) -> StoredFile:
     if any(part in ("", ".", "..") for part in path.split("/")):
         raise FileMissing(f"There is no file {path}.")
     top = root_of(settings, owner)
-    place = top / path
     try:
-        return _local(place, top) if isinstance(place, Path) else _remote(place)
+        return _local(top / path, top) if isinstance(top, Path) else _remote(top / path)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, ValueError):
         raise FileMissing(f"There is no file {path}.") from None
     except Exception as error:
@@ -70,7 +69,7 @@ def find_file(settings: Settings, owner: str, path: str) -> StoredFile:
         raise Unavailable("The store of files does not answer.") from error
 
 
-def _local(place: Path, top: Path | UPath) -> StoredFile:
+def _local(place: Path, top: Path) -> StoredFile:
     real = Path(os.path.realpath(place))
     if not real.is_relative_to(os.path.realpath(top)):
         raise FileNotFoundError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pydantic import ValidationError
 
@@ -32,7 +32,8 @@ def _resolve(node: DraftNode, node_types: NodeTypes) -> Iterator[Finding]:
     except ValidationError as error:
         yield from findings_of(error, node.spec.config, path, node_type.config_model)
         partial = read_partly(node_type, node.spec.config, error)
-        declared, defects = ports_known(node_type, partial), defects_known(node_type, partial)
+        declared = ports_known(node_type, partial)
+        defects: Iterable[ConfigDefect] = defects_known(node_type, partial)
     else:
         declared, defects = node_type.ports(node.config), node_type.defects(node.config)
     node.ports = ports_of(node.spec, declared) if declared is not None and declared.is_known else None

@@ -38,9 +38,10 @@ InlineQuery = Annotated[
     bool, Query(description="Answer `Content-Disposition: inline`, so that a browser shows the file if it can.")
 ]
 
-_BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+# Generators of clients know no `*/*`; to all of them these are bytes.
+_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The file", "content": _BYTES},
+    200: {"description": "The file; its media type is that of its name", "content": _BYTES},
     206: {"description": "The range of it", "content": _BYTES},
     304: {"description": "The caller has it"},
 }
