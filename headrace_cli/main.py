@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.models import CommandInfo
 
-from headrace_cli import (
+from headrace_cli.commands import (
     access,
     completion,
     deliveries,
@@ -21,9 +21,9 @@ from headrace_cli import (
     triggers,
     versions,
 )
-from headrace_cli.help_text import PanelGroup
-from headrace_cli.secrets import secret_app
-from headrace_cli.terminal import say
+from headrace_cli.commands.secrets import secret_app
+from headrace_cli.terminal.help_text import PanelGroup
+from headrace_cli.terminal.terminal import say
 
 app = typer.Typer(
     name="headrace",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graph_compiler.document_reference import document_page
-from graph_compiler.node_types import builtin_node_types
-from graph_compiler.reference import pages
+from graph_compiler.catalogue.node_types import builtin_node_types
+from graph_compiler.catalogue.reference import pages
+from graph_compiler.checking.document_reference import document_page
 from headrace_cli.settings_reference import settings_page
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"

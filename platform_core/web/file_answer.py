@@ -12,7 +12,7 @@ from fastapi import Header, Query
 from fastapi.responses import Response, StreamingResponse
 
 from platform_core.errors import RangeNotSatisfiable
-from platform_core.owner_files import StoredFile
+from platform_core.runs.owner_files import StoredFile
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _SAFETY = {

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import typer
 
-from headrace_cli.exit_codes import ExitCode
 from headrace_cli.main import app
 from headrace_cli.settings_reference import UNITS, settings_page
+from headrace_cli.terminal.exit_codes import ExitCode
 from platform_core import errors
 from platform_core.settings import Settings
 

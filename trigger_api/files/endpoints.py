@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from graph_compiler.errors import NodeError
-from graph_compiler.file_values import checked_path, media_type_of, name_of
-from platform_core.auth import Principal
-from platform_core.database import reading
+from graph_compiler.values.errors import NodeError
+from graph_compiler.values.file_values import checked_path, media_type_of, name_of
+from platform_core.database.engine import reading
 from platform_core.errors import FileMissing, InvalidRequest, RangeNotSatisfiable, RunNotFound, Unavailable
-from platform_core.owner_files import find_file
-from platform_core.run_files import files_of_run
-from platform_core.user_store import name_of_user
+from platform_core.identity.auth import Principal
+from platform_core.identity.user_store import name_of_user
+from platform_core.runs.owner_files import find_file
+from platform_core.runs.run_files import files_of_run
 from platform_core.web.dependencies import AUTH_ERRORS, ConnectionDep, RunReader, ServicesDep
 from platform_core.web.file_answer import (
     ANSWERS,
@@ -27,8 +27,8 @@ from platform_core.web.file_answer import (
 from platform_core.web.problems import problems
 from platform_core.web.services import Services
 from trigger_api.files.schemas import FileAnswer, FileList
-from trigger_api.links import LinksDep
-from trigger_api.run_access import RunIdPath, visible_run
+from trigger_api.shared.links import LinksDep
+from trigger_api.shared.run_access import RunIdPath, visible_run
 
 router = APIRouter(prefix="/api/v1", tags=["files"])
 

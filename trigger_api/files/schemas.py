@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from platform_core.run_files import RunFile
-from trigger_api.links import Links
-from trigger_api.schemas import Answer
+from platform_core.runs.run_files import RunFile
+from trigger_api.shared.links import Links
+from trigger_api.shared.schemas import Answer
 
 
 class FileAnswer(Answer):

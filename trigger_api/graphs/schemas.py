@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from graph_compiler.difference import Difference
-from platform_core.graph_store import Graph, GraphVersion
-from platform_core.trigger_store import Trigger
-from trigger_api.links import Links
-from trigger_api.schemas import Answer
+from graph_compiler.values.difference import Difference
+from platform_core.graphs.graph_store import Graph, GraphVersion
+from platform_core.triggers.trigger_store import Trigger
+from trigger_api.shared.links import Links
+from trigger_api.shared.schemas import Answer
 from trigger_api.triggers.schemas import TriggerAnswer
 
 

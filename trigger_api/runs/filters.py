@@ -8,11 +8,11 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from platform_core.auth import Principal
-from platform_core.database import Connection
-from platform_core.run_list import RunFilter
-from trigger_api.graph_access import find_graph
+from platform_core.database.engine import Connection
+from platform_core.identity.auth import Principal
+from platform_core.runs.run_list import RunFilter
 from trigger_api.runs.schemas import Status
+from trigger_api.shared.graph_access import find_graph
 
 _NO_NUL = r"^[^\x00]*$"
 _Tag = Annotated[str, Query(min_length=1, max_length=1201, pattern=_NO_NUL)]

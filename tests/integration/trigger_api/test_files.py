@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from platform_core.database.tables import run_events
 from platform_core.settings import Settings
-from platform_core.tables import run_events
 from tests.integration.trigger_api.conftest import API, Login, assert_problem, document, end_run
 
 CONTENT = bytes(range(256)) * 4096

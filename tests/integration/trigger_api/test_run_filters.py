@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from platform_core.tables import runs
+from platform_core.database.tables import runs
 from tests.integration.trigger_api.conftest import API, assert_problem, document, end_run
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

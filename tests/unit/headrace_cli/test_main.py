@@ -42,7 +42,7 @@ def _rows(page: str) -> list[str]:
 
 
 def test_supervisor_loads_neither_dagster_nor_the_web_framework() -> None:
-    code = "import sys, headrace_cli.running_stack, platform_core.postgres, definitions.instance_files;"
+    code = "import sys, headrace_cli.up.running_stack, platform_core.database.postgres, definitions.instance.instance_files;"
     code += "print([name for name in ('dagster', 'fastapi', 'sqlalchemy') if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout == "[]\n"

@@ -1,0 +1,31 @@
+"""`headrace up`: everything on this machine under one supervisor, until a signal ends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def up(
+    home: Annotated[
+        Path | None, typer.Option(envvar="HEADRACE_HOME", help="Folder of the local state.", show_default="~/.headrace")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(envvar="HEADRACE_PORT", help="Port of both APIs; 0: a free one.", show_default="8000")
+    ] = None,
+    ui_port: Annotated[
+        int | None,
+        typer.Option(envvar="HEADRACE_UI_PORT", help="Port of Dagster's UI; 0: a free one.", show_default="3000"),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every line of every process.")] = False,
+) -> None:
+    """Start everything: PostgreSQL, both APIs, the daemon, run workers and Dagster's UI.
+
+    Prints the addresses, then one line `ready http://...` once everything answers. Ctrl-C ends it all.
+    Without HEADRACE_DATABASE_URL an embedded PostgreSQL lives in the home.
+    """
+    from headrace_cli.up.running_stack import run
+
+    raise typer.Exit(run(home, port, ui_port, verbose=verbose))
