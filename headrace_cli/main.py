@@ -3,24 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
+from typer.models import CommandInfo
 
-from headrace_cli.commands import access, deliveries, graphs, runs, services, triggers
-from headrace_cli.commands.up import up
+from headrace_cli.commands import (
+    access,
+    completion,
+    deliveries,
+    files,
+    graphs,
+    launch,
+    login,
+    runs,
+    services,
+    triggers,
+    versions,
+)
+from headrace_cli.commands.secrets import secret_app
+from headrace_cli.terminal.help_text import PanelGroup
+from headrace_cli.terminal.terminal import say
 
 app = typer.Typer(
     name="headrace",
-    help="Graphs of nodes as documents, run as Dagster jobs, watched live.",
+    cls=PanelGroup,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # to load it takes longer than all the rest of a command
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 _PANELS: dict[str, list[Callable[..., None]]] = {
-    "Graphs": [graphs.apply, graphs.validate, graphs.graphs, graphs.schema],
-    "Runs": [runs.run, runs.logs, runs.runs, runs.show, runs.cancel, runs.retry],
+    "Graphs": [
+        graphs.apply,
+        graphs.validate,
+        graphs.graphs,
+        versions.get,
+        versions.versions,
+        versions.diff,
+        graphs.delete,
+        graphs.schema,
+    ],
+    "Runs": [
+        launch.run,
+        runs.logs,
+        runs.runs,
+        runs.show,
+        runs.outputs,
+        files.download,
+        runs.cancel,
+        runs.retry,
+    ],
     "Webhooks": [deliveries.deliveries, deliveries.replay],
     "Triggers": [
         triggers.triggers,
@@ -31,14 +66,34 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         triggers.fire,
         triggers.backfill,
     ],
-    "Access": [access.token],
-    "Server": [up],
+    "Access": [login.login, login.logout, access.token],
+    "This command": [completion.completion],
 }
-_NAMES = {triggers.next_times: "next"}
+_NAMES = {triggers.next_times: "next", services.serve_template: "template"}
 """Commands that cannot be called what they are in Python."""
-for panel, commands in _PANELS.items():
-    for command in commands:
-        app.command(_NAMES.get(command), rich_help_panel=panel)(command)
-app.add_typer(access.secret_app, name="secret", rich_help_panel="Access")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        say(f"headrace {version('headrace')}")
+        raise typer.Exit
+
+
+@app.callback()
+def headrace(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Graphs of nodes as documents, run as Dagster jobs, watched live."""
+
+
+for panel, functions in (_PANELS | services.PANELS).items():
+    for function in functions:
+        name = _NAMES.get(function, function.__name__.replace("_", "-"))
+        hidden = function in services.HIDDEN
+        PanelGroup.described[name] = CommandInfo(name, callback=function, rich_help_panel=panel, hidden=hidden)
+app.add_typer(secret_app, name="secret", rich_help_panel="Access")
 app.add_typer(access.user_app, name="user", rich_help_panel="Access")
-services.add_to(app)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from graph_compiler.catalogue.node_types import builtin_node_types
 from graph_compiler.catalogue.reference import pages
+from graph_compiler.checking.document_reference import document_page
+from headrace_cli.settings_reference import settings_page
 
-FOLDER = Path(__file__).parents[1] / "docs" / "reference" / "nodes"
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 
 
 def write_pages(folder: Path) -> None:
@@ -20,5 +22,12 @@ def write_pages(folder: Path) -> None:
         (folder / name).write_text(text, "utf-8")
 
 
+def write_reference(folder: Path) -> None:
+    """Write every generated page of the reference."""
+    write_pages(folder / "nodes")
+    (folder / "document.md").write_text(document_page(), "utf-8")
+    (folder / "settings.md").write_text(settings_page(), "utf-8")
+
+
 if __name__ == "__main__":
-    write_pages(FOLDER)
+    write_reference(FOLDER)

@@ -5,6 +5,7 @@ The pod of a run goes around the command line, which takes longer to load than t
 
 from __future__ import annotations
 
+import os
 import sys
 
 from headrace_cli.terminal.errors import CommandError
@@ -37,9 +38,12 @@ def _run(arguments: list[str]) -> None:
 
             sys.exit(execute(run_id))
         case _:
+            from headrace_cli.commands import completion
             from headrace_cli.main import app
 
-            app()
+            if completion.VARIABLE in os.environ:
+                completion.prepare()
+            app(prog_name="headrace", complete_var=completion.VARIABLE)
 
 
 def _fail(message: str, hint: str, exit_code: ExitCode) -> None:

@@ -72,6 +72,12 @@ class SecretNotFound(NotFound):
     code = "secret_not_found"
 
 
+class FileMissing(NotFound):
+    """There is no such file among those the caller may read."""
+
+    code = "file_not_found"
+
+
 class MethodNotAllowed(HeadraceError):
     """The path exists, but not for this method."""
 
@@ -224,6 +230,14 @@ class IncompleteBody(BadRequest):
     """The body ended before its announced length."""
 
     code = "incomplete_body"
+
+
+class RangeNotSatisfiable(HeadraceError):
+    """The range begins after the end of the file; `size` says how many bytes it has."""
+
+    status = 416
+    code = "range_not_satisfiable"
+    title = "Range not satisfiable"
 
 
 class TooLarge(HeadraceError):

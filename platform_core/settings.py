@@ -88,7 +88,11 @@ class Settings(BaseSettings):
         default=5.0, gt=0, description="Seconds between checks that those who follow streams still may."
     )
     http_allow_private: bool = Field(
-        default=False, description="Let http.request reach private, loopback and link-local addresses."
+        default=False,
+        description=(
+            "Let http.request and web addresses of files reach private, loopback and link-local addresses."
+            " `headrace up` sets it where it listens on loopback only, without HEADRACE_PUBLIC_URL."
+        ),
     )
     files_url: str | None = Field(
         default=None,

@@ -20,6 +20,7 @@ from stream_api.asyncapi import router as asyncapi
 from stream_api.routes.endpoints import router
 from stream_api.routes.sockets import router as sockets
 from stream_api.routes.watch import router as watch
+from stream_api.routes.watched_files import router as watched_files
 from stream_api.serving.streams import Streams
 
 
@@ -45,7 +46,7 @@ def create_app(settings: Settings, *, engine: Engine, keys: KeyRing, metrics: Me
         "stream_api",
         title="Headrace stream API",
         services=services,
-        routers=[router, sockets, watch, asyncapi],
+        routers=[router, sockets, watch, watched_files, asyncapi],
         lifespan=lifespan,
         pings={"listener": listener_is_connected},
     )

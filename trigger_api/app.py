@@ -23,6 +23,7 @@ from platform_core.web.services import Services
 from trigger_api.api_keys.endpoints import router as api_keys
 from trigger_api.auth.endpoints import router as auth
 from trigger_api.deliveries.endpoints import router as deliveries
+from trigger_api.files.endpoints import router as files
 from trigger_api.graphs.endpoints import router as graphs
 from trigger_api.live.endings import RunEndings
 from trigger_api.live.known_hooks import KnownHooks
@@ -81,6 +82,7 @@ def create_app(
             batches,
             uploads,
             runs,
+            files,
             deliveries,
             secrets,
         ],

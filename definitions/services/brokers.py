@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from definitions.services.service_targets import ServiceRefused, pinned_address
+from definitions.services.service_targets import ServiceRefused, pinned_address, refusal
 from graph_compiler.nodes.runtime import Message
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.texts import shortened
@@ -77,7 +77,7 @@ def publish(url: str, message: Message, *, timeout: float, allow_private: bool) 
         )
         return send(broker, message, timeout)
     except ServiceRefused:
-        said = f"{where} has no public address; private ones are not allowed here"
+        said = refusal(where)
         raise NodeError("publish_refused", said, retryable=False) from None
     except BrokerRefused as error:
         raise NodeError("publish_refused", f"{where}: {error}", retryable=False) from None

@@ -12,6 +12,7 @@ import httpcore
 import httpx
 
 from definitions.services.http_network import GuardedNetwork, Resolve, TargetRefused, resolve
+from definitions.services.service_targets import HTTP_SETTING, refusal
 from graph_compiler.nodes.runtime import HttpAnswer
 from graph_compiler.values.binary import as_plain
 from graph_compiler.values.charsets import BadText, decoded
@@ -98,7 +99,7 @@ class HttpClient:
             try:
                 return self._send(request, sink, private_headers)
             except TargetRefused as error:
-                said = f"{where}: {error} is not a public address; private targets are not allowed here."
+                said = f"{where}: {refusal(str(error), HTTP_SETTING)}"
                 raise NodeError("http_refused_target", said, retryable=False) from None
             except FAILURES as error:
                 if exchange.canceled:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from definitions.services.mail_addresses import addresses
-from definitions.services.service_targets import ServiceRefused, pinned_address
+from definitions.services.service_targets import ServiceRefused, pinned_address, refusal
 from graph_compiler.nodes.runtime import Email
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.file_values import media_type_of, name_of
@@ -41,7 +41,7 @@ class MailClient:
             with self._connected(server, timeout) as smtp:
                 refused = _sent(smtp, message, sender, recipients, where)
         except ServiceRefused:
-            said = f"{where} has no public address; private ones are not allowed here"
+            said = refusal(where)
             raise NodeError("email_refused", said, retryable=False) from None
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
             raise _refusal(error, where) from None

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from definitions.services.http_network import is_public, resolve
 
+HTTP_SETTING = "HEADRACE_HTTP_ALLOW_PRIVATE"
+SERVICES_SETTING = "HEADRACE_SERVICES_ALLOW_PRIVATE"
+
 
 class ServiceRefused(Exception):
     """The service's addresses are private, and private ones are not allowed."""
+
+
+def refusal(what: str, setting: str = SERVICES_SETTING) -> str:
+    """The message for a target that is not public, with what the operator can do."""
+    return f"{what} is not public, and private addresses are not allowed; the setting {setting}=true allows them"
 
 
 def pinned_address(host: str, port: int, *, allow_private: bool) -> str:

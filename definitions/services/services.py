@@ -15,7 +15,7 @@ from definitions.services.file_store import FileStore
 from definitions.services.file_writing import HashedFile
 from definitions.services.http_client import HttpClient, Upload
 from definitions.services.mail_client import MailClient
-from definitions.services.service_targets import ServiceRefused, pinned_address
+from definitions.services.service_targets import ServiceRefused, pinned_address, refusal
 from definitions.services.shell_service import run_command
 from definitions.shared.masking import Masking
 from graph_compiler.nodes.runtime import (
@@ -152,7 +152,7 @@ class Services:
         try:
             return pinned_address(host, port, allow_private=self._allow_private)
         except ServiceRefused:
-            said = "the database's address is not public; private ones are not allowed here"
+            said = refusal("the database's address")
             raise SqlFailed("sql_refused_target", said) from None
         except OSError:
             raise SqlFailed("sql_unreachable", "the database's host has no address", retryable=True) from None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from definitions.services.service_targets import ServiceRefused, pinned_address
+from definitions.services.service_targets import ServiceRefused, pinned_address, refusal
 from graph_compiler.values.errors import NodeError
 
 FRESH: Mapping[str, Any] = {"use_listings_cache": False}
@@ -71,7 +71,9 @@ def _check(url: Any, allow_private: bool) -> None:
     try:
         pinned_address(parts.hostname or "", parts.port or 443, allow_private=allow_private)
     except ServiceRefused:
-        raise _refused("leads to a private address; those are not allowed here") from None
+        raise NodeError(
+            "file_refused", refusal("the address of the connection's endpoint_url"), retryable=False
+        ) from None
     except OSError:
         raise NodeError("file_unavailable", "the store's host has no address") from None
 

@@ -54,24 +54,31 @@ def _fields(schema: dict[str, Any], templates: Any) -> Iterator[str]:
     yield "|" + "---|" * len(heads)
     required = set(schema.get("required", ()))
     for name, field in schema["properties"].items():
-        default = "required" if name in required else _default(field)
-        cells = [f"`{name}`", _type(field), *([templates(name)] if templates else []), default, field["description"]]
+        default = "required" if name in required else default_of(field)
+        cells = [
+            f"`{name}`",
+            type_words(field),
+            *([templates(name)] if templates else []),
+            default,
+            field["description"],
+        ]
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     yield ""
 
 
-def _default(field: dict[str, Any]) -> str:
+def default_of(field: dict[str, Any]) -> str:
+    """The default in words."""
     default = field.get("default", ())
     return "empty" if default in ((), {}, []) else f"`{json.dumps(default)}`"
 
 
-def _type(field: dict[str, Any]) -> str:
+def type_words(field: dict[str, Any]) -> str:
     """The type in words; templates have a column of their own."""
     options = [
         option for option in field.get("anyOf", field.get("oneOf", ())) if option.get("description") != _TEMPLATE
     ]
     if options:
-        return " or ".join(dict.fromkeys(map(_type, options)))
+        return " or ".join(dict.fromkeys(map(type_words, options)))
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
@@ -79,9 +86,9 @@ def _type(field: dict[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
     kind = field.get("type")
     if kind == "array" and field.get("items"):
-        return f"list of {_type(field['items'])}"
+        return f"list of {type_words(field['items'])}"
     if kind == "object" and isinstance(field.get("additionalProperties"), dict) and field["additionalProperties"]:
-        return f"object of {_type(field['additionalProperties'])}"
+        return f"object of {type_words(field['additionalProperties'])}"
     return _TYPES[kind] if kind else "any JSON"
 
 

@@ -30,7 +30,7 @@ def findings_of(error: ValidationError, data: Any, path: str, model: type[BaseMo
     """The findings of a failed validation of `data`, which stands at `path`; one for each place."""
     by_place: dict[tuple[str, bool], list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
-        steps = _steps(detail, data)
+        steps = steps_in(detail, data)
         by_place.setdefault((pointer(steps), detail["type"] == "missing"), []).append(detail)
     return [
         finding for (place, _), details in by_place.items() for finding in _findings(path + place, details, data, model)
@@ -96,7 +96,7 @@ def _pattern_finding(place: str, detail: ErrorDetails, pattern: str) -> Finding:
     return Finding("bad_value", place, f"`{detail['input']}` does not match {pattern}")
 
 
-def _steps(detail: ErrorDetails, data: Any) -> list[str | int]:
+def steps_in(detail: ErrorDetails, data: Any) -> list[str | int]:
     """The error's location as far as the data has it: pydantic also names union members and `[key]`."""
     steps: list[str | int] = []
     for step in detail["loc"]:

@@ -173,6 +173,8 @@ class NodeType(ABC, Generic[C]):
     """Whether it may leave outputs out; what depends on those is skipped."""
     uses_processor: ClassVar[bool] = False
     """Whether it computes rather than waits: no more of its nodes run at once than there are processors."""
+    fallback_ports: ClassVar[Ports | None] = None
+    """What is certain of the ports where the config is wrong in what decides them; None: nothing."""
     takes_foreach: ClassVar[bool] = True
     """Whether a node of it may run once per item."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pydantic import ValidationError
 
 from graph_compiler.drafts.draft import Draft, DraftNode
+from graph_compiler.drafts.partial import defects_known, ports_known, read_partly
 from graph_compiler.drafts.shape import findings_of
 from graph_compiler.language.issues import Finding, did_you_mean
 from graph_compiler.nodes.node_ports import ports_of
@@ -30,10 +31,13 @@ def _resolve(node: DraftNode, node_types: NodeTypes) -> Iterator[Finding]:
         node.config = node_type.read_config(node.spec.config, rendered=False)
     except ValidationError as error:
         yield from findings_of(error, node.spec.config, path, node_type.config_model)
-        return
-    declared = node_type.ports(node.config)
-    node.ports = ports_of(node.spec, declared) if declared.is_known else None
-    for defect in node_type.defects(node.config):
+        partial = read_partly(node_type, node.spec.config, error)
+        declared = ports_known(node_type, partial)
+        defects: Iterable[ConfigDefect] = defects_known(node_type, partial)
+    else:
+        declared, defects = node_type.ports(node.config), node_type.defects(node.config)
+    node.ports = ports_of(node.spec, declared) if declared is not None and declared.is_known else None
+    for defect in defects:
         yield _finding(defect, path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -31,7 +32,7 @@ class Refused(CommandError):
 
 
 _HINTS = {
-    401: "The token does not hold there; `headrace token` makes a new one for the admin of a local home.",
+    401: "The credentials do not hold there: `headrace login URL` asks for others; HEADRACE_TOKEN goes before them.",
     403: "The token's user or scopes do not allow it; HEADRACE_TOKEN may be that of another.",
     404: "`headrace graphs` and `headrace runs` list what you may see.",
     409: "It has changed or ended meanwhile: look at it with `headrace graphs` or `headrace runs`, then ask again.",
@@ -51,7 +52,7 @@ class Client:
         self.server = server
         self.http = httpx.Client(
             base_url=server.url,
-            headers={"Authorization": f"Bearer {server.token}"},
+            headers={"Authorization": f"Bearer {server.token}"} if server.token else {},
             timeout=httpx.Timeout(30.0),
             transport=transport,
         )
@@ -78,6 +79,15 @@ class Client:
             cursor = page["next_cursor"]
             if cursor is None:
                 return
+
+    @contextmanager
+    def stream(self, path: str, query: Mapping[str, str]) -> Iterator[Iterator[bytes]]:
+        """The portions of an answer as they come. Raises `Refused`, and `CommandError` if it is cut off."""
+        try:
+            with self.http.stream("GET", f"/api/v1/{path}", params=query) as response:
+                yield accepted(response).iter_bytes()
+        except httpx.TransportError as error:
+            raise unreachable(self.server, error) from error
 
     def send(self, method: str, path: str, **options: Any) -> httpx.Response:
         """The successful answer to a request under /api/v1.

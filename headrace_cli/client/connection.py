@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headrace_cli.home.admin import credentials_path, read_credentials
+from headrace_cli.home.stored_login import read_login
 from headrace_cli.home.up_record import read_record
 from headrace_cli.terminal.errors import CommandError
 from headrace_cli.terminal.exit_codes import ExitCode
@@ -22,18 +23,22 @@ class Server:
 
 
 def find_server(home: Path | None) -> Server:
-    """HEADRACE_URL, else the `headrace up` of the home; with HEADRACE_TOKEN, else a token of the home's admin.
+    """HEADRACE_URL, else where the home is logged in, else its `headrace up`.
 
-    Raises `CommandError` saying what to set when one of both cannot be found.
+    With HEADRACE_TOKEN, else the token of the login at that address, else one of the home's admin. Raises
+    `CommandError` saying what to set when one of both cannot be found.
     """
     home = home_folder(home)
     named = os.environ.get("HEADRACE_URL")
+    login = read_login(home)
+    if login is not None and named in (None, "", login.url, f"{login.url}/"):
+        return Server(login.url, os.environ.get("HEADRACE_TOKEN") or login.token)
     record = None if named else read_record(home)
     url = named or (record.url if record is not None else None)
     if url is None:
         raise CommandError(
             f"No `headrace up` runs in {home}.",
-            hint="Start one, name its home with --home or HEADRACE_HOME, or set HEADRACE_URL and HEADRACE_TOKEN.",
+            hint="Start one, name its home with --home or HEADRACE_HOME, or `headrace login URL` to a server.",
             exit_code=ExitCode.UNREACHABLE,
         )
     token = os.environ.get("HEADRACE_TOKEN") or admin_token(home)

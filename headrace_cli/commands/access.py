@@ -1,8 +1,7 @@
-"""The commands about who may do what: token, secrets, users."""
+"""The commands about who may do what: token, users."""
 
 from __future__ import annotations
 
-import secrets
 import sys
 from typing import Annotated
 
@@ -12,8 +11,7 @@ from headrace_cli.commands.options import AsJson, Home
 from headrace_cli.terminal.errors import CommandError
 from headrace_cli.terminal.terminal import note, say, say_json, say_table
 
-secret_app = typer.Typer(no_args_is_help=True, help="Secrets that nodes and webhook checks use; write-only.")
-user_app = typer.Typer(no_args_is_help=True, help="Who may log in.")
+user_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who may log in.")
 
 
 def token(
@@ -31,25 +29,6 @@ def token(
         say(made)
 
 
-@secret_app.command("set")
-def set_secret(
-    name: Annotated[str, typer.Argument(help="Name by which documents refer to it.")],
-    value: Annotated[str | None, typer.Option(help="The value; other users of this machine can see it.")] = None,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Create or replace a secret. Without --value it is read from standard input, or asked for on a terminal."""
-    from headrace_cli.client.client import Client, segment
-    from headrace_cli.client.connection import find_server
-
-    with Client(find_server(home)) as client:
-        client.send("PUT", f"secrets/{segment(name)}", json={"value": _secret_value(name, value)})
-    if as_json:
-        say_json({"name": name})
-    else:
-        note(f"secret {name} is set")
-
-
 @user_app.command("add")
 def add_user(
     name: Annotated[str, typer.Argument(help="Small letters, digits and single hyphens.")],
@@ -59,6 +38,8 @@ def add_user(
     as_json: AsJson = False,
 ) -> None:
     """Create a user. Without --password-stdin the password is random and printed this once."""
+    import secrets
+
     from headrace_cli.client.client import Client
     from headrace_cli.client.connection import find_server
 
@@ -142,16 +123,3 @@ def _limit(text: str) -> int | None:
             f"--max-runs {text} is not a number.", hint="Give a number, or `none` to take the limit away."
         )
     return int(text)
-
-
-def _secret_value(name: str, value: str | None) -> str:
-    if value is None and sys.stdin.isatty():
-        value = typer.prompt(f"Value of {name}", hide_input=True)
-    elif value is None:
-        value = sys.stdin.read().removesuffix("\n")
-    if not value:
-        raise CommandError(
-            f"The value of {name} is empty.",
-            hint=f'Pipe it in (`printf %s "$VALUE" | headrace secret set {name}`) or use --value.',
-        )
-    return value

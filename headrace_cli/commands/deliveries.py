@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from headrace_cli.commands.launch import Graph
 from headrace_cli.commands.options import AsJson, Home
 from headrace_cli.terminal.event_lines import printable
 from headrace_cli.terminal.terminal import note, say, say_json, say_table
@@ -22,7 +23,7 @@ class Verdict(StrEnum):
 
 
 def deliveries(
-    graph: Annotated[str, typer.Argument(help="Name or id of the graph; an admin names another's as owner~name.")],
+    graph: Graph,
     verdict: Annotated[Verdict | None, typer.Option(help="Only deliveries with this verdict.")] = None,
     trigger: Annotated[str | None, typer.Option(help="Only deliveries of this trigger.")] = None,
     since: Annotated[str | None, typer.Option(help="Received then or later, such as 2026-11-23T09:00:00Z.")] = None,

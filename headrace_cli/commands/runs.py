@@ -1,27 +1,33 @@
-"""The commands about runs: run, logs, list, cancel, retry."""
+"""The commands about runs: logs, list, show, outputs, cancel, retry."""
 
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from headrace_cli.client.endings import ENDS, get_run, report_end, show_to_end
+from headrace_cli.commands.completion import complete_graph, complete_run
 from headrace_cli.commands.options import AsJson, Home
 from headrace_cli.terminal.errors import CommandError
 from headrace_cli.terminal.event_lines import printable
 from headrace_cli.terminal.exit_codes import ExitCode
 from headrace_cli.terminal.terminal import note, say, say_json, say_table
 
-if TYPE_CHECKING:
-    from headrace_cli.client.client import Client
 
-ENDS = {"SUCCESS": ExitCode.OK, "FAILURE": ExitCode.FAILED, "CANCELED": ExitCode.CANCELED}
-"""The statuses a run ends with, and the exit code that says so."""
+class RunStatus(StrEnum):
+    """The statuses of runs."""
+
+    QUEUED = "QUEUED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    CANCELING = "CANCELING"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    CANCELED = "CANCELED"
 
 
 class RetryFrom(StrEnum):
@@ -31,68 +37,14 @@ class RetryFrom(StrEnum):
     START = "start"
 
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")]
-
-
-def run(
-    graph: Annotated[str, typer.Argument(help="Name or id of the graph; an admin names another's as owner~name.")],
-    param: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-p", "--param", metavar="NAME=VALUE", help="A param; @FILE for a file or its content, @@ for a literal @."
-        ),
-    ] = None,
-    params: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="JSON or YAML object of params; - is stdin.")
-    ] = None,
-    batch: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A run for each object of params: JSON lines or an array; - is stdin."),
-    ] = None,
-    version: Annotated[int | None, typer.Option(min=1, help="Version of the graph instead of the current one.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the run live until it ends.")] = False,
-    wait: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Wait so long for its end.")] = None,
-    idempotency_key: Annotated[str | None, typer.Option(help="Repeating a key returns the first run.")] = None,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Start a run. With --follow or --wait the exit code tells how it ended.
-
-    0 success, 1 failure, 6 cancelled, 7 not ended within --wait. A param's VALUE is read as JSON if it is JSON of
-    a type that the graph's schema allows for it, and is a string otherwise: `-p limit=5` is a number, and
-    `-p name=5` the string "5" where the schema wants a string.
-
-    With --batch it prints an id per run; params of the file win over -p. Exit code 4 if some runs did not fit.
-    """
-    if follow + (wait is not None) + (batch is not None) > 1:
-        raise CommandError("--follow, --wait and --batch exclude each other.", hint="Choose one of them.")
-    from headrace_cli.client.client import Client
-    from headrace_cli.client.connection import find_server
-
-    with Client(find_server(home)) as client:
-        given, files = _params(client, graph, version, param or [], params)
-        key = idempotency_key or str(uuid.uuid4())
-        if batch is not None:
-            from headrace_cli.commands.batch import launch_rows, read_rows
-
-            if files:
-                raise CommandError("--batch takes no files.", hint="Launch runs with files one at a time.")
-            raise typer.Exit(launch_rows(client, graph, read_rows(batch), given, version, key, as_json))
-        body: dict[str, Any] = {"params": given}
-        if version is not None:
-            body["version"] = version
-        started = _launch(client, graph, body, files, key)
-        if not as_json:
-            note(f"run {started['run_id']} of {started['graph']} version {started['version']}")
-        if follow:
-            _show_to_end(client, started["run_id"], as_json=as_json)
-        elif wait is None:
-            say_json(started) if as_json else say(started["run_id"])
-            return
-        elif not _ends_within(client, started["run_id"], wait):
-            say_json(_get(client, started["run_id"])) if as_json else note(f"not ended within {wait:g} s")
-            raise typer.Exit(ExitCode.UNFINISHED)
-        raise typer.Exit(_tell_end(client, started["run_id"], as_json=as_json))
+RunId = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="Id of the run, the beginning of one, or @last for the newest.",
+        autocompletion=complete_run,
+    ),
+]
 
 
 def logs(
@@ -109,32 +61,58 @@ def logs(
     from headrace_cli.client.connection import find_server
     from headrace_cli.client.follow import follow as followed
     from headrace_cli.client.follow import stored
+    from headrace_cli.client.run_ids import full_id
     from headrace_cli.terminal.progress import Lines
 
     lines = Lines(as_json=as_json)
     with Client(find_server(home)) as client:
+        run_id = full_id(client, run_id)
         try:
             for event in (followed if follow else stored)(client, run_id):
                 lines.show(event)
         except KeyboardInterrupt:
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         if follow:
-            raise typer.Exit(ENDS[_get(client, run_id)["status"]])
+            raise typer.Exit(ENDS[get_run(client, run_id)["status"]])
 
 
 def runs(
-    graph: Annotated[str | None, typer.Option(help="Only runs of this graph.")] = None,
-    status: Annotated[str | None, typer.Option(help="Only runs in this status, such as RUNNING.")] = None,
+    graph: Annotated[str | None, typer.Option(help="Only runs of this graph.", autocompletion=complete_graph)] = None,
+    status: Annotated[RunStatus | None, typer.Option(case_sensitive=False, help="Only runs in this status.")] = None,
+    trigger: Annotated[
+        str | None, typer.Option(help="Only runs that a trigger of this kind or id started: manual, webhook, schedule.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(metavar="NAME[=VALUE]", help="Only runs with this tag; repeatable.")
+    ] = None,
+    parent: Annotated[str | None, typer.Option(metavar="RUN", help="Only retries of this run.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Created then or later: 2026-11-28T09:00.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Created before then.")] = None,
+    search: Annotated[
+        str | None, typer.Option("-q", "--search", help="Text in id, graph, params, tags, error.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many to list at most.")] = 20,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """List runs, the newest first; PLACE is a waiting run's place in the queue."""
+    """List runs, the newest first; PLACE is a waiting run's place in the queue. Times without a zone are local."""
     from headrace_cli.client.client import Client
     from headrace_cli.client.connection import find_server
+    from headrace_cli.client.run_ids import full_id
+    from headrace_cli.documents.times import moment
 
     with Client(find_server(home)) as client:
-        found = list(client.items("runs", limit, graph=graph, status=None if status is None else status.upper()))
+        wanted = {
+            "graph": graph,
+            "status": None if status is None else status.value,
+            "trigger": trigger,
+            "tag": tag or None,
+            "parent": None if parent is None else full_id(client, parent),
+            "since": None if since is None else moment(since, "--since"),
+            "until": None if until is None else moment(until, "--until"),
+            "q": search,
+        }
+        found = list(client.items("runs", limit, **wanted))
     if as_json:
         say_json(found)
         return
@@ -157,9 +135,10 @@ def show(run_id: RunId, home: Home = None, as_json: AsJson = False) -> None:
     """Show a run: its status, its place in the queue while it waits, its times and its error."""
     from headrace_cli.client.client import Client
     from headrace_cli.client.connection import find_server
+    from headrace_cli.client.run_ids import full_id
 
     with Client(find_server(home)) as client:
-        found = _get(client, run_id)
+        found = get_run(client, full_id(client, run_id))
     if as_json:
         say_json(found)
         return
@@ -185,12 +164,52 @@ def show(run_id: RunId, home: Home = None, as_json: AsJson = False) -> None:
             say(f"{name:<9}{text}")
 
 
+def outputs(
+    run_id: RunId,
+    name: Annotated[str | None, typer.Argument(help="Print this output alone; text is not quoted.")] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what an ended run answered, and on stderr the files in it, which `download` fetches.
+
+    With --json the server's whole answer, or with NAME that output as JSON.
+    """
+    from headrace_cli.client.client import Client
+    from headrace_cli.client.connection import find_server
+    from headrace_cli.client.run_ids import full_id
+
+    with Client(find_server(home)) as client:
+        run_id = full_id(client, run_id)
+        answer = client.get(f"runs/{run_id}/outputs")
+    given = answer["outputs"]
+    if name is not None:
+        value = _output(given, name, answer["status"])
+        say(value) if isinstance(value, str) and not as_json else say_json(value)
+    elif as_json:
+        say_json(answer)
+    else:
+        say_json(given)
+        for file in answer["files"]:
+            note(f"file {file['reference']}: `headrace download {run_id}` fetches it")
+
+
+def _output(outputs: dict[str, Any] | None, name: str, status: str) -> Any:
+    if outputs is None or name not in outputs:
+        known = ", ".join(outputs or ()) or "none"
+        raise CommandError(
+            f"The run has no output {name}; it is {status}.", hint=f"Its outputs: {known}.", exit_code=ExitCode.REFUSED
+        )
+    return outputs[name]
+
+
 def cancel(run_id: RunId, home: Home = None, as_json: AsJson = False) -> None:
     """Ask a run to stop; one that has ended stays as it is."""
     from headrace_cli.client.client import Client, segment
     from headrace_cli.client.connection import find_server
+    from headrace_cli.client.run_ids import full_id
 
     with Client(find_server(home)) as client:
+        run_id = full_id(client, run_id)
         answer = client.send("POST", f"runs/{segment(run_id)}/cancel").json()
     if as_json:
         say_json(answer)
@@ -213,100 +232,16 @@ def retry(
     """
     from headrace_cli.client.client import Client, segment
     from headrace_cli.client.connection import find_server
+    from headrace_cli.client.run_ids import full_id
 
     with Client(find_server(home)) as client:
         key = {"Idempotency-Key": str(uuid.uuid4())}
-        path = f"runs/{segment(run_id)}/retry"
+        path = f"runs/{segment(full_id(client, run_id))}/retry"
         started = client.send("POST", path, json={"from": start.value}, headers=key).json()
         if not follow:
             say_json(started) if as_json else say(started["run_id"])
             return
         if not as_json:
             note(f"run {started['run_id']} of {started['graph']} version {started['version']}")
-        _show_to_end(client, started["run_id"], as_json=as_json)
-        raise typer.Exit(_tell_end(client, started["run_id"], as_json=as_json))
-
-
-def _params(
-    client: Client, graph: str, version: int | None, assignments: list[str], file: Path | None
-) -> tuple[dict[str, Any], dict[str, Path]]:
-    """The params that are values, and files to send for others."""
-    from headrace_cli.client.client import segment
-    from headrace_cli.documents.params import collect, take_files
-
-    if not assignments:
-        return collect([], file, {}), {}
-    path = f"graphs/{segment(graph)}" + ("" if version is None else f"/versions/{version}")
-    schema = client.get(path)["document"].get("params") or {}
-    values, files = take_files(assignments, schema)
-    return collect(values, file, schema), files
-
-
-def _launch(client: Client, graph: str, body: dict[str, Any], files: dict[str, Path], key: str) -> dict[str, Any]:
-    """The accepted run. Issues in the params become one error that names them all."""
-    from headrace_cli.client.client import Refused, segment
-
-    try:
-        path = f"graphs/{segment(graph)}/runs"
-        sent = {"files": _parts(body, files)} if files else {"json": body}
-        answer: dict[str, Any] = client.send("POST", path, headers={"Idempotency-Key": key}, **sent).json()
-    except Refused as refusal:
-        issues = "".join(f"\n  {issue['path'] or '/'}: {issue['code']}: {issue['message']}" for issue in refusal.issues)
-        raise CommandError(refusal.message + issues, hint=refusal.hint, exit_code=ExitCode.REFUSED) from refusal
-    return answer
-
-
-def _parts(body: dict[str, Any], files: dict[str, Path]) -> dict[str, tuple[str | None, bytes]]:
-    """A multipart body: the launch itself, and a part for each file. What is no regular file can be read once only."""
-    parts: dict[str, tuple[str | None, bytes]] = {"$launch": (None, json.dumps(body).encode())}
-    for name, path in files.items():
-        try:
-            parts[name] = (path.name, path.read_bytes())
-        except OSError as error:
-            raise CommandError(f"{path} cannot be read: {error}.", hint="Give a file that you may read.") from error
-    return parts
-
-
-def _show_to_end(client: Client, run_id: str, *, as_json: bool) -> None:
-    from headrace_cli.client.follow import follow
-    from headrace_cli.terminal.progress import choose_progress
-
-    try:
-        with choose_progress(as_json=as_json) as progress:
-            for event in follow(client, run_id):
-                progress.show(event)
-    except KeyboardInterrupt:
-        note(f"The run goes on. `headrace logs --follow {run_id}` shows it again, `headrace cancel {run_id}` ends it.")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-
-
-def _ends_within(client: Client, run_id: str, seconds: float) -> bool:
-    from headrace_cli.client.follow import Silence, follow
-
-    try:
-        for _ in follow(client, run_id, until=time.monotonic() + seconds):
-            pass
-    except Silence:
-        return bool(_get(client, run_id)["status"] in ENDS)
-    return True
-
-
-def _tell_end(client: Client, run_id: str, *, as_json: bool) -> ExitCode:
-    """Print how an ended run ended, and its outputs to stdout."""
-    ended = _get(client, run_id)
-    outputs = client.get(f"runs/{run_id}/outputs")["outputs"] if ended["status"] == "SUCCESS" else None
-    if as_json:
-        say_json({**ended, "outputs": outputs})
-    else:
-        error = f": {printable(ended['error']['message'])}" if ended["error"] else ""
-        note(f"{ended['status']}{error}")
-        if outputs is not None:
-            say_json(outputs)
-    return ENDS[ended["status"]]
-
-
-def _get(client: Client, run_id: str) -> dict[str, Any]:
-    from headrace_cli.client.client import segment
-
-    answer: dict[str, Any] = client.get(f"runs/{segment(run_id)}")
-    return answer
+        show_to_end(client, started["run_id"], as_json=as_json)
+        raise typer.Exit(report_end(client, started["run_id"], as_json=as_json))

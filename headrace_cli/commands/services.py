@@ -6,23 +6,17 @@ Each builds the settings and calls one function that blocks until SIGTERM or SIG
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headrace_cli.serve import dagster_home
-from headrace_cli.up import endpoint, template
-from platform_core.operation import lifeline
+from headrace_cli.commands.up import up
 
 if TYPE_CHECKING:
     from headrace_cli.serve.applications import Which
     from platform_core.settings import Settings
-
-_TERMINATED = 128 + signal.SIGTERM
 
 
 def load_settings() -> Settings:
@@ -50,6 +44,7 @@ def stream() -> None:
 def _serve(which: Which) -> None:
     settings = load_settings()
     from headrace_cli.serve import applications
+    from headrace_cli.up import endpoint
 
     inherited = os.environ.get(endpoint.VARIABLE)
     raise typer.Exit(applications.serve(settings, None if inherited is None else int(inherited), which))
@@ -57,6 +52,8 @@ def _serve(which: Which) -> None:
 
 def code_server() -> None:
     """Serve the graphs as a Dagster code location (gRPC)."""
+    from headrace_cli.serve import dagster_home
+
     settings = load_settings()
     dagster_home.ensure(settings)
     from definitions.location import code_location as service
@@ -68,6 +65,8 @@ def code_server() -> None:
 
 def daemon() -> None:
     """Run Dagster's daemons and submit accepted runs."""
+    from headrace_cli.serve import dagster_home
+
     settings = load_settings()
     dagster_home.ensure(settings, launches=True)
     from definitions.daemon import daemon as service
@@ -87,6 +86,8 @@ def workers() -> None:
 
 def ui() -> None:
     """Serve Dagster's own web interface."""
+    from headrace_cli.serve import dagster_home
+
     settings = load_settings()
     dagster_home.ensure(settings)
     from definitions.location import webserver as service
@@ -128,7 +129,7 @@ def await_schema(
     patience: Annotated[float, typer.Option("--patience", help="Seconds to wait.")] = 600.0,
 ) -> None:
     """Wait until the database was migrated to this version: what pods do before their service begins."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    _end_at_once()
     settings = load_settings()
     from headrace_cli.serve import preparation
 
@@ -137,16 +138,27 @@ def await_schema(
 
 def cluster_secrets() -> None:
     """Make the secrets of a trial installation in the cluster that this pod is in, unless they exist."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    _end_at_once()
     from headrace_cli.home.configuration import read_settings
     from headrace_cli.serve import cluster_secrets as task
 
     task.make(read_settings())
 
 
+def _end_at_once() -> None:
+    """SIGTERM ends this process, which has nothing to finish."""
+    import signal
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 def serve_template(context: typer.Context) -> None:
     """Load the code of all services and fork them for `headrace up`."""
+    import socket
+
     from headrace_cli.serve.preload import preload
+    from headrace_cli.up import endpoint, template
+    from platform_core.operation import lifeline
 
     preload()
     inherited = [int(os.environ[name]) for name in (lifeline.VARIABLE, endpoint.VARIABLE)]
@@ -155,22 +167,19 @@ def serve_template(context: typer.Context) -> None:
         context.find_root().command.main(list(request.arguments))
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register these commands."""
-    services: dict[str, Callable[..., None]] = {
-        "api": api,
-        "trigger-api": trigger_api,
-        "stream": stream,
-        "code-server": code_server,
-        "daemon": daemon,
-        "workers": workers,
-        "ui": ui,
-        "run-job": run_job,
-    }
-    for name, function in services.items():
-        app.command(name, rich_help_panel="Services (started by `up`, or by Kubernetes)")(function)
-    app.command("migrate", rich_help_panel="Server")(migrate)
-    app.command("prepare", hidden=True)(prepare)
-    app.command("await-schema", hidden=True)(await_schema)
-    app.command("cluster-secrets", hidden=True)(cluster_secrets)
-    app.command("template", hidden=True)(serve_template)
+PANELS: dict[str, list[Callable[..., None]]] = {
+    "Server": [up, migrate],
+    "Services (started by `up`, or by Kubernetes)": [
+        api,
+        trigger_api,
+        stream,
+        code_server,
+        daemon,
+        workers,
+        ui,
+        run_job,
+    ],
+    "Within `up` and pods": [prepare, await_schema, cluster_secrets, serve_template],
+}
+"""The commands of this module by the heading they are listed under."""
+HIDDEN = frozenset(PANELS["Within `up` and pods"])

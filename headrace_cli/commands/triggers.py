@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import uuid
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from headrace_cli.commands.launch import Graph
 from headrace_cli.commands.options import AsJson, Home
 from headrace_cli.terminal.terminal import note, say, say_json, say_table
 
-Graph = Annotated[str, typer.Argument(help="Name or id of the graph.")]
+
+class TickStatus(StrEnum):
+    """What became of a timer's time."""
+
+    FIRED = "fired"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+    REFUSED = "refused"
+    WAITING = "waiting"
+
+
 Trigger = Annotated[str, typer.Argument(help="Id of the trigger in the document.")]
 
 
@@ -56,7 +68,9 @@ def next_times(
 def ticks(
     graph: Graph,
     trigger: Trigger,
-    status: Annotated[str | None, typer.Option(help="fired, skipped, missed, refused or waiting.")] = None,
+    status: Annotated[
+        TickStatus | None, typer.Option(case_sensitive=False, help="Only times of which this became.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many to list at most.")] = 20,
     home: Home = None,
     as_json: AsJson = False,
@@ -66,7 +80,9 @@ def ticks(
     from headrace_cli.client.connection import find_server
 
     with Client(find_server(home)) as client:
-        found = list(client.items(_path(graph, trigger, "ticks"), limit, status=status))
+        found = list(
+            client.items(_path(graph, trigger, "ticks"), limit, status=None if status is None else status.value)
+        )
     if as_json:
         say_json(found)
         return

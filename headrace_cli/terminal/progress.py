@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
@@ -25,6 +26,9 @@ _MARKS = {
     "node.skipped": ("skipped", "dim"),
 }
 _SPOKEN = {"log", "stdout", "stderr"}
+_TELLING = {"node.failed", "node.retrying"}
+"""The events whose message says why."""
+_COUNTED = ("node.started", "node.retrying", "node.failed", "node.skipped")
 
 
 class Progress(Protocol):
@@ -57,13 +61,57 @@ class Lines:
         say(json.dumps(event, ensure_ascii=False) if self._as_json else event_line(event))
 
 
+class NodeRow:
+    """What is shown of a node: its own state, and how many of its items are in which."""
+
+    def __init__(self) -> None:
+        self._state: str | None = None
+        self._message = ""
+        self._items: dict[int, str] = {}
+        self._counts: Counter[str] = Counter()
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """Take in an event of the node, or of one of its items."""
+        kind, item = event["type"], event["item"]
+        if kind == "node.progress":
+            self._message = printable(event["message"])
+        elif item is None:
+            self._state = kind
+            self._message = printable(event["message"]) if kind in _TELLING else ""
+        else:
+            self._counts[self._items.get(item, kind)] -= item in self._items
+            self._items[item] = kind
+            self._counts[kind] += 1
+            if kind in _TELLING:
+                self._message = printable(f"{place(event)}: {event['message']}")
+
+    def cells(self) -> tuple[RenderableType, Text]:
+        """The state, and beside it the items and the last message."""
+        state = self._state or ("node.started" if self._unended() else "node.succeeded")
+        word, style = _MARKS[state]
+        shown: RenderableType = Text(word, style=style)
+        if word == "running":
+            shown = Spinner("dots", text=Text(word, style=style))
+        said = "  ".join(part for part in (self._tally(), self._message) if part)
+        return shown, Text(said, overflow="ellipsis", no_wrap=True)
+
+    def _unended(self) -> int:
+        return self._counts["node.started"] + self._counts["node.retrying"]
+
+    def _tally(self) -> str:
+        if not self._items:
+            return ""
+        ended = len(self._items) - self._unended()
+        parts = [f"{self._counts[kind]:,} {_MARKS[kind][0]}" for kind in _COUNTED if self._counts[kind]]
+        return f"{ended:,}/{len(self._items):,} items" + (f" ({', '.join(parts)})" if parts else "")
+
+
 class LiveTable:
-    """A table of the nodes that changes in place; what nodes print scrolls above it."""
+    """A line for each node that changes in place, however many items it has; what nodes print scrolls above it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._nodes: dict[str, tuple[str, str, str]] = {}
-        self._started: dict[str, str] = {}
+        self._nodes: dict[str, NodeRow] = {}
         self._live = Live(console=console, get_renderable=self._table, refresh_per_second=10, transient=False)
 
     def __enter__(self) -> LiveTable:
@@ -76,22 +124,19 @@ class LiveTable:
         self._live.stop()
 
     def show(self, event: Mapping[str, Any]) -> None:
-        kind, where = event["type"], place(event)
+        kind, node = event["type"], event["node"]
         if kind in _MARKS:
-            word, style = _MARKS[kind]
-            message = event["message"] if kind in {"node.failed", "node.retrying"} else ""
-            self._nodes[where] = (word, style, printable(message))
-        elif kind == "node.progress" and where in self._nodes:
-            word, style, _ = self._nodes[where]
-            self._nodes[where] = (word, style, printable(event["message"]))
+            self._nodes.setdefault(node, NodeRow()).take(event)
+        elif kind == "node.progress" and node in self._nodes:
+            self._nodes[node].take(event)
         elif kind in _SPOKEN:
-            self._console.print(Text(f"{where}: {printable(event['message'])}", style="dim" if kind == "log" else ""))
+            text = f"{place(event)}: {printable(event['message'])}"
+            self._console.print(Text(text, style="dim" if kind == "log" else ""))
 
     def _table(self) -> Table:
         table = Table(box=None, show_header=False, pad_edge=False)
-        for where, (word, style, message) in self._nodes.items():
-            state = Spinner("dots", text=Text(word, style=style)) if word == "running" else Text(word, style=style)
-            table.add_row(where, state, Text(message, overflow="ellipsis", no_wrap=True))
+        for node, row in list(self._nodes.items()):
+            table.add_row(node, *row.cells())
         return table
 
 

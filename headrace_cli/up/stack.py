@@ -36,8 +36,10 @@ def environment(settings: Settings, up_id: str) -> dict[str, str]:
     assert settings.database_url is not None
     assert settings.ui_url is not None
     assert settings.public_url is not None
+    private = str(_is_private(settings)).lower()
     return {
-        "HEADRACE_SERVICES_ALLOW_PRIVATE": str(_is_private(settings)).lower(),
+        "HEADRACE_HTTP_ALLOW_PRIVATE": private,
+        "HEADRACE_SERVICES_ALLOW_PRIVATE": private,
         **os.environ,
         "HEADRACE_HOME": str(settings.home),
         "HEADRACE_DATABASE_URL": settings.database_url,

@@ -225,6 +225,9 @@ runs = sa.Table(
     ),
     sa.Index("runs_owner_id_created_at_idx", "owner_id", "created_at", "run_id"),
     sa.Index("runs_graph_id_created_at_idx", "graph_id", "created_at", "run_id"),
+    sa.Index("runs_created_at_idx", "created_at", "run_id"),
+    sa.Index("runs_parent_run_id_idx", "parent_run_id", postgresql_where=sa.text("parent_run_id IS NOT NULL")),
+    sa.Index("runs_tagged_idx", *("owner_id", "created_at", "run_id"), postgresql_where=sa.text("tags <> '{}'::text")),
 )
 
 run_events = sa.Table(

@@ -13,10 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from platform_core import channels
-from platform_core.database.pagination import Page, decode_cursor, encode_cursor
 from platform_core.database.tables import JsonText, graphs, run_events, runs, users
-from platform_core.errors import BadCursor, IdempotencyKeyReused, RunEnded, RunNotFinished, RunNotFound, RunSucceeded
-from platform_core.limits import DEFAULT_PAGE
+from platform_core.errors import IdempotencyKeyReused, RunEnded, RunNotFinished, RunNotFound, RunSucceeded
 from platform_core.runs.run_ending import cancel_unsubmitted
 from platform_core.runs.run_event_store import RUN_QUEUED
 
@@ -98,7 +96,7 @@ def select_runs(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     )
 
 
-_SELECT = select_runs(
+SELECT_RUNS = select_runs(
     runs.c.status,
     runs.c.created_at,
     runs.c.started_at,
@@ -224,33 +222,10 @@ def announce(connection: Connection, run_id: str, trigger_kind: str) -> None:
 
 def get_run(connection: Connection, run_id: str) -> Run:
     """The run. Raises `RunNotFound`."""
-    row = connection.execute(_SELECT.where(runs.c.run_id == run_id)).first()
+    row = connection.execute(SELECT_RUNS.where(runs.c.run_id == run_id)).first()
     if row is None:
         raise RunNotFound(f"There is no run {run_id}.")
     return Run(**row._mapping)
-
-
-def list_runs(
-    connection: Connection,
-    *,
-    owner_id: str | None = None,
-    graph_id: str | None = None,
-    status: str | None = None,
-    limit: int = DEFAULT_PAGE,
-    cursor: str | None = None,
-) -> Page[Run]:
-    """Runs, the newest first, filtered by what is given. Raises `BadCursor`."""
-    query = _SELECT.order_by(runs.c.created_at.desc(), runs.c.run_id.desc()).limit(limit + 1)
-    for column, value in ((runs.c.owner_id, owner_id), (runs.c.graph_id, graph_id), (runs.c.status, status)):
-        if value is not None:
-            query = query.where(column == value)
-    if cursor is not None:
-        query = query.where(sa.tuple_(runs.c.created_at, runs.c.run_id) < sa.tuple_(*_position(cursor)))
-    found = [Run(**row._mapping) for row in connection.execute(query)]
-    if len(found) <= limit:
-        return Page(found, None)
-    last = found[limit - 1]
-    return Page(found[:limit], encode_cursor(last.created_at.isoformat(), last.run_id))
 
 
 def retry_of(connection: Connection, parent: Run, start: str) -> NewRun:
@@ -302,14 +277,6 @@ def cancel_open(connection: Connection, run_ids: Sequence[str]) -> None:
     connection.execute(runs.update().where(wanted).values(cancel_requested_at=sa.func.clock_timestamp()))
     for run_id in run_ids:
         connection.execute(sa.select(sa.func.pg_notify(channels.QUEUE, run_id)))
-
-
-def _position(cursor: str) -> tuple[datetime, str]:
-    moment, run_id = decode_cursor(cursor, str, str)
-    try:
-        return datetime.fromisoformat(moment), run_id
-    except ValueError:
-        raise BadCursor("The cursor is not one of ours; take it from next_cursor of the page before.") from None
 
 
 @dataclass(frozen=True, slots=True)

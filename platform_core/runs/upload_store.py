@@ -13,6 +13,7 @@ from pathlib import Path
 from upath import UPath
 
 from platform_core.errors import Unavailable
+from platform_core.runs.owner_files import root_of
 from platform_core.settings import Settings
 
 UPLOADS = "uploads"
@@ -78,10 +79,7 @@ def _failures_told(what: str) -> Iterator[None]:
 
 
 def _place(settings: Settings, owner: str, path: str) -> Path | UPath:
-    root = settings.files_url or str(settings.home / "files")
-    if "://" in root:
-        return UPath(root, use_listings_cache=False) / owner / path
-    return Path(root) / owner / path
+    return root_of(settings, owner) / path
 
 
 def _keep_locally(place: Path, content: bytes) -> None:

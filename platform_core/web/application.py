@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 from platform_core.errors import InvalidRequest
 from platform_core.web.body_limit import BodyLimit
 from platform_core.web.health import health_router
+from platform_core.web.openapi import install_openapi
 from platform_core.web.problems import install_problems, problems
 from platform_core.web.query import known_query
 from platform_core.web.request_context import RequestContext
@@ -47,6 +48,7 @@ def build_application(
         app.include_router(router)
     app.include_router(health_router(services, pings or {}))
     install_problems(app)
+    install_openapi(app)
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
     app.add_middleware(RequestContext, name=name, metrics=services.metrics)
     return app

@@ -21,6 +21,7 @@ from platform_core.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    RangeNotSatisfiable,
     TooLarge,
     Unavailable,
 )
@@ -55,6 +56,8 @@ def _headers(error: HeadraceError) -> dict[str, str]:
         return {"Retry-After": "1"}
     if error.status == 401:
         return {"WWW-Authenticate": "Bearer"}
+    if error.status == RangeNotSatisfiable.status:
+        return {"Content-Range": f"bytes */{error.extensions['size']}"}
     if "retry_after" in error.extensions:
         return {"Retry-After": str(error.extensions["retry_after"])}
     return {}
@@ -133,12 +136,12 @@ def _response(errors: Sequence[type[HeadraceError]]) -> dict[str, Any]:
         "request_id": {"type": "string"},
     }
     if errors[0].status == 422:
-        properties["issues"] = {"type": "array", "items": _ISSUE}
+        properties["issues"] = {"type": "array", "items": ISSUE}
     schema = {"type": "object", "properties": properties, "required": ["type", "title", "status", "code", "detail"]}
     return {"description": f"{errors[0].title}: {', '.join(codes)}", "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
-_ISSUE = {
+ISSUE = {
     "type": "object",
     "properties": {
         "code": {"type": "string"},

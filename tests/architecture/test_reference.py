@@ -8,6 +8,8 @@ from pathlib import Path
 import typer
 
 from headrace_cli.main import app
+from headrace_cli.settings_reference import UNITS, settings_page
+from headrace_cli.terminal.exit_codes import ExitCode
 from platform_core import errors
 from platform_core.settings import Settings
 
@@ -31,14 +33,35 @@ def test_every_error_code_is_documented() -> None:
     assert documented == sorted((str(error.status), error.code) for error in classes)
 
 
-def test_every_setting_is_documented() -> None:
-    described = {name: field.description for name, field in Settings.model_fields.items()}
-    assert rows("settings.md") == [f"| `HEADRACE_{name.upper()}` | {text} |" for name, text in described.items()]
+def test_every_setting_is_documented_with_its_default_type_and_unit() -> None:
+    """If this fails: `make docs`."""
+    assert (REFERENCE / "settings.md").read_text("utf-8") == settings_page()
+    documented = [row.split("|")[1].strip() for row in rows("settings.md")]
+    assert documented == [f"`HEADRACE_{name.upper()}`" for name in Settings.model_fields]
+
+
+def test_every_numeric_setting_has_a_unit_and_no_other_has_one() -> None:
+    numeric = {
+        name for name, field in Settings.model_fields.items() if re.search(r"\b(int|float)\b", str(field.annotation))
+    }
+    assert UNITS.keys() == numeric
 
 
 def test_every_command_is_documented() -> None:
     group = typer.main.get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
-    shown = {name for name, command in group.commands.items() if not command.hidden}
-    documented = {name for row in rows("cli.md") for name in re.findall(r"`([a-z-]+)[^`]*`", row.split("|")[1])}
+    shown: set[str] = set()
+    for name, command in group.commands.items():
+        if isinstance(command, typer.core.TyperGroup):
+            shown |= {f"{name} {inner}" for inner in command.commands}
+        elif not command.hidden:
+            shown.add(name)
+    documented = {
+        found for row in rows("cli.md") for found in re.findall(r"`([a-z-]+(?: [a-z]+)?)[^`]*`", row.split("|")[1])
+    }
     assert shown - documented == set()
+
+
+def test_every_exit_code_is_documented() -> None:
+    documented = {int(row.split("|")[1]) for row in rows("cli.md") if row.split("|")[1].strip().isdigit()}
+    assert documented == {int(code) for code in ExitCode}

@@ -25,11 +25,12 @@ _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", 
 REQUEST_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "The graph document, as JSON or YAML; `GET /api/v1/schema` is its JSON Schema.",
-        "content": {
-            "application/json": {"schema": {"type": "object"}},
-            "application/yaml": {"schema": {"type": "string"}},
-        },
+        "description": (
+            "The graph document as JSON; with `Content-Type: application/yaml` as YAML. "
+            "`GET /api/v1/schema` is its JSON Schema."
+        ),
+        # YAML is not listed: generators of clients cannot write it, and say so.
+        "content": {"application/json": {"schema": {"type": "object"}}},
     }
 }
 """How OpenAPI shows a route that takes a document."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 
 from graph_compiler.checking.schema import document_schema
+from graph_compiler.values.difference import differences
 from platform_core.database.engine import Connection, reading, transaction
 from platform_core.errors import (
     BadCursor,
@@ -38,9 +40,11 @@ from platform_core.web.services import Services
 from trigger_api.graphs import saving
 from trigger_api.graphs.documents import REQUEST_BODY, DocumentDep, check_document, checked
 from trigger_api.graphs.schemas import (
+    DifferenceAnswer,
     GraphAnswer,
     GraphSummary,
     IssueAnswer,
+    NodeTypeAnswer,
     ValidationAnswer,
     VersionAnswer,
     VersionSummary,
@@ -196,6 +200,20 @@ def get_graph_version(
     return VersionAnswer.of(get_version(connection, graph_id, version), links)
 
 
+@router.get(
+    "/graphs/{graph}/versions/{version}/diff/{other}",
+    operation_id="diff_versions",
+    responses=problems(*_ERRORS, GraphNotFound, VersionNotFound),
+)
+def diff_versions(
+    principal: GraphReader, connection: ConnectionDep, graph: str, version: _Version, other: _Version
+) -> DifferenceAnswer:
+    """Compare two versions: what `other` changes of `version`, nodes and triggers by id, edges by their ends."""
+    graph_id = find_graph(connection, principal, graph).id
+    older, newer = (get_version(connection, graph_id, number).document for number in (version, other))
+    return DifferenceAnswer.of(version, other, differences(json.loads(older), json.loads(newer)))
+
+
 @router.get("/schema", operation_id="get_schema")
 def get_schema(state: StateDep) -> dict[str, Any]:
     """The JSON Schema of graph documents, for editors; public, because editors do not log in."""
@@ -203,6 +221,7 @@ def get_schema(state: StateDep) -> dict[str, Any]:
 
 
 @router.get("/node-types", operation_id="list_node_types")
-def list_node_types(state: StateDep) -> PageOf[dict[str, Any]]:
+def list_node_types(state: StateDep) -> PageOf[NodeTypeAnswer]:
     """The node types a document may use, with the schemas of their configs."""
-    return PageOf(items=[node_type.describe() for node_type in state.node_types.values()], next_cursor=None)
+    items = [NodeTypeAnswer(**node_type.describe()) for node_type in state.node_types.values()]
+    return PageOf(items=items, next_cursor=None)

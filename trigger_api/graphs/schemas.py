@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import Field
+
+from graph_compiler.values.difference import Difference
 from platform_core.graphs.graph_store import Graph, GraphVersion
 from platform_core.triggers.trigger_store import Trigger
 from trigger_api.shared.links import Links
@@ -72,6 +76,39 @@ class VersionAnswer(VersionSummary):
     def of(cls, version: GraphVersion, links: Links) -> VersionAnswer:
         summary = VersionSummary.of(version, links)
         return cls(**summary.model_dump(), document=json.loads(version.document))
+
+
+class ChangeAnswer(Answer):
+    """One place in which two versions differ."""
+
+    kind: Literal["added", "removed", "changed", "reordered"]
+    path: str = Field(description="JSON pointer in the newer version; of what was removed in the older one.")
+    place: str = Field(description="The same by ids, as in `nodes[score].config.code`.")
+    before: Any = None
+    after: Any = None
+    lines: list[str] = Field(description="Of texts with several lines their unified difference, else empty.")
+
+
+class DifferenceAnswer(Answer):
+    """What a version changes of another one; equal versions have no changes."""
+
+    from_version: int
+    to_version: int
+    changes: list[ChangeAnswer]
+
+    @classmethod
+    def of(cls, older: int, newer: int, found: Iterable[Difference]) -> DifferenceAnswer:
+        changes = [ChangeAnswer(**{**vars(each), "lines": list(each.lines)}) for each in found]
+        return cls(from_version=older, to_version=newer, changes=changes)
+
+
+class NodeTypeAnswer(Answer):
+    """A node type that a document may use."""
+
+    name: str
+    summary: str
+    secrets: bool = Field(description="Whether templates of its config may name `secrets.<name>`.")
+    config_schema: dict[str, Any] = Field(description="The JSON Schema of its config.")
 
 
 class IssueAnswer(Answer):

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from platform_core.limits import LARGEST_BATCH
+from platform_core.runs.run_files import files_in_outputs
 from platform_core.runs.run_store import Run
+from trigger_api.files.schemas import FileAnswer
 from trigger_api.shared.links import Links
 from trigger_api.shared.schemas import Answer, RequestBody
 
@@ -98,10 +100,12 @@ class OutputsAnswer(Answer):
     run_id: str
     status: Status
     outputs: dict[str, Any] | None
+    files: list[FileAnswer] = Field(description="Where the files in the outputs are; `found_in` is a place in them.")
 
     @classmethod
-    def of(cls, run: Run) -> OutputsAnswer:
-        return cls.model_validate(run, from_attributes=True)
+    def of(cls, run: Run, links: Links) -> OutputsAnswer:
+        files = [FileAnswer.of(file, run.owner, links) for file in files_in_outputs(run.outputs)]
+        return cls(run_id=run.run_id, status=run.status, outputs=run.outputs, files=files)
 
 
 class LaunchAnswer(Answer):

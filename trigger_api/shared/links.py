@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import Depends, Request
 
@@ -29,9 +30,13 @@ class Links:
         return {
             "self": here,
             "events": f"{here}/events",
+            "files": f"{here}/files",
             "websocket": f"ws{here.removeprefix('http')}/ws",
             "watch": f"{self._base}/watch/{run_id}",
         }
+
+    def file(self, owner: str, path: str) -> str:
+        return f"{self._base}/api/v1/files/{quote(path)}?owner={quote(owner)}"
 
     def delivery(self, delivery_id: str) -> str:
         return f"{self._base}/api/v1/deliveries/{delivery_id}"

@@ -40,7 +40,7 @@ from trigger_api.webhooks.answers import Answers
 from trigger_api.webhooks.call import Incoming
 from trigger_api.webhooks.cors import allowed, cors_headers, preflight_headers
 from trigger_api.webhooks.receiving import Challenge, Received, body_limit, receive
-from trigger_api.webhooks.schemas import DeliveryAnswer, OutcomeAnswer
+from trigger_api.webhooks.schemas import AcceptedAnswer, OutcomeAnswer
 
 
 class _HookRoute(APIRoute):
@@ -103,7 +103,7 @@ _ERRORS = problems(
     response_model=None,
     responses={
         200: {"model": OutcomeAnswer, "description": "The run's end, or what the webhook makes of it"},
-        202: {"model": DeliveryAnswer, "description": "Stored, and its run accepted"},
+        202: {"model": AcceptedAnswer, "description": "Stored, and its run accepted"},
         204: {"description": "Stored; the filter starts no run"},
         **_ERRORS,
     },

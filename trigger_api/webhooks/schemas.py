@@ -7,7 +7,7 @@ from typing import Any
 from trigger_api.shared.schemas import Answer
 
 
-class DeliveryAnswer(Answer):
+class AcceptedAnswer(Answer):
     """An accepted delivery and its run; a duplicate names the run of the first one."""
 
     delivery_id: str
@@ -16,7 +16,7 @@ class DeliveryAnswer(Answer):
     links: dict[str, str]
 
 
-class OutcomeAnswer(DeliveryAnswer):
+class OutcomeAnswer(AcceptedAnswer):
     """A delivery whose run has ended."""
 
     status: str

@@ -51,6 +51,7 @@ class Python(NodeType[PythonConfig]):
     summary = "Call a Python function in a process of its own."
     config_model = PythonConfig
     uses_processor = True
+    fallback_ports = Ports(inputs=(), outputs=(Port("result"),), takes_all=True)
     notes = (
         "The parameters of `main` that `args` does not give are the node's input ports, required without a default,"
         " of the type that a plain annotation (`bool int float str bytes list dict None`) says, else `any`;"
@@ -63,7 +64,7 @@ class Python(NodeType[PythonConfig]):
     def ports(self, config: PythonConfig) -> Ports:
         main = read_main(config.code)
         if isinstance(main, CodeDefect):
-            return Ports(inputs=(), outputs=(Port("result"),), takes_all=True)
+            return self.fallback_ports
         return Ports(
             inputs=tuple(
                 _port(parameter, config) for parameter in main.parameters if parameter.name not in _given(config)

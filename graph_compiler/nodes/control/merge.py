@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from graph_compiler.nodes.node_type import NodeCall, NodeConfig, NodeType, Port, Ports
+from graph_compiler.values.port_types import PortType
 
 
 class MergeConfig(NodeConfig):
@@ -22,18 +23,25 @@ class MergeConfig(NodeConfig):
     )
 
 
+_TYPES: dict[str, PortType] = {"first": "any", "list": "array", "object": "object"}
+
+
+def _ports(value: PortType) -> Ports:
+    return Ports(inputs=(), outputs=(Port("value", value, "What was there."),), takes_all=True)
+
+
 class Merge(NodeType[MergeConfig]):
     """See the module."""
 
     name = "merge"
     summary = "Go on with whichever inputs were not skipped; skipped itself only if all were."
     config_model = MergeConfig
+    fallback_ports = _ports("any")
     gathers = True
     takes_foreach = False
 
     def ports(self, config: MergeConfig) -> Ports:
-        types: dict[str, Any] = {"first": "any", "list": "array", "object": "object"}
-        return Ports(inputs=(), outputs=(Port("value", types[config.mode], "What was there."),), takes_all=True)
+        return _ports(_TYPES[config.mode])
 
     def execute(self, call: NodeCall[MergeConfig]) -> Mapping[str, Any]:
         if call.config.mode == "object":

@@ -43,6 +43,8 @@ class Switch(NodeType[SwitchConfig]):
     takes_foreach = False
 
     def ports(self, config: SwitchConfig) -> Ports:
+        if not isinstance(config.cases, list):  # a template, which is a defect
+            return Ports((), (), is_known=False)
         names = dict.fromkeys(case.port for case in config.cases if case.port != DEFAULT)
         return Ports(
             inputs=(Port("value", description="Passed on unchanged; null without it."),),
@@ -53,6 +55,9 @@ class Switch(NodeType[SwitchConfig]):
         )
 
     def defects(self, config: SwitchConfig) -> Iterator[ConfigDefect]:
+        if not isinstance(config.cases, list):
+            yield ConfigDefect("wrong_type", "/cases", "expected a list, got a template; only `when` may be one")
+            return
         seen = {DEFAULT}
         for row, case in enumerate(config.cases):
             if case.port in seen:

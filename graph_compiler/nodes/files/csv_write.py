@@ -69,12 +69,27 @@ class CsvWriteConfig(NodeConfig):
     timeout: Duration = Field(default=60.0, description="Of fetching a web address.")
 
 
+def _rows(*, required: bool) -> Port:
+    return Port("rows", "array", "An object for each row.", required=required)
+
+
+def _ports(*inputs: Port) -> Ports:
+    return Ports(
+        inputs=inputs,
+        outputs=(
+            Port("file", "object", "The file value."),
+            Port("row_count", "integer", "Rows written."),
+        ),
+    )
+
+
 class CsvWrite(NodeType[CsvWriteConfig]):
     """See the module."""
 
     name = "csv.write"
     summary = "Write rows to a CSV file."
     config_model = CsvWriteConfig
+    fallback_ports = _ports(_rows(required=False))
     notes = (
         "UTF-8, lines end with CR LF (RFC 4180). Null is an empty cell; objects and lists are written as JSON, bytes as"
         " base64 (`csv.read` reads them as `json` and `bytes`). A column in `columns` that no row has is an error; rows"
@@ -95,14 +110,7 @@ class CsvWrite(NodeType[CsvWriteConfig]):
 
     def ports(self, config: CsvWriteConfig) -> Ports:
         # With `from` there are no rows: an edge to them would bring what nobody writes.
-        rows = (Port("rows", "array", "An object for each row.", required=True),) if config.from_ is None else ()
-        return Ports(
-            inputs=rows,
-            outputs=(
-                Port("file", "object", "The file value."),
-                Port("row_count", "integer", "Rows written."),
-            ),
-        )
+        return _ports(_rows(required=True)) if config.from_ is None else _ports()
 
     def execute(self, call: NodeCall[CsvWriteConfig]) -> Mapping[str, Any]:
         config = call.config

@@ -54,12 +54,23 @@ class FileReadConfig(NodeConfig):
     timeout: Duration = Field(default=60.0, description="Of fetching a web address.")
 
 
+def _ports(content: PortType) -> Ports:
+    return Ports(
+        inputs=(),
+        outputs=(
+            Port("content", content, "What is in it."),
+            Port("size", "integer", "Its bytes."),
+        ),
+    )
+
+
 class FileRead(NodeType[FileReadConfig]):
     """See the module."""
 
     name = "file.read"
     summary = "Read a file's content."
     config_model = FileReadConfig
+    fallback_ports = _ports("any")
     notes = (
         "For small files (8 MiB); larger ones go by their file value to"
         " `http.request`, `csv.read`, `parquet.read` and `file.write`."
@@ -71,13 +82,7 @@ class FileRead(NodeType[FileReadConfig]):
     )
 
     def ports(self, config: FileReadConfig) -> Ports:
-        return Ports(
-            inputs=(),
-            outputs=(
-                Port("content", _PORT_TYPES[config.as_], "What is in it."),
-                Port("size", "integer", "Its bytes."),
-            ),
-        )
+        return _ports(_PORT_TYPES[config.as_])
 
     def execute(self, call: NodeCall[FileReadConfig]) -> Mapping[str, Any]:
         config = call.config

@@ -55,12 +55,27 @@ class ParquetWriteConfig(NodeConfig):
     timeout: Duration = Field(default=60.0, description="Of fetching a web address.")
 
 
+def _rows(*, required: bool) -> Port:
+    return Port("rows", "array", "An object for each row.", required=required)
+
+
+def _ports(*inputs: Port) -> Ports:
+    return Ports(
+        inputs=inputs,
+        outputs=(
+            Port("file", "object", "The file value."),
+            Port("row_count", "integer", "Rows written."),
+        ),
+    )
+
+
 class ParquetWrite(NodeType[ParquetWriteConfig]):
     """See the module."""
 
     name = "parquet.write"
     summary = "Write rows to a Parquet file."
     config_model = ParquetWriteConfig
+    fallback_ports = _ports(_rows(required=False))
     notes = (
         "A column has one type: that of its values, `number` where whole numbers and others meet. Columns of type"
         " `json`, and those with objects or lists, hold JSON text, and `parquet.read` gives back the values. Nothing is"
@@ -84,14 +99,7 @@ class ParquetWrite(NodeType[ParquetWriteConfig]):
 
     def ports(self, config: ParquetWriteConfig) -> Ports:
         # With `from` there are no rows: an edge to them would bring what nobody writes.
-        rows = (Port("rows", "array", "An object for each row.", required=True),) if config.from_ is None else ()
-        return Ports(
-            inputs=rows,
-            outputs=(
-                Port("file", "object", "The file value."),
-                Port("row_count", "integer", "Rows written."),
-            ),
-        )
+        return _ports(_rows(required=True)) if config.from_ is None else _ports()
 
     def execute(self, call: NodeCall[ParquetWriteConfig]) -> Mapping[str, Any]:
         config = call.config

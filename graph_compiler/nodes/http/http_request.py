@@ -37,7 +37,7 @@ _BODIES = {"json": "json_", "body": "body", "form": "form", "files": "files", "f
 HTTP_FAILURES = (
     FailureKind("http_bad_url", "The URL is not an absolute http or https URL."),
     FailureKind("http_bad_request", "The request cannot be written: a method or header that HTTP does not know."),
-    FailureKind("http_refused_target", "The target's address is not public, and private ones are not allowed."),
+    FailureKind("http_refused_target", "The target's address is not public, and `HEADRACE_HTTP_ALLOW_PRIVATE` is off."),
     FailureKind("http_too_large", "The answer is larger than the limit."),
     FailureKind("http_timeout", "No answer in time.", True),
     FailureKind("http_unreachable", "No answer at all.", True),

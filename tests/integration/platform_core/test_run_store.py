@@ -15,7 +15,8 @@ from platform_core.errors import IdempotencyKeyReused, RunNotFound
 from platform_core.graphs.graph_store import save_graph
 from platform_core.identity.user_store import User
 from platform_core.runs.run_event_store import read_events
-from platform_core.runs.run_store import NewRun, accept_run, find_run, get_run, list_runs
+from platform_core.runs.run_list import list_runs
+from platform_core.runs.run_store import NewRun, accept_run, find_run, get_run
 
 
 @pytest.fixture

@@ -11,12 +11,14 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from platform_core.database.engine import transaction
+from platform_core.database.tables import runs
 from platform_core.graphs.graph_store import save_graph
 from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.ticket_store import issue_ticket
 from platform_core.identity.user_store import User, change_user
 from platform_core.runs.run_store import NewRun, accept_run
+from platform_core.settings import Settings
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_owner, create_run
 from tests.integration.stream_api.socket_client import open_socket
@@ -119,3 +121,33 @@ def test_the_page_holds_nothing_and_may_only_talk_to_its_server(serve: Serve) ->
     assert "default-src 'none'" in policy
     assert "connect-src 'self'" in policy
     assert "unsafe" not in policy
+
+
+def test_a_watch_token_opens_the_files_that_its_run_names_and_no_others(
+    serve: Serve, engine: Engine, owner: User, run_id: str, keys: KeyRing, settings: Settings
+) -> None:
+    folder = settings.home / "files" / owner.name
+    (folder / "a b").mkdir(parents=True)
+    (folder / "a b" / "page.html").write_text("<script>alert(1)</script>")
+    (folder / "other.txt").write_text("not the run's")
+    (folder.parent / "bob").mkdir()
+    (folder.parent / "bob" / "secret.txt").write_text("bob's")
+    values = [{"$file": f"files:{path}", "size": 1} for path in ("a b/page.html", "../bob/secret.txt", "gone.txt")]
+    with transaction(engine) as connection:
+        connection.execute(runs.update().where(runs.c.run_id == run_id).values(params={"files": values}))
+    served = serve()
+    token = begin(served, run_id, bearer=issue_token(keys, owner.id, 60)).json()["token"]
+
+    def get(path: str, bearer: str | None = token, run: str = run_id) -> httpx.Response:
+        headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+        return served.http.get(f"{served.url}/watch/{run}/files/{path}", headers=headers)
+
+    found = get("a%20b/page.html")
+    assert (found.status_code, found.text) == (200, "<script>alert(1)</script>")
+    assert found.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert found.headers["content-disposition"] == "attachment; filename*=UTF-8''page.html"
+    for path in ("other.txt", "..%2Fbob%2Fsecret.txt", "gone.txt", "a%20b"):
+        assert (get(path).status_code, get(path).json()["code"]) == (404, "file_not_found")
+    assert get("a%20b/page.html", bearer=None).status_code == 401
+    other = create_run(engine, owner)
+    assert get("a%20b/page.html", run=other).status_code == 401

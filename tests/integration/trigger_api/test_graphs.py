@@ -9,7 +9,7 @@ import httpx
 
 from graph_compiler.catalogue.node_types import builtin_node_types
 from platform_core.settings import Settings
-from tests.integration.trigger_api.conftest import API, assert_problem, document
+from tests.integration.trigger_api.conftest import API, Login, assert_problem, document
 
 HOOK = {
     "id": "on-push",
@@ -196,3 +196,21 @@ def test_schema_and_node_types_are_public(anonymous: httpx.Client) -> None:
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     names = [node_type["name"] for node_type in anonymous.get(f"{API}/node-types").json()["items"]]
     assert names == list(builtin_node_types())
+
+
+def test_two_versions_are_compared_in_both_directions(ada: httpx.Client, login: Login) -> None:
+    ada.post(f"{API}/graphs", json=document())
+    ada.put(f"{API}/graphs/mill", json=document(description="Grinds."))
+    diff = f"{API}/graphs/mill/versions/1/diff/2"
+    added = {"path": "/description", "place": "description", "lines": []}
+    assert ada.get(diff).json() == {
+        "from_version": 1,
+        "to_version": 2,
+        "changes": [{"kind": "added", **added, "before": None, "after": "Grinds."}],
+    }
+    assert ada.get(f"{API}/graphs/mill/versions/2/diff/1").json()["changes"] == [
+        {"kind": "removed", **added, "before": "Grinds.", "after": None}
+    ]
+    assert ada.get(f"{API}/graphs/mill/versions/2/diff/2").json()["changes"] == []
+    assert_problem(ada.get(f"{API}/graphs/mill/versions/1/diff/3"), 404, "version_not_found")
+    assert_problem(login("bob").get(diff), 404, "graph_not_found")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -63,3 +64,30 @@ def test_every_operation_is_named_and_described_and_lists_its_errors(app: FastAP
             content = operation["responses"][status]["content"]
             assert list(content) == ["application/problem+json"], (name, status)
             assert content["application/problem+json"]["schema"]["properties"]["code"]["enum"], (name, status)
+
+
+def test_names_are_fit_for_generated_clients(app: FastAPI) -> None:
+    openapi = app.openapi()
+    names = list(openapi["components"]["schemas"])
+    assert [
+        name for name in names if not re.fullmatch(r"[A-Z][A-Za-z]*", name) or re.search("Input$|Output$", name)
+    ] == []
+    assert {"RunPage", "GraphPage", "NodeTypePage", "CreateTokenForm", "DeliveryAnswer", "Issue"} <= set(names)
+    operations = [
+        operation
+        for path in openapi["paths"].values()
+        for method, operation in path.items()
+        if method in ("get", "post", "put", "patch", "delete")
+    ]
+    ids = [operation["operationId"] for operation in operations]
+    assert len(set(ids)) == len(ids)
+    assert [name for name in ids if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name) or "api_v1" in name] == []
+    titles = [
+        response["content"]["application/problem+json"]["schema"]["title"]
+        for operation in operations
+        for status, response in operation["responses"].items()
+        if status >= "400"
+    ]
+    assert len(set(titles)) == len(titles)
+    references = set(re.findall(r"#/components/schemas/([^\"']+)", str(openapi)))
+    assert references <= set(names)

@@ -46,6 +46,7 @@ def test_a_launched_run_is_stored_queued_and_announced(ada: httpx.Client, engine
         "self": here,
         "events": f"{here}/events",
         "websocket": f"ws://headrace.test/api/v1/runs/{run_id}/ws",
+        "files": f"http://headrace.test/api/v1/runs/{run_id}/files",
         "watch": f"http://headrace.test/watch/{run_id}",
     }
     assert launched.json() == {"run_id": run_id, "status": "QUEUED", "graph": "mill", "version": 1, "links": links}
@@ -231,7 +232,7 @@ def test_outputs_are_there_once_the_run_has_ended(ada: httpx.Client, engine: Eng
     outputs = f"{API}/runs/{run_id}/outputs"
     assert assert_problem(ada.get(outputs), 409, "run_not_finished")["run_status"] == "QUEUED"
     end_run(engine, run_id, outputs={"flour": 7})
-    assert ada.get(outputs).json() == {"run_id": run_id, "status": "SUCCESS", "outputs": {"flour": 7}}
+    assert ada.get(outputs).json() == {"run_id": run_id, "status": "SUCCESS", "outputs": {"flour": 7}, "files": []}
 
 
 def test_cancelling_ends_a_run_that_waits(ada: httpx.Client) -> None:

@@ -190,7 +190,8 @@ class TestRefusedTargets:
         client = make_client(resolve=lambda host, port: [address])
         assert failure(get, client, "http://example.com/") == (
             "http_refused_target",
-            "GET http://example.com/: example.com is not a public address; private targets are not allowed here.",
+            "GET http://example.com/: example.com is not public, and private addresses are not allowed; "
+            "the setting HEADRACE_HTTP_ALLOW_PRIVATE=true allows them",
         )
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"])

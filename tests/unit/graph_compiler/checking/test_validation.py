@@ -45,8 +45,10 @@ params: { type: list }
         ("unknown_key", "/nodes/1/config/extra", 5, 72),
         ("bad_duration", "/nodes/1/timeout", 5, 93),
         ("duplicate_id", "/nodes/2/id", 6, 11),
+        ("unused_port", "/edges/0/to", 8, 26),
         ("unknown_node", "/edges/1/from", 9, 13),
         ("bad_name", "/outputs/Bad", 10, 12),
+        ("unknown_port", "/outputs/Bad", 10, 21),
         ("bad_schema", "/params/type", 11, 17),
     ]
 

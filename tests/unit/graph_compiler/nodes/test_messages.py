@@ -65,5 +65,5 @@ def test_container_is_no_issue_where_containers_can_run() -> None:
 
 def test_quantity_that_is_none_is_an_issue() -> None:
     config = {"image": "i:1", "resources": {"memory": "lots"}}
-    codes = [code for code, _ in found(nodes=[{"id": "c", "type": "container", "config": config}])]
-    assert codes == ["bad_value"]
+    issues = found(nodes=[{"id": "c", "type": "container", "config": config}])
+    assert issues == [("unavailable", "/nodes/0/config"), ("bad_value", "/nodes/0/config/resources/memory")]

@@ -47,9 +47,28 @@ def test_table_has_the_latest_state_of_every_node() -> None:
     assert [line.split() for line in lines] == [["a", "done"], ["b", "failed", "no", "luck"], ["c", "skipped"]]
 
 
-def test_items_of_a_node_have_rows_of_their_own() -> None:
+def test_ten_thousand_items_are_one_line() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100)
+    table = LiveTable(console)
+    table.show(event("node.started", "a"))
+    for item in range(10_000):
+        table.show(event("node.started", "a", item=item))
+    for item in range(4_200):
+        table.show(event("node.succeeded", "a", item=item))
+    table.show(event("node.retrying", "a", "again", item=4_200))
+    table.show(event("node.failed", "a", "too sour", item=4_201))
+    with console.capture() as capture:
+        console.print(table._table())
+    (line,) = capture.get().splitlines()
+    assert line.split(maxsplit=3)[3].strip() == (
+        "4,201/10,000 items (5,798 running, 1 retrying, 1 failed)  a[4201]: too sour"
+    )
+
+
+def test_a_node_is_shown_by_its_items_where_it_says_nothing_itself() -> None:
     lines = shown(event("node.succeeded", "a", item=0), event("node.failed", "a", "x", item=1))
-    assert [line.split() for line in lines] == [["a[0]", "done"], ["a[1]", "failed", "x"]]
+    assert [line.split() for line in lines] == [["a", "done", "2/2", "items", "(1", "failed)", "a[1]:", "x"]]
+    assert shown(event("node.started", "a", item=0))[0].split()[-5:] == ["running", "0/1", "items", "(1", "running)"]
 
 
 def test_progress_of_a_running_node_is_shown_beside_it() -> None:

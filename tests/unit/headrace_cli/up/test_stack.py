@@ -7,14 +7,15 @@ import pytest
 from headrace_cli.up import stack
 from platform_core.settings import Settings
 
-NAME = "HEADRACE_SERVICES_ALLOW_PRIVATE"
+NAMES = ["HEADRACE_HTTP_ALLOW_PRIVATE", "HEADRACE_SERVICES_ALLOW_PRIVATE"]
 
 
-def given(host: str) -> str:
+def given(host: str, name: str) -> str:
     settings = Settings(host=host, database_url="postgresql:///x", ui_url="http://x", public_url="http://x")
-    return stack.environment(settings, "up")[NAME]
+    return stack.environment(settings, "up")[name]
 
 
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     ("host", "private"),
     [
@@ -27,19 +28,21 @@ def given(host: str) -> str:
     ],
 )
 def test_services_of_this_machine_are_for_the_people_of_this_machine(
-    monkeypatch: pytest.MonkeyPatch, host: str, private: str
+    monkeypatch: pytest.MonkeyPatch, host: str, private: str, name: str
 ) -> None:
     monkeypatch.delenv("HEADRACE_PUBLIC_URL", raising=False)
-    monkeypatch.delenv(NAME, raising=False)
-    assert given(host) == private
+    monkeypatch.delenv(name, raising=False)
+    assert given(host, name) == private
 
 
-def test_what_the_operator_says_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(NAME, "false")
-    assert given("127.0.0.1") == "false"
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_operator_says_holds(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "false")
+    assert given("127.0.0.1", name) == "false"
 
 
-def test_behind_a_public_address_nobody_is_local(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(NAME, raising=False)
+@pytest.mark.parametrize("name", NAMES)
+def test_behind_a_public_address_nobody_is_local(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HEADRACE_PUBLIC_URL", "https://headrace.example.com")
-    assert given("127.0.0.1") == "false"
+    assert given("127.0.0.1", name) == "false"

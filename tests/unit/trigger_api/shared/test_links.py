@@ -21,6 +21,7 @@ def test_a_run_has_its_own_its_events_and_its_websocket_address(base: str, webso
         "self": here,
         "events": f"{here}/events",
         "websocket": websocket,
+        "files": f"{base.rstrip('/')}/api/v1/runs/r/files",
         "watch": f"{base.rstrip('/')}/watch/r",
     }
 

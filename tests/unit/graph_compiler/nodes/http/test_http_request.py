@@ -82,6 +82,7 @@ def test_config_is_checked_before_it_is_rendered() -> None:
     nodes = [{"id": "h", "type": "http.request", "config": config}]
     assert found(nodes=nodes, params={"additionalProperties": True}) == [
         ("bad_value", "/nodes/0/config/method"),
+        ("bad_value", "/nodes/0/config/body"),
         ("bad_duration", "/nodes/0/config/timeout"),
     ]
 

@@ -1,0 +1,1 @@
+"""Files of owners and of runs."""
