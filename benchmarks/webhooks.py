@@ -34,11 +34,11 @@ def measure(stack: Stack, repetitions: int) -> list[Figure]:
     return [*_accepted(stack), *first_node]
 
 
-def _hook(stack: Stack, name: str, **more: Any) -> str:
+def _webhook(stack: Stack, name: str, **more: Any) -> str:
     """Store a graph of three light nodes with a webhook; the address of that."""
-    stack.http.put("/api/v1/secrets/bench_hook", json={"value": SECRET}).raise_for_status()
+    stack.http.put("/api/v1/secrets/bench_webhook", json={"value": SECRET}).raise_for_status()
     document = graphs.chain(name, 3)
-    trigger = {"id": "push", "type": "webhook", "verify": {"scheme": "github", "secret": "bench_hook"}, **more}
+    trigger = {"id": "push", "type": "webhook", "verify": {"scheme": "github", "secret": "bench_webhook"}, **more}
     stack.apply({**document, "triggers": [trigger]})
     [found] = stack.http.get(f"/api/v1/graphs/{name}/triggers").json()["items"]
     return str(found["url"])
@@ -46,7 +46,7 @@ def _hook(stack: Stack, name: str, **more: Any) -> str:
 
 def _accepted(stack: Stack) -> list[Figure]:
     """Every call starts a run, so there are always more runs waiting than can be executed."""
-    url = _hook(stack, "bench-webhooks")
+    url = _webhook(stack, "bench-webhooks")
     _load(url, rate=50, seconds=2)
     api, database = _process(stack.pid, "api"), _process(stack.pid, "postgres")
     before = _seconds(api), _seconds(database)
@@ -68,7 +68,7 @@ def _accepted(stack: Stack) -> list[Figure]:
 
 def _first_node(stack: Stack, samples: int) -> list[Figure]:
     """From the call being sent to the event that the first node began, by the database's clock, one at a time."""
-    url = _hook(stack, "bench-first-node")
+    url = _webhook(stack, "bench-first-node")
     values = []
     for _ in range(samples):
         sent = time.time()

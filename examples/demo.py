@@ -82,10 +82,10 @@ def tour(stack: Stack) -> None:
     secret = secrets.token_hex(16)
     stack.headrace("secret", "set", "gh_webhook", stdin=secret)
     graph = json.loads(stack.headrace("apply", "--json", os.path.relpath(GRAPH)))[0]["graph"]
-    hook = next(trigger["url"] for trigger in graph["triggers"] if trigger["type"] == "webhook")
-    print(f"  {graph['name']} version {graph['version']}, webhook {hook}\n")
+    webhook = next(trigger["url"] for trigger in graph["triggers"] if trigger["type"] == "webhook")
+    print(f"  {graph['name']} version {graph['version']}, webhook {webhook}\n")
 
-    delivery = send_push(hook, secret)
+    delivery = send_push(webhook, secret)
     run_id = delivery["run_id"]
     print(f"  accepted: run {run_id}\n")
 
@@ -95,7 +95,7 @@ def tour(stack: Stack) -> None:
     show_outputs(stack, run_id)
 
 
-def send_push(hook: str, secret: str) -> Any:
+def send_push(webhook: str, secret: str) -> Any:
     """The recorded push, signed on its raw bytes as GitHub does."""
     body = PUSH.read_bytes()
     headers = {
@@ -104,8 +104,8 @@ def send_push(hook: str, secret: str) -> Any:
         "X-GitHub-Delivery": str(uuid.uuid4()),
         "X-Hub-Signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(),
     }
-    print(f"$ POST {hook}  (GitHub push, {len(body)} bytes, signed)", flush=True)
-    response = httpx.post(hook, content=body, headers=headers, timeout=30)
+    print(f"$ POST {webhook}  (GitHub push, {len(body)} bytes, signed)", flush=True)
+    response = httpx.post(webhook, content=body, headers=headers, timeout=30)
     if response.status_code != 202:
         raise DemoFailed(f"the webhook answered {response.status_code}: {response.text}")
     return response.json()

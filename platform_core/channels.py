@@ -1,7 +1,7 @@
 """Names of the PostgreSQL NOTIFY channels and what their payloads say."""
 
 QUEUE = "headrace_queue"
-"""The run queue has something to look at: a run was accepted, ended, or is to be cancelled. Payload: the run id."""
+"""The run queue has something to look at: a run was accepted, ended, or is to be canceled. Payload: the run id."""
 
 GRAPHS = "headrace_graphs"
 """A graph was created, changed or deleted. Payload: the graph id."""

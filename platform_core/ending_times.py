@@ -1,6 +1,6 @@
 """How long what is to end may take: every bound in seconds, derived here so that each is longer than what it contains.
 
-A run that is cancelled or out of time is ended by its worker. Those that would end it from outside wait longer: first
+A run that is canceled or out of time is ended by its worker. Those that would end it from outside wait longer: first
 Dagster's monitor, then what kills the pod, then the Job's own deadline.
 """
 
@@ -32,7 +32,7 @@ class EndingTimes:
     """The bounds of a run's end."""
 
     last: float = 60.0
-    """All `finally` nodes of a run that was cancelled or took too long."""
+    """All `finally` nodes of a run that was canceled or took too long."""
     stop: float = 15.0
     """Nodes that are executing, once they are told to end; after that they are interrupted, then left behind."""
 
@@ -48,7 +48,7 @@ class EndingTimes:
 
     @property
     def monitor(self) -> int:
-        """Dagster's monitor waits as long for a cancelled run, and beyond a run's own timeout."""
+        """Dagster's monitor waits as long for a canceled run, and beyond a run's own timeout."""
         return math.ceil(self.worker) + _MARGIN
 
     @property

@@ -42,7 +42,7 @@ class RunNotFound(NotFound):
     code = "run_not_found"
 
 
-class HookNotFound(NotFound):
+class WebhookNotFound(NotFound):
     code = "hook_not_found"
 
 
@@ -113,7 +113,7 @@ class RunSucceeded(Conflict):
 
 
 class RunEnded(Conflict):
-    """The run has ended, so it cannot be cancelled."""
+    """The run has ended, so it cannot be canceled."""
 
     code = "run_ended"
 

@@ -26,7 +26,7 @@ from trigger_api.deliveries.endpoints import router as deliveries
 from trigger_api.files.endpoints import router as files
 from trigger_api.graphs.endpoints import router as graphs
 from trigger_api.live.endings import RunEndings
-from trigger_api.live.known_hooks import KnownHooks
+from trigger_api.live.known_webhooks import KnownWebhooks
 from trigger_api.live.run_progress import RunProgress
 from trigger_api.live.state import State
 from trigger_api.runs.batches import router as batches
@@ -93,7 +93,7 @@ def create_app(
         node_types or builtin_node_types(),
         specs,
         RunEndings(engine),
-        KnownHooks(services, specs),
+        KnownWebhooks(services, specs),
         RunProgress(engine),
         DeliveryWriter(engine),
         CapacityLimiter(RECEIVERS),

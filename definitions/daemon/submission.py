@@ -63,7 +63,7 @@ class Submission:
             return False
 
     def cancel_requested(self) -> None:
-        """Cancel what is to be cancelled; asking Dagster again for a run that is already ending does no harm."""
+        """Cancel what is to be canceled; asking Dagster again for a run that is already ending does no harm."""
         with reading(self._engine) as connection:
             run_ids = list_to_cancel(connection)
         for run_id in run_ids:

@@ -51,7 +51,7 @@ class Cancellation:
             listener()
 
     def rearm(self) -> None:
-        """Let what runs last in a cancelled run go on, until asked again."""
+        """Let what runs last in a canceled run go on, until asked again."""
         self.was_requested = self.was_requested or self.requested.is_set()
         self.requested.clear()
 

@@ -79,7 +79,7 @@ class ThreadedSteps:
     def events(self) -> Iterator[DagsterEvent]:
         """All events of the plan.
 
-        Raises DagsterExecutionInterruptedError once a cancelled run's steps have ended, `RunTimedOut` likewise.
+        Raises DagsterExecutionInterruptedError once a canceled run's steps have ended, `RunTimedOut` likewise.
         """
         try:
             yield from self._drive_all()

@@ -212,7 +212,7 @@ class CalledRun:
         return self._deadline is not None and self._runtime.clock() >= self._deadline
 
     def _refuse_to_go_on(self, error: NodeError | None) -> None:
-        """Raise what ends the call as a whole: that the run was cancelled, or that the call's time is over."""
+        """Raise what ends the call as a whole: that the run was canceled, or that the call's time is over."""
         if error is None:
             self._runtime.wait(0)
         elif isinstance(error, Stopped):

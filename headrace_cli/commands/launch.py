@@ -51,7 +51,7 @@ def run(
 ) -> None:
     """Start a run. With --follow or --wait the exit code tells how it ended.
 
-    0 success, 1 failure, 6 cancelled, 7 not ended within --wait. A param's VALUE is read as JSON if it is JSON of
+    0 success, 1 failure, 6 canceled, 7 not ended within --wait. A param's VALUE is read as JSON if it is JSON of
     a type that the graph's schema allows for it, and is a string otherwise: `-p limit=5` is a number, and
     `-p name=5` the string "5" where the schema wants a string.
 

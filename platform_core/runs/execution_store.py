@@ -115,7 +115,7 @@ def read_documents(connection: Connection, versions: Sequence[tuple[str, int]]) 
 
 
 def list_to_cancel(connection: Connection) -> list[str]:
-    """Ids of the runs that are to be cancelled and have not ended."""
+    """Ids of the runs that are to be canceled and have not ended."""
     query = sa.select(runs.c.run_id).where(runs.c.cancel_requested_at.is_not(None), runs.c.ended_at.is_(None))
     return list(connection.execute(query).scalars())
 

@@ -49,7 +49,7 @@ def is_cancel_requested(connection: Connection, run_id: str) -> bool:
 def replace_lost(connection: Connection, run_id: str, most: int) -> Run | None:
     """Accept a new run in place of one that the cluster lost, from where it failed; once, however often it is asked.
 
-    None if `most` were accepted already, or the run did not fail or was to be cancelled.
+    None if `most` were accepted already, or the run did not fail or was to be canceled.
     """
     lost = get_run(connection, run_id)
     before = lost.tags.get(ATTEMPT_TAG, "0")

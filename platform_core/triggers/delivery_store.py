@@ -16,7 +16,7 @@ from platform_core.database.tables import deliveries, graphs, triggers
 from platform_core.errors import BadCursor, DeliveryNotFound
 from platform_core.limits import DEFAULT_PAGE
 from platform_core.runs.run_store import NewRun
-from platform_core.triggers.hook_store import Hook
+from platform_core.triggers.webhook_store import Webhook
 
 ACCEPTED = "accepted"
 REFUSED = "refused"
@@ -67,7 +67,7 @@ class Delivery:
 class Entry:
     """A delivery to be stored by a webhook as it is known; without a run, `verdict` and `issues` say why."""
 
-    hook: Hook
+    webhook: Webhook
     new: NewDelivery
     run: NewRun | None
     verdict: str = ACCEPTED

@@ -31,13 +31,13 @@ class NewTrigger:
 
 @dataclass(frozen=True)
 class Trigger:
-    """A stored trigger; `trigger_id` is its name in the document, `hook_id` the secret end of a webhook's address."""
+    """A stored trigger; `trigger_id` is its name in the document, `webhook_id` the secret end of its address."""
 
     id: str
     graph_id: str
     trigger_id: str
     type: str
-    hook_id: str | None
+    webhook_id: str | None
     enabled: bool
     config: dict[str, Any]
     created_at: datetime
@@ -49,7 +49,7 @@ _COLUMNS = (
     triggers.c.graph_id,
     triggers.c.trigger_id,
     triggers.c.type,
-    triggers.c.hook_id,
+    triggers.c.hook_id.label("webhook_id"),
     triggers.c.enabled,
     triggers.c.config,
     triggers.c.created_at,

@@ -15,7 +15,7 @@ DRAIN_SECONDS = 5.0
 """How long streams may take to end when the server stops; requests have the rest of what a stop may take."""
 
 STOP_SECONDS = 5
-"""How long requests may take after that before they are cancelled."""
+"""How long requests may take after that before they are canceled."""
 
 LARGEST_MESSAGE = 1024 * 1024
 """Bytes of the largest message a WebSocket client may send; what a server asks a client to send back fits into it."""

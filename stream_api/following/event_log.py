@@ -54,7 +54,7 @@ class EventLog:
                 return [_event(run_id, row) for row in rows]
 
     async def _undisturbed(self, query: Coroutine[Any, Any, list[TupleRow]]) -> list[TupleRow]:
-        # A query that is cancelled costs its connection, and every client that leaves cancels what it waits for.
+        # A query that is canceled costs its connection, and every client that leaves cancels what it waits for.
         task = asyncio.create_task(query)
         self._queries.add(task)
         task.add_done_callback(self._settle)

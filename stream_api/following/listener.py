@@ -30,7 +30,7 @@ class Listener:
         self.is_connected = False
 
     async def run(self) -> None:
-        """Listen until cancelled; a lost connection is opened again with back-off."""
+        """Listen until canceled; a lost connection is opened again with back-off."""
         while True:
             try:
                 await self._listen()

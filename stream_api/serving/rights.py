@@ -73,7 +73,7 @@ class Rights:
                 del self._count[user_id]
 
     async def keep_checking(self) -> None:
-        """Until cancelled. While the database is away nobody's right is withdrawn, and nothing is sent either."""
+        """Until canceled. While the database is away nobody's right is withdrawn, and nothing is sent either."""
         while True:
             await asyncio.sleep(self._services.settings.right_check)
             try:

@@ -77,7 +77,7 @@ class GroupSubscription:
         return self._group.cursor
 
     async def run(self) -> Ending:
-        """Until the right is lost, or until cancelled."""
+        """Until the right is lost, or until canceled."""
         with self._hold(self._end), self._hub.overheard(self._overhear):
             try:
                 return await self._follow_all()

@@ -182,10 +182,10 @@ class Session:
                 await self._say(messages.Subscribed(id=label))
             room = taken.pop_all()
         task = self._tasks.create_task(self._keep(subscription))
-        # Also when the task is cancelled before it begins.
+        # Also when the task is canceled before it begins.
         task.add_done_callback(lambda _: room.close())
         self._subscriptions.add(label, Kept(subscription, task, room))
-        # A task that is cancelled before it begins cannot say that the subscription has ended.
+        # A task that is canceled before it begins cannot say that the subscription has ended.
         await asyncio.sleep(0)
 
     async def _to_run(self, outlet: Outlet, run_id: str, cursor: str | None, wanted: EventFilter) -> RunSubscription:

@@ -64,8 +64,8 @@ def installation() -> Iterator[Installation]:
 
 def test_each_accepted_delivery_is_exactly_one_ended_run(installation: Installation) -> None:
     installation.succeed("secret", "set", "counted", stdin=SECRET)
-    hook = installation.apply(GRAPH)["triggers"][0]["url"]
-    answers = loaded(installation, hook)
+    webhook = installation.apply(GRAPH)["triggers"][0]["url"]
+    answers = loaded(installation, webhook)
     assert answers, "no call was accepted"
     rows = counted(installation)
     delivered = {key: (run_id, number) for key, run_id, number, _, _ in rows}
@@ -82,13 +82,13 @@ def test_each_accepted_delivery_is_exactly_one_ended_run(installation: Installat
     assert twice_ended(installation) == []
 
 
-def loaded(installation: Installation, hook: str) -> dict[str, str]:
+def loaded(installation: Installation, webhook: str) -> dict[str, str]:
     """Send calls, each until it is accepted, while processes are killed; the run of each delivery id."""
     over = threading.Event()
     numbers = iter(range(int(RATE * SECONDS)))
     answers: dict[str, str] = {}
     with ThreadPoolExecutor(SENDERS) as pool:
-        senders = [pool.submit(send_until, over, hook, numbers, answers) for _ in range(SENDERS)]
+        senders = [pool.submit(send_until, over, webhook, numbers, answers) for _ in range(SENDERS)]
         kill_at_random(installation, time.monotonic() + SECONDS)
         over.set()
         for sender in senders:
@@ -96,7 +96,7 @@ def loaded(installation: Installation, hook: str) -> dict[str, str]:
     return answers
 
 
-def send_until(over: threading.Event, hook: str, numbers: Iterator[int], answers: dict[str, str]) -> None:
+def send_until(over: threading.Event, webhook: str, numbers: Iterator[int], answers: dict[str, str]) -> None:
     began = time.monotonic()
     with httpx.Client(timeout=30, verify=False) as client:
         for number in numbers:
@@ -105,21 +105,21 @@ def send_until(over: threading.Event, hook: str, numbers: Iterator[int], answers
             if over.is_set():
                 return
             key, body = str(uuid.uuid4()), json.dumps({"number": number}).encode()
-            run_id = accepted(client, hook, key, body)
+            run_id = accepted(client, webhook, key, body)
             # Now and then a sender sends again what was accepted.
             if int(key[0], 16) < 4:
-                assert accepted(client, hook, key, body) == run_id
+                assert accepted(client, webhook, key, body) == run_id
             answers[key] = run_id
 
 
-def accepted(client: httpx.Client, hook: str, key: str, body: bytes) -> str:
+def accepted(client: httpx.Client, webhook: str, key: str, body: bytes) -> str:
     """Send a delivery until it is accepted; its run's id."""
-    run_id = wait_until(lambda: deliver(client, hook, key, body), f"delivery {key} is accepted", PATIENCE)
+    run_id = wait_until(lambda: deliver(client, webhook, key, body), f"delivery {key} is accepted", PATIENCE)
     assert run_id is not None
     return run_id
 
 
-def deliver(client: httpx.Client, hook: str, key: str, body: bytes) -> str | None:
+def deliver(client: httpx.Client, webhook: str, key: str, body: bytes) -> str | None:
     """The run's id, None when the API or its database is away, as senders take it: they send again."""
     headers = {
         "Content-Type": "application/json",
@@ -127,7 +127,7 @@ def deliver(client: httpx.Client, hook: str, key: str, body: bytes) -> str | Non
         "X-Hub-Signature-256": github_signature(SECRET, body),
     }
     try:
-        answer = client.post(hook, content=body, headers=headers)
+        answer = client.post(webhook, content=body, headers=headers)
     except httpx.TransportError:
         return None
     assert answer.status_code in (202, 503), answer.text

@@ -19,7 +19,7 @@ PUSH = (EXAMPLES / "github-push.json").read_bytes()
 
 
 @pytest.fixture(scope="module")
-def hook(installation: Installation) -> str:
+def webhook(installation: Installation) -> str:
     """The address of the example's webhook."""
     installation.succeed("secret", "set", "gh_webhook", stdin=SECRET)
     [applied] = json.loads(installation.succeed("apply", "--json", str(EXAMPLES / "push-digest.yaml")))
@@ -27,7 +27,7 @@ def hook(installation: Installation) -> str:
     return str(trigger["url"])
 
 
-def deliver(hook: str, delivery: str, *, secret: str = SECRET) -> httpx.Response:
+def deliver(webhook: str, delivery: str, *, secret: str = SECRET) -> httpx.Response:
     signature = hmac.new(secret.encode(), PUSH, hashlib.sha256).hexdigest()
     headers = {
         "Content-Type": "application/json",
@@ -35,11 +35,11 @@ def deliver(hook: str, delivery: str, *, secret: str = SECRET) -> httpx.Response
         "X-GitHub-Delivery": delivery,
         "X-Hub-Signature-256": f"sha256={signature}",
     }
-    return httpx.post(hook, content=PUSH, headers=headers, timeout=30)
+    return httpx.post(webhook, content=PUSH, headers=headers, timeout=30)
 
 
-def test_signed_push_becomes_a_run_with_outputs(installation: Installation, hook: str) -> None:
-    answer = deliver(hook, str(uuid.uuid4()))
+def test_signed_push_becomes_a_run_with_outputs(installation: Installation, webhook: str) -> None:
+    answer = deliver(webhook, str(uuid.uuid4()))
     assert answer.status_code == 202
     run_id = answer.json()["run_id"]
     installation.succeed("logs", "--follow", run_id)
@@ -54,16 +54,16 @@ def test_signed_push_becomes_a_run_with_outputs(installation: Installation, hook
     }
 
 
-def test_repeated_delivery_is_answered_with_the_first_run(hook: str) -> None:
+def test_repeated_delivery_is_answered_with_the_first_run(webhook: str) -> None:
     delivery = str(uuid.uuid4())
-    first, second = deliver(hook, delivery).json(), deliver(hook, delivery).json()
+    first, second = deliver(webhook, delivery).json(), deliver(webhook, delivery).json()
     assert (first["duplicate"], second["duplicate"]) == (False, True)
     assert first["run_id"] == second["run_id"]
 
 
-def test_wrong_signature_starts_nothing(installation: Installation, hook: str) -> None:
+def test_wrong_signature_starts_nothing(installation: Installation, webhook: str) -> None:
     before = run_ids(installation)
-    answer = deliver(hook, str(uuid.uuid4()), secret="a guess")
+    answer = deliver(webhook, str(uuid.uuid4()), secret="a guess")
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
     assert run_ids(installation) == before
 

@@ -106,7 +106,7 @@ def test_a_hundred_runs_become_a_hundred_jobs(installation: Installation, figure
 
     wait_until(launched, "each run has its Job", 120)
     figure(f"100 runs were accepted after {accepted:.1f} s and were 100 Jobs after {time.monotonic() - began:.1f} s")
-    # A hundred at once are more than two cores have to do in a minute: most are cancelled.
+    # A hundred at once are more than two cores have to do in a minute: most are canceled.
     executed, canceled = run_ids[:EXECUTED], run_ids[EXECUTED:]
     for run_id in canceled:
         installation.request("POST", f"runs/{run_id}/cancel", expect=[200, 202, 204, 409])

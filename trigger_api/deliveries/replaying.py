@@ -10,9 +10,9 @@ from typing import Any
 from platform_core.database.engine import reading
 from platform_core.errors import DeliveryIncomplete, TriggerNotFound, Unavailable
 from platform_core.triggers.delivery_store import REFUSED, Delivery, NewDelivery
-from platform_core.triggers.hook_store import find_trigger
+from platform_core.triggers.webhook_store import find_trigger
 from platform_core.web.services import Services
-from trigger_api.live.known_hooks import KnownHook
+from trigger_api.live.known_webhooks import KnownWebhook
 from trigger_api.live.state import State
 from trigger_api.shared.uploads import Uploads
 from trigger_api.webhooks.call import Call
@@ -37,7 +37,7 @@ def replay(services: Services, state: State, delivery: Delivery, body: bytes, ke
             place = find_trigger(connection, delivery.trigger)
             if place is None:
                 raise TriggerNotFound(f"The graph has no webhook {delivery.trigger_id} any more.")
-            known = state.hooks.describe(connection, place, None)
+            known = state.webhooks.describe(connection, place, None)
         received = store(services, known, _new(delivery, body, key), _mapped(services, known, delivery, body))
         if received is not None:
             return received
@@ -60,7 +60,7 @@ def _new(delivery: Delivery, body: bytes, key: str | None) -> NewDelivery:
     )
 
 
-def _mapped(services: Services, known: KnownHook, delivery: Delivery, body: bytes) -> Mapped:
+def _mapped(services: Services, known: KnownWebhook, delivery: Delivery, body: bytes) -> Mapped:
     call = Call(
         method=delivery.method,
         url_path="",

@@ -12,7 +12,7 @@ from graph_compiler.drafts.placement import ClusterPolicy
 from graph_compiler.nodes.node_type import NodeTypes
 from platform_core.triggers.delivery_writer import DeliveryWriter
 from trigger_api.live.endings import RunEndings
-from trigger_api.live.known_hooks import KnownHooks
+from trigger_api.live.known_webhooks import KnownWebhooks
 from trigger_api.live.run_progress import RunProgress
 from trigger_api.shared.graph_access import SpecCache
 
@@ -24,7 +24,7 @@ class State:
     node_types: NodeTypes
     specs: SpecCache
     endings: RunEndings
-    hooks: KnownHooks
+    webhooks: KnownWebhooks
     progress: RunProgress
     writer: DeliveryWriter
     receivers: CapacityLimiter

@@ -1,1 +1,1 @@
-"""Runs: launched, listed, read and cancelled."""
+"""Runs: launched, listed, read and canceled."""

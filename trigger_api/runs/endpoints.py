@@ -1,4 +1,4 @@
-"""Runs: launched, awaited, listed, read and cancelled."""
+"""Runs: launched, awaited, listed, read and canceled."""
 
 from __future__ import annotations
 

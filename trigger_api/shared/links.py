@@ -41,8 +41,8 @@ class Links:
     def delivery(self, delivery_id: str) -> str:
         return f"{self._base}/api/v1/deliveries/{delivery_id}"
 
-    def hook(self, hook_id: str) -> str:
-        return f"{self._base}/hooks/{hook_id}"
+    def webhook(self, webhook_id: str) -> str:
+        return f"{self._base}/hooks/{webhook_id}"
 
 
 def links_of(request: Request) -> Links:

@@ -41,7 +41,7 @@ class TriggerAnswer(Answer):
             id=trigger.trigger_id,
             type=trigger.type,
             enabled=trigger.enabled,
-            url=None if trigger.hook_id is None else links.hook(trigger.hook_id),
+            url=None if trigger.webhook_id is None else links.webhook(trigger.webhook_id),
             verify=trigger.config.get("verify"),
         )
 

@@ -17,7 +17,6 @@ from platform_core.errors import (
     BadSignature,
     CallerNotAllowed,
     HeadraceError,
-    HookNotFound,
     IncompleteBody,
     InvalidParams,
     InvalidRequest,
@@ -29,11 +28,12 @@ from platform_core.errors import (
     TriggerDisabled,
     Unavailable,
     UnsupportedMediaType,
+    WebhookNotFound,
 )
 from platform_core.web.dependencies import ServicesDep
 from platform_core.web.problems import problem, problems
 from platform_core.web.services import Services, services_of
-from trigger_api.live.known_hooks import KnownHook
+from trigger_api.live.known_webhooks import KnownWebhook
 from trigger_api.live.state import State, StateDep, state_of
 from trigger_api.shared.links import Links, LinksDep, links_of
 from trigger_api.webhooks.answers import Answers
@@ -43,7 +43,7 @@ from trigger_api.webhooks.receiving import Challenge, Received, body_limit, rece
 from trigger_api.webhooks.schemas import AcceptedAnswer, OutcomeAnswer
 
 
-class _HookRoute(APIRoute):
+class _WebhookRoute(APIRoute):
     """A route that hands the call over as it is: finding out what endpoints declare costs as much as the whole call."""
 
     takes_any_query = True
@@ -53,23 +53,23 @@ class _HookRoute(APIRoute):
         declared = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
-            hook_id = request.path_params["hook_id"]
-            if not _HOOK_ID.fullmatch(hook_id):
+            webhook_id = request.path_params["hook_id"]
+            if not _WEBHOOK_ID.fullmatch(webhook_id):
                 return await declared(request)  # which says what is wrong
             services, state = services_of(request), state_of(request)
             path = request.path_params.get("path", "")
-            return await _deliver(request, hook_id, path, services, state, links_of(request))
+            return await _deliver(request, webhook_id, path, services, state, links_of(request))
 
         return answer
 
 
-router = APIRouter(prefix="/hooks", tags=["webhooks"], route_class=_HookRoute)
+router = APIRouter(prefix="/hooks", tags=["webhooks"], route_class=_WebhookRoute)
 
 MOST_CHANGES = 10
 """How often a webhook may change while one call of it is received."""
 _LONGEST_CHALLENGE = 1000
-_HookId = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
-_HOOK_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_WebhookId = Annotated[str, Path(alias="hook_id", max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
+_WEBHOOK_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _BODY = {
     "requestBody": {
         "required": False,
@@ -80,7 +80,7 @@ _BODY = {
 _ERRORS = problems(
     BadSignature,
     CallerNotAllowed,
-    HookNotFound,
+    WebhookNotFound,
     IncompleteBody,
     InvalidParams,
     InvalidRequest,
@@ -109,17 +109,17 @@ _ERRORS = problems(
     },
 )
 async def deliver(
-    request: Request, hook_id: _HookId, services: ServicesDep, state: StateDep, links: LinksDep
+    request: Request, webhook_id: _WebhookId, services: ServicesDep, state: StateDep, links: LinksDep
 ) -> Response:
     """Deliver a call. Once this answers 202 its run is durable; a delivery sent again names the same run."""
-    return await _deliver(request, hook_id, "", services, state, links)
+    return await _deliver(request, webhook_id, "", services, state, links)
 
 
 async def deliver_below(
-    request: Request, hook_id: _HookId, path: str, services: ServicesDep, state: StateDep, links: LinksDep
+    request: Request, webhook_id: _WebhookId, path: str, services: ServicesDep, state: StateDep, links: LinksDep
 ) -> Response:
     """Deliver a call below the address."""
-    return await _deliver(request, hook_id, path, services, state, links)
+    return await _deliver(request, webhook_id, path, services, state, links)
 
 
 _OTHERS = ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -134,12 +134,12 @@ router.add_api_route(
 
 
 async def _deliver(
-    request: Request, hook_id: str, path: str, services: Services, state: State, links: Links
+    request: Request, webhook_id: str, path: str, services: Services, state: State, links: Links
 ) -> Response:
     incoming = Incoming(request, path)
     trigger: WebhookTrigger | None = None
     try:
-        known, outcome = await _received(incoming, hook_id, services, state)
+        known, outcome = await _received(incoming, webhook_id, services, state)
         trigger = known.trigger
         if isinstance(outcome, Response):
             return outcome
@@ -151,7 +151,7 @@ async def _deliver(
         response = await Answers(services, state, links).answer(trigger, outcome)
     except HeadraceError as refusal:
         services.metrics.deliveries.labels(refusal.code).inc()
-        remembered = state.hooks.recall(hook_id)
+        remembered = state.webhooks.recall(webhook_id)
         trigger = trigger or (remembered.trigger if remembered else None)
         if trigger is None or isinstance(refusal, Unavailable):
             raise
@@ -163,14 +163,14 @@ async def _deliver(
 
 
 async def _received(
-    incoming: Incoming, hook_id: str, services: Services, state: State
-) -> tuple[KnownHook, Received | Challenge | Response]:
+    incoming: Incoming, webhook_id: str, services: Services, state: State
+) -> tuple[KnownWebhook, Received | Challenge | Response]:
     """The delivery, stored, or the answer to a call that is none.
 
     What is remembered decides nothing but a delivery, which is stored only if it still holds.
     Raises the refusals of `receive` and `Unavailable`.
     """
-    known = state.hooks.recall(hook_id)
+    known = state.webhooks.recall(webhook_id)
     if known is not None:
         try:
             outcome = await _attempted(known, incoming, services, state)
@@ -181,7 +181,7 @@ async def _received(
         if isinstance(outcome, Received):
             return known, outcome
     for _ in range(MOST_CHANGES):
-        known = await to_thread.run_sync(state.hooks.read, hook_id, limiter=state.receivers)
+        known = await to_thread.run_sync(state.webhooks.read, webhook_id, limiter=state.receivers)
         outcome = await _attempted(known, incoming, services, state)
         if outcome is not None:
             return known, outcome
@@ -189,12 +189,12 @@ async def _received(
 
 
 async def _attempted(
-    known: KnownHook, incoming: Incoming, services: Services, state: State
+    known: KnownWebhook, incoming: Incoming, services: Services, state: State
 ) -> Received | Challenge | Response | None:
     """What the call comes to by what is known of the webhook; None, and nothing stored, if that no longer holds."""
     trigger = known.trigger
     if (incoming.path and not trigger.subpath) or "\0" in incoming.path:
-        raise HookNotFound("There is no webhook here.")
+        raise WebhookNotFound("There is no webhook here.")
     early = _without_run(known, incoming)
     if early is not None:
         return early
@@ -203,7 +203,7 @@ async def _attempted(
     return await receive(services, state, known, call)
 
 
-def _without_run(known: KnownHook, incoming: Incoming) -> Response | None:
+def _without_run(known: KnownWebhook, incoming: Incoming) -> Response | None:
     """The answer to a call that is none: OPTIONS, HEAD, and a GET that asks for a proof. Raises `MethodNotAllowed`."""
     trigger, method = known.trigger, incoming.method
     if method == "OPTIONS":
@@ -221,7 +221,7 @@ def _without_run(known: KnownHook, incoming: Incoming) -> Response | None:
     return None
 
 
-def _challenged(known: KnownHook, incoming: Incoming) -> str | None:
+def _challenged(known: KnownWebhook, incoming: Incoming) -> str | None:
     challenge = known.trigger.challenge
     assert challenge is not None
     question = incoming.query.get(challenge.query)

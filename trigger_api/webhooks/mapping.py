@@ -12,7 +12,7 @@ from graph_compiler.language.webhook_verify import GithubVerify
 from graph_compiler.triggers.triggers import map_params, passes_filter
 from platform_core.runs.run_store import NewRun
 from platform_core.triggers.delivery_store import FILTERED, REFUSED
-from trigger_api.live.known_hooks import KnownHook
+from trigger_api.live.known_webhooks import KnownWebhook
 from trigger_api.shared.uploads import Uploads
 from trigger_api.webhooks.bodies import BadBody, kind_of, payload_of_form, value_of
 from trigger_api.webhooks.call import Call
@@ -30,7 +30,7 @@ class Mapped:
     issues: Issues | None = None
 
 
-def body_of(known: KnownHook, call: Call, uploads: Uploads, limit: int) -> tuple[Any, Issues]:
+def body_of(known: KnownWebhook, call: Call, uploads: Uploads, limit: int) -> tuple[Any, Issues]:
     """The body as templates see it, its files added to `uploads`, or an issue at `/body`.
 
     Raises `UnsupportedMediaType`, and `TooLarge` beyond `limit` bytes unpacked.
@@ -45,7 +45,7 @@ def body_of(known: KnownHook, call: Call, uploads: Uploads, limit: int) -> tuple
         return None, [Issue("bad_syntax", "/body", str(error)).as_dict()]
 
 
-def context_of(known: KnownHook, call: Call, headers: Mapping[str, str], body: Any) -> dict[str, Any]:
+def context_of(known: KnownWebhook, call: Call, headers: Mapping[str, str], body: Any) -> dict[str, Any]:
     """What templates see, but for what names the delivery."""
     return {
         "headers": dict(headers),
@@ -57,7 +57,7 @@ def context_of(known: KnownHook, call: Call, headers: Mapping[str, str], body: A
     }
 
 
-def map_call(known: KnownHook, context: Mapping[str, Any], trigger_data: Mapping[str, Any]) -> Mapped:
+def map_call(known: KnownWebhook, context: Mapping[str, Any], trigger_data: Mapping[str, Any]) -> Mapped:
     """What the trigger makes of a call; `context` has the names of `triggers.CONTEXT`."""
     passes, issues = passes_filter(known.trigger, context)
     if issues:
@@ -69,15 +69,15 @@ def map_call(known: KnownHook, context: Mapping[str, Any], trigger_data: Mapping
         params, issues = apply(known.spec, params)
     if issues:
         return _refused(issues)
-    hook = known.hook
+    webhook = known.webhook
     return Mapped(
         NewRun(
-            graph_id=hook.graph_id,
-            version=hook.version,
-            owner_id=hook.owner_id,
+            graph_id=webhook.graph_id,
+            version=webhook.version,
+            owner_id=webhook.owner_id,
             params=params,
             trigger_kind="webhook",
-            trigger_id=hook.trigger_id,
+            trigger_id=webhook.trigger_id,
             trigger_data=trigger_data,
             priority=known.spec.settings.priority,
         )

@@ -18,10 +18,10 @@ from platform_core.database.engine import reading
 from platform_core.errors import BadSignature, TooManyRequests, TriggerDisabled, Unavailable
 from platform_core.triggers.delivery_batch import store_delivery
 from platform_core.triggers.delivery_store import ACCEPTED, REFUSED, Entry, Kept, NewDelivery
-from platform_core.triggers.hook_store import take_call
+from platform_core.triggers.webhook_store import take_call
 from platform_core.web.services import Services
 from platform_core.web.strict_json import loads
-from trigger_api.live.known_hooks import KnownHook
+from trigger_api.live.known_webhooks import KnownWebhook
 from trigger_api.shared.uploads import Uploads
 from trigger_api.webhooks.bodies import MULTIPART
 from trigger_api.webhooks.call import Call
@@ -55,7 +55,7 @@ class Challenge:
     answer: str
 
 
-async def receive(services: Services, state: State, known: KnownHook, call: Call) -> Received | Challenge | None:
+async def receive(services: Services, state: State, known: KnownWebhook, call: Call) -> Received | Challenge | None:
     """Store the delivery and accept its run, once per delivery key; None if the webhook has changed meanwhile.
 
     Raises `BadSignature`, `TriggerDisabled`, `TooManyRequests`, `UnsupportedMediaType`, `MissingDeliveryId` and
@@ -80,7 +80,7 @@ async def receive(services: Services, state: State, known: KnownHook, call: Call
     return _received(services, entry, kept)
 
 
-def store(services: Services, known: KnownHook, delivery: NewDelivery, mapped: Mapped) -> Received | None:
+def store(services: Services, known: KnownWebhook, delivery: NewDelivery, mapped: Mapped) -> Received | None:
     """Store what came and, if it makes a run, accept that; None if the webhook has changed meanwhile.
 
     Raises `Unavailable`.
@@ -93,9 +93,9 @@ def store(services: Services, known: KnownHook, delivery: NewDelivery, mapped: M
     return _received(services, entry, kept)
 
 
-def _entry(known: KnownHook, delivery: NewDelivery, mapped: Mapped) -> Entry:
+def _entry(known: KnownWebhook, delivery: NewDelivery, mapped: Mapped) -> Entry:
     verdict = ACCEPTED if mapped.run is not None else mapped.verdict
-    return Entry(known.hook, delivery, mapped.run, verdict, mapped.issues)
+    return Entry(known.webhook, delivery, mapped.run, verdict, mapped.issues)
 
 
 def _received(services: Services, entry: Entry, kept: Kept | None) -> Received | None:
@@ -109,21 +109,21 @@ def _received(services: Services, entry: Entry, kept: Kept | None) -> Received |
     return Received(kept, key, entry.verdict, entry.issues or ())
 
 
-def _checked(services: Services, known: KnownHook, call: Call) -> Entry | Challenge:
+def _checked(services: Services, known: KnownWebhook, call: Call) -> Entry | Challenge:
     reason = defect(known.trigger.verify, known.verify_secrets(), call, time.time())
     if reason is not None:
         raise BadSignature(reason)
     if isinstance(known.trigger.verify, SlackVerify) and (question := _slack_question(call)) is not None:
         return Challenge(question)
-    if not known.hook.enabled:
+    if not known.webhook.enabled:
         raise TriggerDisabled(f"The trigger {known.trigger.id} is disabled.")
-    if known.hook.trigger not in call.counted:
+    if known.webhook.trigger not in call.counted:
         _demand_rate(services, known)
-        call.counted.add(known.hook.trigger)
+        call.counted.add(known.webhook.trigger)
     return _entry(known, *_prepare(services, known, call))
 
 
-def _prepare(services: Services, known: KnownHook, call: Call) -> tuple[NewDelivery, Mapped]:
+def _prepare(services: Services, known: KnownWebhook, call: Call) -> tuple[NewDelivery, Mapped]:
     headers = masked(known.trigger, call.headers)
     uploads = Uploads()
     body, issues = body_of(known, call, uploads, body_limit(services, known))
@@ -150,18 +150,18 @@ def _prepare(services: Services, known: KnownHook, call: Call) -> tuple[NewDeliv
     return delivery, keep_files(services, mapped, uploads)
 
 
-def body_limit(services: Services, known: KnownHook) -> int:
+def body_limit(services: Services, known: KnownWebhook) -> int:
     """The bytes that a body of the webhook may have, packed and unpacked."""
     limit, own = services.settings.max_body_bytes, known.trigger.max_body
     return limit if own is None else min(limit, own)
 
 
-def _demand_rate(services: Services, known: KnownHook) -> None:
+def _demand_rate(services: Services, known: KnownWebhook) -> None:
     limit = known.trigger.rate_limit
     if limit is None:
         return
     with reading(services.engine) as connection:
-        wait = take_call(connection, known.hook.trigger, limit.requests, limit.per)
+        wait = take_call(connection, known.webhook.trigger, limit.requests, limit.per)
     if wait:
         detail = f"This webhook takes {limit.requests} calls in {limit.per:g} s."
         raise TooManyRequests(detail, retry_after=math.ceil(wait))

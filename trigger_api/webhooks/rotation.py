@@ -10,8 +10,8 @@ from pydantic import Field, field_validator
 
 from graph_compiler.values.durations import parse_duration
 from platform_core.errors import GraphNotFound, InvalidRequest, NotAWebhook, TriggerNotFound, Unavailable
-from platform_core.triggers.hook_store import rotate_hook
 from platform_core.triggers.trigger_store import get_trigger
+from platform_core.triggers.webhook_store import rotate_address
 from platform_core.web.dependencies import AUTH_ERRORS, ConnectionDep, GraphWriter
 from platform_core.web.problems import problems
 from platform_core.web.strict_json import StrictJsonRoute
@@ -62,7 +62,7 @@ def rotate_webhook(
 ) -> RotationAnswer:
     """Give a webhook a new address. Both hold during the overlap; an address from before the last one ends at once."""
     found = get_trigger(connection, find_graph(connection, principal, graph).id, trigger)
-    if found.hook_id is None:
+    if found.webhook_id is None:
         raise NotAWebhook(f"The trigger {trigger} has no address.")
-    hook_id, until = rotate_hook(connection, found.id, parse_duration((wanted or Rotation()).overlap))
-    return RotationAnswer(id=trigger, url=links.hook(hook_id), previous_until=until)
+    webhook_id, until = rotate_address(connection, found.id, parse_duration((wanted or Rotation()).overlap))
+    return RotationAnswer(id=trigger, url=links.webhook(webhook_id), previous_until=until)

@@ -1,4 +1,4 @@
-"""Runs of graphs that call graphs: what was pinned is executed, and runs are retried and cancelled within calls."""
+"""Runs of graphs that call graphs: what was pinned is executed, and runs are retried and canceled within calls."""
 
 from __future__ import annotations
 

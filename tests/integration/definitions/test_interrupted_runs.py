@@ -1,4 +1,4 @@
-"""Runs that are cancelled, take too long or lose their worker: what runs last does, and a retry takes what there is."""
+"""Runs that are canceled, take too long or lose their worker: what runs last does, and a retry takes what there is."""
 
 from __future__ import annotations
 

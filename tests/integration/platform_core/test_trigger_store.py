@@ -32,10 +32,10 @@ def _only(connection: Connection, graph: Graph) -> Trigger:
 def test_a_webhook_gets_an_address_and_nothing_else_does(connection: Connection, graph: Graph) -> None:
     sync_triggers(connection, graph.id, [PUSH, NIGHTLY])
     nightly, push = list_triggers(connection, graph.id)
-    assert (nightly.trigger_id, nightly.hook_id, nightly.config) == ("nightly", None, NIGHTLY.config)
+    assert (nightly.trigger_id, nightly.webhook_id, nightly.config) == ("nightly", None, NIGHTLY.config)
     assert (push.trigger_id, push.config, push.enabled) == ("on-push", PUSH.config, True)
-    assert push.hook_id is not None
-    assert len(push.hook_id) == 32
+    assert push.webhook_id is not None
+    assert len(push.webhook_id) == 32
 
 
 def test_a_webhook_keeps_its_address_and_state_through_changes_and_removal(

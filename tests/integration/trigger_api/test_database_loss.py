@@ -24,7 +24,7 @@ from platform_core.identity.keys import KeyRing
 from platform_core.identity.user_store import create_user
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import NO_TLS, assert_problem
-from tests.integration.trigger_api.hooks import save_hook
+from tests.integration.trigger_api.webhook_graphs import save_webhook
 from tests.running_postgres import prepared, running
 from tests.serving import served
 from tests.waiting import wait_until
@@ -90,11 +90,11 @@ def test_every_202_has_its_delivery_and_its_run_and_every_503_can_be_sent_again(
             stack.enter_context(served(create_app(site.settings, engine=engine, keys=site.keys)))
             for engine in (site.engine, second)
         ]
-        hook = _saved_hook(site, addresses[0])
+        webhook = _saved_webhook(site, addresses[0])
 
         def load(number: int) -> None:
             while not over.is_set():
-                site.send(addresses[number % len(addresses)] + hook, str(uuid.uuid4()))
+                site.send(addresses[number % len(addresses)] + webhook, str(uuid.uuid4()))
 
         pool = stack.enter_context(ThreadPoolExecutor(SENDERS))
         stack.callback(over.set)
@@ -120,15 +120,15 @@ def test_every_202_has_its_delivery_and_its_run_and_every_503_can_be_sent_again(
         assert set(stored) - set(site.accepted) <= site.refused
         again, site.refused = site.refused, set()
         for key in again:
-            site.send(addresses[0] + hook, key)
+            site.send(addresses[0] + webhook, key)
         assert site.refused == set()
         assert site.stored() == site.accepted
         assert {key: site.accepted[key] for key in stored} == stored
 
 
-def _saved_hook(site: Site, address: str) -> str:
+def _saved_webhook(site: Site, address: str) -> str:
     with site.engine.begin() as connection:
         user = create_user(connection, "ada", "a password", "editor")
     bearer = {"Authorization": f"Bearer {issue_token(site.keys, user.id, 600)}"}
     with httpx.Client(base_url=address, headers=bearer, timeout=60, verify=NO_TLS) as client:
-        return save_hook(client)
+        return save_webhook(client)

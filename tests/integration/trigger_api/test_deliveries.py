@@ -10,7 +10,7 @@ import httpx
 from sqlalchemy.engine import Engine
 
 from tests.integration.trigger_api.conftest import API, Login, assert_problem
-from tests.integration.trigger_api.hooks import SECRET, params_of_runs, save_hook, stored
+from tests.integration.trigger_api.webhook_graphs import SECRET, params_of_runs, save_webhook, stored
 
 JSON = {"Content-Type": "application/json"}
 LIST = f"{API}/graphs/hooked/deliveries"
@@ -23,15 +23,15 @@ def found(client: httpx.Client, **filters: Any) -> list[str]:
     return [item["delivery_id"] for item in answer.json()["items"]]
 
 
-def deliver(anonymous: httpx.Client, hook: str, key: str, content: Any, **headers: str) -> httpx.Response:
-    return anonymous.post(hook, content=json.dumps(content), headers=JSON | {"Idempotency-Key": key} | headers)
+def deliver(anonymous: httpx.Client, webhook: str, key: str, content: Any, **headers: str) -> httpx.Response:
+    return anonymous.post(webhook, content=json.dumps(content), headers=JSON | {"Idempotency-Key": key} | headers)
 
 
 def test_list_is_filtered_searched_and_paged(ada: httpx.Client, anonymous: httpx.Client) -> None:
-    hook = save_hook(ada, filter="{{ body.go }}", subpath=True)
+    webhook = save_webhook(ada, filter="{{ body.go }}", subpath=True)
     for number in range(5):
-        deliver(anonymous, f"{hook}/{number}", f"d{number}", {"go": number != 1, "text": f"wheel {number} Müller"})
-    deliver(anonymous, hook, "wrong", {"text": 1}, **{"X-Mill": "Oak"})
+        deliver(anonymous, f"{webhook}/{number}", f"d{number}", {"go": number != 1, "text": f"wheel {number} Müller"})
+    deliver(anonymous, webhook, "wrong", {"text": 1}, **{"X-Mill": "Oak"})
     assert found(ada) == ["wrong", "d4", "d3", "d2", "d1", "d0"]
     assert found(ada, verdict="filtered") == ["d1"]
     assert found(ada, verdict="refused") == ["wrong"]
@@ -54,10 +54,10 @@ def test_list_is_filtered_searched_and_paged(ada: httpx.Client, anonymous: httpx
 
 
 def test_delivery_is_read_whole_without_secrets(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
-    ada.put(f"{API}/secrets/hook_secret", json={"value": SECRET})
-    hook = save_hook(ada, verify={"scheme": "bearer", "secret": "hook_secret"})
+    ada.put(f"{API}/secrets/webhook_secret", json={"value": SECRET})
+    webhook = save_webhook(ada, verify={"scheme": "bearer", "secret": "webhook_secret"})
     bearer = {"Authorization": f"Bearer {SECRET}", "Cookie": "a=secret cookie"}
-    accepted = deliver(anonymous, f"{hook}?a=1&a=2", "d1", {"go": "ü"}, **bearer).json()
+    accepted = deliver(anonymous, f"{webhook}?a=1&a=2", "d1", {"go": "ü"}, **bearer).json()
     entry = ada.get(accepted["links"]["delivery"].removeprefix("http://headrace.test")).json()
     (row,) = stored(engine)
     assert {key: entry[key] for key in ("id", "delivery_id", "graph", "trigger", "verdict", "run_id", "method")} == {
@@ -81,8 +81,8 @@ def test_delivery_is_read_whole_without_secrets(ada: httpx.Client, anonymous: ht
 
 
 def test_body_that_is_no_text_is_base64(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
-    hook = save_hook(ada, body="bytes", params={})
-    anonymous.post(hook, content=b"\xff\x00")
+    webhook = save_webhook(ada, body="bytes", params={})
+    anonymous.post(webhook, content=b"\xff\x00")
     entry = ada.get(f"{API}/deliveries/{stored(engine)[0]['id']}").json()
     assert (entry["body"], entry["body_base64"]) == (None, "/wA=")
 
@@ -90,9 +90,9 @@ def test_body_that_is_no_text_is_base64(ada: httpx.Client, anonymous: httpx.Clie
 def test_replay_runs_what_came_through_the_graph_as_it_is_now(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine
 ) -> None:
-    hook = save_hook(ada, delivery_id="{{ body.id }}")
-    first = anonymous.post(f"{hook}?a=1", json={"id": 1}).json()
-    save_hook(ada, params={"got": ["{{ body.id }}", "{{ query.a }}", "{{ trigger.delivery_id }}"]}, enabled=False)
+    webhook = save_webhook(ada, delivery_id="{{ body.id }}")
+    first = anonymous.post(f"{webhook}?a=1", json={"id": 1}).json()
+    save_webhook(ada, params={"got": ["{{ body.id }}", "{{ query.a }}", "{{ trigger.delivery_id }}"]}, enabled=False)
     (original,) = stored(engine)
     answer = ada.post(f"{API}/deliveries/{original['id']}/replay")
     assert answer.status_code == 202, answer.text
@@ -113,7 +113,7 @@ def test_replay_runs_what_came_through_the_graph_as_it_is_now(
 
 
 def test_replay_with_a_key_is_one_run(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
-    anonymous.post(save_hook(ada), content=b"1", headers=JSON)
+    anonymous.post(save_webhook(ada), content=b"1", headers=JSON)
     replay = f"{API}/deliveries/{stored(engine)[0]['id']}/replay"
     answers = [ada.post(replay, headers={"Idempotency-Key": "once"}) for _ in range(2)]
     assert [(answer.status_code, answer.json()["duplicate"]) for answer in answers] == [(202, False), (200, True)]
@@ -123,14 +123,14 @@ def test_replay_with_a_key_is_one_run(ada: httpx.Client, anonymous: httpx.Client
 def test_refused_delivery_is_replayed_once_the_graph_is_mended(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine
 ) -> None:
-    hook = save_hook(ada, params={"got": "{{ body.missing }}"})
-    assert_problem(anonymous.post(hook, json={"a": 1}), 422, "invalid_params")
+    webhook = save_webhook(ada, params={"got": "{{ body.missing }}"})
+    assert_problem(anonymous.post(webhook, json={"a": 1}), 422, "invalid_params")
     replay = f"{API}/deliveries/{stored(engine)[0]['id']}/replay"
     assert_problem(ada.post(replay), 422, "invalid_params")
-    save_hook(ada, filter="{{ body.a > 1 }}")
+    save_webhook(ada, filter="{{ body.a > 1 }}")
     filtered = ada.post(replay).json()
     assert (filtered["verdict"], filtered["run_id"]) == ("filtered", None)
-    save_hook(ada)
+    save_webhook(ada)
     assert ada.post(replay).json()["verdict"] == "accepted"
     assert [row["verdict"] for row in stored(engine)] == ["refused", "refused", "filtered", "accepted"]
 
@@ -138,7 +138,7 @@ def test_refused_delivery_is_replayed_once_the_graph_is_mended(
 def test_deliveries_are_their_owners_and_an_operators_may_replay(
     ada: httpx.Client, anonymous: httpx.Client, login: Login, admin: httpx.Client, engine: Engine
 ) -> None:
-    anonymous.post(save_hook(ada), content=b"1", headers=JSON)
+    anonymous.post(save_webhook(ada), content=b"1", headers=JSON)
     here = f"{API}/deliveries/{stored(engine)[0]['id']}"
     bob = login("bob")
     assert_problem(bob.get(LIST), 404, "graph_not_found")

@@ -11,7 +11,7 @@ from graph_compiler.catalogue.node_types import builtin_node_types
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, Login, assert_problem, document
 
-HOOK = {
+WEBHOOK = {
     "id": "on-push",
     "type": "webhook",
     "verify": {"scheme": "github", "secret": "gh_webhook"},
@@ -103,12 +103,12 @@ def test_of_saves_with_one_etag_one_wins(ada: httpx.Client) -> None:
 
 
 def test_a_webhook_keeps_its_url_through_versions(ada: httpx.Client) -> None:
-    first = ada.put(f"{API}/graphs/mill", json=document(triggers=[HOOK])).json()["triggers"]
-    second = ada.put(f"{API}/graphs/mill", json=document(triggers=[HOOK], description="x")).json()["triggers"]
+    first = ada.put(f"{API}/graphs/mill", json=document(triggers=[WEBHOOK])).json()["triggers"]
+    second = ada.put(f"{API}/graphs/mill", json=document(triggers=[WEBHOOK], description="x")).json()["triggers"]
     assert first == second == ada.get(f"{API}/graphs/mill/triggers").json()["items"]
     url = first[0]["url"]
     assert url.startswith("http://headrace.test/hooks/")
-    assert first == [{"id": "on-push", "type": "webhook", "enabled": True, "url": url, "verify": HOOK["verify"]}]
+    assert first == [{"id": "on-push", "type": "webhook", "enabled": True, "url": url, "verify": WEBHOOK["verify"]}]
 
 
 def test_a_deleted_graph_is_gone_but_its_runs_stay(ada: httpx.Client) -> None:

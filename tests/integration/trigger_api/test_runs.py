@@ -1,4 +1,4 @@
-"""Runs over HTTP: accepted once and durably, awaited, listed, cancelled."""
+"""Runs over HTTP: accepted once and durably, awaited, listed, canceled."""
 
 from __future__ import annotations
 

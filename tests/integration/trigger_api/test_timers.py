@@ -13,7 +13,7 @@ from tests.integration.trigger_api.conftest import API, Login, assert_problem, d
 
 TRIGGERS = f"{API}/graphs/mill/triggers"
 HOURLY = {"id": "hourly", "type": "schedule", "cron": "0 * * * *", "params": {"water": "{{ tick.hour }}"}}
-MANUAL_HOOK = {
+MANUAL_WEBHOOK = {
     "id": "push",
     "type": "webhook",
     "verify": {"scheme": "github", "secret": "s"},
@@ -33,8 +33,8 @@ def saved(ada: httpx.Client) -> httpx.Client:
 
 def test_timers_are_listed_with_their_next_time(ada: httpx.Client) -> None:
     never = {"id": "never", "type": "schedule", "at": "2001-01-01", "params": {"water": 1}}
-    save(ada, HOURLY, never, MANUAL_HOOK)
-    hourly, over, hook = ada.get(TRIGGERS).json()["items"]
+    save(ada, HOURLY, never, MANUAL_WEBHOOK)
+    hourly, over, webhook = ada.get(TRIGGERS).json()["items"]
     now = datetime.now(UTC)
     following = datetime.fromisoformat(hourly.pop("next"))
     assert timedelta(0) < following - now + timedelta(minutes=1) <= timedelta(hours=1, minutes=1)
@@ -51,7 +51,7 @@ def test_timers_are_listed_with_their_next_time(ada: httpx.Client) -> None:
         "enabled": True,
         "timing": {"at": "2001-01-01", "timezone": "UTC"},
     }
-    assert (hook["type"], "next" in hook) == ("webhook", False)
+    assert (webhook["type"], "next" in webhook) == ("webhook", False)
 
 
 def test_switch_survives_a_new_version(saved: httpx.Client) -> None:
@@ -103,7 +103,7 @@ def test_firing_needs_params_that_fit(ada: httpx.Client) -> None:
 
 
 def test_webhook_has_no_times(ada: httpx.Client) -> None:
-    save(ada, MANUAL_HOOK)
+    save(ada, MANUAL_WEBHOOK)
     assert_problem(ada.get(f"{TRIGGERS}/push/next"), 409, "no_times")
     assert_problem(ada.post(f"{TRIGGERS}/push/fire"), 409, "no_times")
     assert ada.post(f"{TRIGGERS}/push/disable").json()["enabled"] is False

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, another_process, assert_problem
-from tests.integration.trigger_api.hooks import params_of_runs, save_hook, stored
+from tests.integration.trigger_api.webhook_graphs import params_of_runs, save_webhook, stored
 
 IMAGE = bytes(range(256)) * 40
 DIGEST = hashlib.sha256(IMAGE).hexdigest()
@@ -41,7 +41,7 @@ def got(run_id: str) -> dict[str, Any]:
 def test_a_file_is_a_file_value_of_the_run(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine, uploads: Path
 ) -> None:
-    answer = anonymous.post(save_hook(ada), files=SENT)
+    answer = anonymous.post(save_webhook(ada), files=SENT)
     assert answer.status_code == 202, answer.text
     run_id = answer.json()["run_id"]
     assert params_of_runs(engine) == [got(run_id)]
@@ -51,27 +51,27 @@ def test_a_file_is_a_file_value_of_the_run(
 
 def test_templates_see_what_a_file_value_has(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
     params = {"got": ["{{ body.photo.size }}", "{{ body.photo.media_type }}", "{{ body.photo.sha256 }}"]}
-    anonymous.post(save_hook(ada, params=params, filter="{{ body.photo.size > 1 }}"), files=SENT)
+    anonymous.post(save_webhook(ada, params=params, filter="{{ body.photo.size > 1 }}"), files=SENT)
     assert params_of_runs(engine) == [{"got": [len(IMAGE), "image/png", DIGEST]}]
 
 
 def test_calls_that_make_no_run_keep_no_file(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine, uploads: Path
 ) -> None:
-    hook = save_hook(ada, filter="{{ body.note != 'oak' }}")
-    assert anonymous.post(hook, files=SENT).status_code == 204
-    save_hook(ada, params={"got": "{{ body.photo.depth }}"})
-    assert_problem(anonymous.post(hook, files=SENT), 422, "invalid_params")
+    webhook = save_webhook(ada, filter="{{ body.note != 'oak' }}")
+    assert anonymous.post(webhook, files=SENT).status_code == 204
+    save_webhook(ada, params={"got": "{{ body.photo.depth }}"})
+    assert_problem(anonymous.post(webhook, files=SENT), 422, "invalid_params")
     assert (params_of_runs(engine), kept(uploads)) == ([], [])
 
 
 def test_a_delivery_sent_again_keeps_the_first_ones_files(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine, uploads: Path
 ) -> None:
-    hook = save_hook(ada)
+    webhook = save_webhook(ada)
 
     def send(_: int) -> httpx.Response:
-        return anonymous.post(hook, files=SENT, headers={"Idempotency-Key": "d1"})
+        return anonymous.post(webhook, files=SENT, headers={"Idempotency-Key": "d1"})
 
     with ThreadPoolExecutor(8) as pool:
         [run_id] = {answer.json()["run_id"] for answer in pool.map(send, range(12))}
@@ -83,7 +83,7 @@ def test_a_delivery_sent_again_keeps_the_first_ones_files(
 def test_a_replayed_delivery_has_the_same_params_and_files_of_its_own(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine, uploads: Path
 ) -> None:
-    first = anonymous.post(save_hook(ada), files=SENT).json()["run_id"]
+    first = anonymous.post(save_webhook(ada), files=SENT).json()["run_id"]
     replay = f"{API}/deliveries/{stored(engine)[0]['id']}/replay"
     answers = [ada.post(replay, headers={"Idempotency-Key": "once"}) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [202, 200]
@@ -95,10 +95,10 @@ def test_a_replayed_delivery_has_the_same_params_and_files_of_its_own(
 def test_files_beyond_what_the_log_keeps_run_and_are_not_replayed(
     ada: httpx.Client, settings: Settings, engine: Engine, keys: KeyRing, uploads: Path
 ) -> None:
-    hook = save_hook(ada)
+    webhook = save_webhook(ada)
     small = settings.model_copy(update={"delivery_body_bytes": 1000})
     with another_process(small, engine, keys) as client:
-        run_id = client.post(hook, files=SENT).json()["run_id"]
+        run_id = client.post(webhook, files=SENT).json()["run_id"]
     assert params_of_runs(engine) == [got(run_id)]
     [delivery] = stored(engine)
     assert_problem(ada.post(f"{API}/deliveries/{delivery['id']}/replay"), 409, "delivery_incomplete")
@@ -108,10 +108,10 @@ def test_files_beyond_what_the_log_keeps_run_and_are_not_replayed(
 def test_a_store_that_takes_no_files_acknowledges_nothing(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine, uploads: Path
 ) -> None:
-    hook = save_hook(ada)
+    webhook = save_webhook(ada)
     uploads.parent.mkdir(parents=True)
     uploads.touch()  # no folder
-    assert_problem(anonymous.post(hook, files=SENT), 503, "unavailable")
+    assert_problem(anonymous.post(webhook, files=SENT), 503, "unavailable")
     assert (stored(engine), params_of_runs(engine)) == ([], [])
     uploads.unlink()
-    assert anonymous.post(hook, files=SENT).status_code == 202
+    assert anonymous.post(webhook, files=SENT).status_code == 202

@@ -24,7 +24,7 @@ PUSH = b'{"sender": {"login": "ada"}}'
 
 def graph(**changes: Any) -> dict[str, Any]:
     """A graph whose webhook takes the sender's name from the body."""
-    hook = {
+    webhook = {
         "id": "on-event",
         "type": "webhook",
         "verify": {"scheme": "github", "secret": "gh_webhook"},
@@ -34,7 +34,7 @@ def graph(**changes: Any) -> dict[str, Any]:
     return document(
         params={"type": "object", "properties": {"sender": text, "event": text}, "required": ["sender", "event"]},
         nodes=[{"id": "grind", "type": "transform", "config": {"value": "{{ params.sender }}"}}],
-        triggers=[hook | changes],
+        triggers=[webhook | changes],
     )
 
 
@@ -73,14 +73,14 @@ def test_there_are_eighteen_recorded_payloads() -> None:
 def test_every_recorded_payload_is_taken_when_signed_and_refused_when_a_byte_differs(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine
 ) -> None:
-    hook = save(ada)
+    webhook = save(ada)
     for payload in PAYLOADS:
         body = payload.read_bytes()
         signed = headers(body, delivery=payload.name, event=payload.name.partition(".")[0])
         middle = len(body) // 2
         forged = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
-        assert_problem(anonymous.post(hook, content=forged, headers=signed), 401, "bad_signature")
-        accepted = anonymous.post(hook, content=body, headers=signed)
+        assert_problem(anonymous.post(webhook, content=forged, headers=signed), 401, "bad_signature")
+        accepted = anonymous.post(webhook, content=body, headers=signed)
         assert accepted.status_code == 202, accepted.text
         run = ada.get(f"{API}/runs/{accepted.json()['run_id']}").json()
         assert run["trigger"] == {"kind": "webhook", "id": "on-event"}
@@ -93,9 +93,9 @@ def test_every_recorded_payload_is_taken_when_signed_and_refused_when_a_byte_dif
 def test_a_delivery_is_answered_with_its_run_and_again_with_the_same(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine
 ) -> None:
-    hook = save(ada)
-    first = anonymous.post(hook, content=PUSH, headers=headers(PUSH))
-    again = anonymous.post(hook, content=PUSH, headers=headers(PUSH))
+    webhook = save(ada)
+    first = anonymous.post(webhook, content=PUSH, headers=headers(PUSH))
+    again = anonymous.post(webhook, content=PUSH, headers=headers(PUSH))
     run_id = first.json()["run_id"]
     here = f"http://headrace.test/api/v1/runs/{run_id}"
     assert first.status_code == again.status_code == 202
@@ -120,10 +120,10 @@ def test_a_delivery_is_answered_with_its_run_and_again_with_the_same(
 def test_identical_deliveries_at_the_same_time_are_one_run(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine
 ) -> None:
-    hook = save(ada)
+    webhook = save(ada)
 
     def deliver(_: int) -> tuple[str, bool]:
-        answer = anonymous.post(hook, content=PUSH, headers=headers(PUSH)).json()
+        answer = anonymous.post(webhook, content=PUSH, headers=headers(PUSH)).json()
         return answer["run_id"], answer["duplicate"]
 
     with ThreadPoolExecutor(8) as pool:
@@ -136,7 +136,7 @@ def test_identical_deliveries_at_the_same_time_are_one_run(
 def test_a_missing_or_wrong_signature_stores_nothing_but_the_count(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine
 ) -> None:
-    hook = save(ada)
+    webhook = save(ada)
     right = sign(SECRET, PUSH)
     wrong = [
         None,
@@ -153,51 +153,51 @@ def test_a_missing_or_wrong_signature_stores_nothing_but_the_count(
         del offered["X-Hub-Signature-256"]
         if signature is not None:
             offered["X-Hub-Signature-256"] = signature.encode("latin-1")
-        assert_problem(anonymous.post(hook, content=PUSH, headers=offered), 401, "bad_signature")
+        assert_problem(anonymous.post(webhook, content=PUSH, headers=offered), 401, "bad_signature")
     assert (stored(engine), count_runs(engine)) == ([], 0)
     assert f'headrace_deliveries_total{{verdict="bad_signature"}} {len(wrong)}.0' in anonymous.get("/metrics").text
 
 
 def test_without_its_secret_a_webhook_trusts_nobody(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
-    hook = save(ada)
+    webhook = save(ada)
     ada.delete(f"{API}/secrets/gh_webhook")
     for key in (SECRET, "", "None"):
         forged = headers(PUSH) | {"X-Hub-Signature-256": sign(key, PUSH)}
-        assert_problem(anonymous.post(hook, content=PUSH, headers=forged), 401, "bad_signature")
+        assert_problem(anonymous.post(webhook, content=PUSH, headers=forged), 401, "bad_signature")
     assert stored(engine) == []
 
 
 def test_an_address_that_is_not_ours_or_of_a_deleted_graph_is_unknown(
     ada: httpx.Client, anonymous: httpx.Client
 ) -> None:
-    hook = save(ada)
+    webhook = save(ada)
     assert_problem(anonymous.post("/hooks/guess", content=PUSH, headers=headers(PUSH)), 404, "hook_not_found")
     ada.delete(f"{API}/graphs/mill")
-    assert_problem(anonymous.post(hook, content=PUSH, headers=headers(PUSH)), 404, "hook_not_found")
+    assert_problem(anonymous.post(webhook, content=PUSH, headers=headers(PUSH)), 404, "hook_not_found")
 
 
 def test_a_delivery_needs_its_id(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
-    hook = save(ada)
+    webhook = save(ada)
     without = headers(PUSH)
     del without["X-GitHub-Delivery"]
     for offered in (without, headers(PUSH, delivery=""), headers(PUSH, delivery="x" * 201)):
-        assert_problem(anonymous.post(hook, content=PUSH, headers=offered), 400, "missing_delivery_id")
+        assert_problem(anonymous.post(webhook, content=PUSH, headers=offered), 400, "missing_delivery_id")
     assert stored(engine) == []
 
 
 def test_a_disabled_trigger_takes_nothing(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
-    hook = save(ada, enabled=False)
-    assert_problem(anonymous.post(hook, content=PUSH, headers=headers(PUSH)), 409, "trigger_disabled")
+    webhook = save(ada, enabled=False)
+    assert_problem(anonymous.post(webhook, content=PUSH, headers=headers(PUSH)), 409, "trigger_disabled")
     assert stored(engine) == []
 
 
 def test_a_delivery_that_does_not_fit_is_kept_as_refused_with_its_issues(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine
 ) -> None:
-    hook = save(ada)
+    webhook = save(ada)
     kept = []
     for body in (b"{", b"", b"NaN", b"{}", b'{"sender": {"login": 5}}', b"[]"):
-        refused = anonymous.post(hook, content=body, headers=headers(body, delivery=f"d{len(kept)}"))
+        refused = anonymous.post(webhook, content=body, headers=headers(body, delivery=f"d{len(kept)}"))
         issues = assert_problem(refused, 422, "invalid_params")["issues"]
         assert issues
         kept.append((body, "refused", issues, None))
@@ -208,10 +208,10 @@ def test_a_delivery_that_does_not_fit_is_kept_as_refused_with_its_issues(
 def test_a_refused_delivery_sent_again_after_the_graph_was_mended_runs(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine
 ) -> None:
-    hook = save(ada, params={"sender": "{{ body.sender.login }}", "event": "{{ body.event }}"})
-    assert_problem(anonymous.post(hook, content=PUSH, headers=headers(PUSH)), 422, "invalid_params")
-    assert save(ada) == hook
-    accepted = anonymous.post(hook, content=PUSH, headers=headers(PUSH))
+    webhook = save(ada, params={"sender": "{{ body.sender.login }}", "event": "{{ body.event }}"})
+    assert_problem(anonymous.post(webhook, content=PUSH, headers=headers(PUSH)), 422, "invalid_params")
+    assert save(ada) == webhook
+    accepted = anonymous.post(webhook, content=PUSH, headers=headers(PUSH))
     assert (accepted.status_code, accepted.json()["duplicate"]) == (202, False)
     (delivery,) = stored(engine)
     assert (delivery["verdict"], delivery["issues"], delivery["run_id"]) == (
@@ -222,15 +222,15 @@ def test_a_refused_delivery_sent_again_after_the_graph_was_mended_runs(
 
 
 def test_github_may_send_a_form(ada: httpx.Client, anonymous: httpx.Client) -> None:
-    hook = save(ada)
+    webhook = save(ada)
     body = urlencode({"payload": PUSH.decode()}).encode()
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert anonymous.post(hook, content=body, headers=headers(body) | form).status_code == 202
+    assert anonymous.post(webhook, content=body, headers=headers(body) | form).status_code == 202
 
 
 def test_credentials_on_the_way_are_not_kept(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
-    hook = save(ada)
-    anonymous.post(hook, content=PUSH, headers=headers(PUSH, Authorization="Basic eDp5", Cookie="session=1"))
+    webhook = save(ada)
+    anonymous.post(webhook, content=PUSH, headers=headers(PUSH, Authorization="Basic eDp5", Cookie="session=1"))
     (delivery,) = stored(engine)
     for name in ("authorization", "cookie", "x-hub-signature-256"):
         assert delivery["headers"][name] == "[masked]"
@@ -238,7 +238,7 @@ def test_credentials_on_the_way_are_not_kept(ada: httpx.Client, anonymous: httpx
 
 
 def test_too_large_a_delivery_is_refused_unread(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
-    hook = save(ada)
+    webhook = save(ada)
     body = b'"' + b"x" * 8 * 1024 * 1024 + b'"'
-    assert_problem(anonymous.post(hook, content=body, headers=headers(body)), 413, "too_large")
+    assert_problem(anonymous.post(webhook, content=body, headers=headers(body)), 413, "too_large")
     assert stored(engine) == []

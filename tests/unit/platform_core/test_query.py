@@ -31,7 +31,7 @@ def page(limit: Annotated[int, Query(ge=1)] = 50, before: Annotated[str | None, 
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI(dependencies=[Depends(known_query)])
     install_problems(app)
-    routes, hooks = APIRouter(), APIRouter(route_class=OpenRoute)
+    routes, webhooks = APIRouter(), APIRouter(route_class=OpenRoute)
 
     @routes.get("/list")
     async def listed(limit: Annotated[int, Depends(page)], tag: Annotated[list[str] | None, Query()] = None) -> int:
@@ -45,12 +45,12 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     async def plain() -> str:
         return "done"
 
-    @hooks.get("/hooks")
-    async def hook() -> str:
+    @webhooks.get("/hooks")
+    async def webhook() -> str:
         return "taken"
 
     app.include_router(routes)
-    app.include_router(hooks)
+    app.include_router(webhooks)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         yield client
 

@@ -17,8 +17,8 @@ from graph_compiler.language.spec import GraphSpec
 from graph_compiler.language.webhook_trigger import WebhookTrigger
 from graph_compiler.values.canonical import canonical_json
 from platform_core.database.engine import Connection, reading
-from platform_core.errors import HookNotFound
-from platform_core.triggers.hook_store import Hook, HookPlace, find_hook, read_hook
+from platform_core.errors import WebhookNotFound
+from platform_core.triggers.webhook_store import Webhook, WebhookPlace, find_webhook, read_webhook
 from platform_core.web.services import Services
 from trigger_api.shared.graph_access import SpecCache
 
@@ -26,10 +26,10 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class KnownHook:
+class KnownWebhook:
     """A webhook with its parsed trigger and its decrypted secrets by name."""
 
-    hook: Hook
+    webhook: Webhook
     spec: GraphSpec
     trigger: WebhookTrigger
     secrets: Mapping[str, str]
@@ -47,48 +47,48 @@ class KnownHook:
         return [self.secrets[name] for name in names if name is not None and name in self.secrets]
 
 
-class KnownHooks:
+class KnownWebhooks:
     """Remembers the webhooks that were called last; the one whose last call is longest ago is forgotten first."""
 
     def __init__(self, services: Services, specs: SpecCache, size: int = 2048) -> None:
         self._services = services
         self._specs = specs
         self._size = size
-        self._known: OrderedDict[str, KnownHook] = OrderedDict()
+        self._known: OrderedDict[str, KnownWebhook] = OrderedDict()
         self._lock = threading.Lock()
 
-    def recall(self, hook_id: str) -> KnownHook | None:
+    def recall(self, webhook_id: str) -> KnownWebhook | None:
         """The webhook as it was when last read, if that is remembered."""
         with self._lock:
-            known = self._known.get(hook_id)
+            known = self._known.get(webhook_id)
             if known is not None:
-                self._known.move_to_end(hook_id)
+                self._known.move_to_end(webhook_id)
             return known
 
-    def read(self, hook_id: str) -> KnownHook:
-        """The webhook as it is now. Raises `HookNotFound`."""
+    def read(self, webhook_id: str) -> KnownWebhook:
+        """The webhook as it is now. Raises `WebhookNotFound`."""
         with reading(self._services.engine) as connection:
-            place = find_hook(connection, hook_id)
-            known = None if place is None else self.describe(connection, place, hook_id)
+            place = find_webhook(connection, webhook_id)
+            known = None if place is None else self.describe(connection, place, webhook_id)
         with self._lock:
-            self._known.pop(hook_id, None)
+            self._known.pop(webhook_id, None)
             if known is not None:
-                self._known[hook_id] = known
+                self._known[webhook_id] = known
                 if len(self._known) > self._size:
                     self._known.popitem(last=False)
         if known is None:
-            raise HookNotFound("There is no webhook here.")
+            raise WebhookNotFound("There is no webhook here.")
         return known
 
-    def describe(self, connection: Connection, place: HookPlace, hook_id: str | None) -> KnownHook:
+    def describe(self, connection: Connection, place: WebhookPlace, webhook_id: str | None) -> KnownWebhook:
         """The webhook at a place, with its trigger of the present version."""
         spec = self._specs.spec(connection, place.graph_id, place.version)
         trigger = next(trigger for trigger in spec.triggers if trigger.id == place.trigger_id)
         assert isinstance(trigger, WebhookTrigger)
-        hook = read_hook(connection, place, hook_id, trigger.secret_names())
-        missing = set(hook.secret_names) - hook.ciphertexts.keys()
+        webhook = read_webhook(connection, place, webhook_id, trigger.secret_names())
+        missing = set(webhook.secret_names) - webhook.ciphertexts.keys()
         if missing:
             _log.warning("secrets of webhook %s are not set: %s", place.trigger_id, ", ".join(sorted(missing)))
         keys = self._services.keys
-        secrets = {name: keys.decrypt(ciphertext).decode() for name, ciphertext in hook.ciphertexts.items()}
-        return KnownHook(hook, spec, trigger, secrets)
+        secrets = {name: keys.decrypt(ciphertext).decode() for name, ciphertext in webhook.ciphertexts.items()}
+        return KnownWebhook(webhook, spec, trigger, secrets)

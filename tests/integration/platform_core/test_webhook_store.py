@@ -12,17 +12,17 @@ from platform_core.graphs.graph_store import Graph, delete_graph, save_graph
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.secret_store import delete_secret, put_secret
 from platform_core.identity.user_store import User
-from platform_core.triggers.hook_store import (
-    LIVE_HOOKS,
+from platform_core.triggers.trigger_store import NewTrigger, list_triggers, sync_triggers
+from platform_core.triggers.webhook_store import (
+    LIVE_WEBHOOKS,
     Guard,
-    Hook,
-    find_hook,
+    Webhook,
     find_trigger,
-    read_hook,
-    rotate_hook,
+    find_webhook,
+    read_webhook,
+    rotate_address,
     take_call,
 )
-from platform_core.triggers.trigger_store import NewTrigger, list_triggers, sync_triggers
 
 PUSH = NewTrigger("on-push", "webhook", {})
 
@@ -36,33 +36,33 @@ def graph(connection: Connection, ada: User) -> Graph:
 
 def address(connection: Connection, graph: Graph) -> str:
     (trigger,) = list_triggers(connection, graph.id)
-    assert trigger.hook_id is not None
-    return trigger.hook_id
+    assert trigger.webhook_id is not None
+    return trigger.webhook_id
 
 
-def read(connection: Connection, graph: Graph) -> Hook:
-    hook_id = address(connection, graph)
-    place = find_hook(connection, hook_id)
+def read(connection: Connection, graph: Graph) -> Webhook:
+    webhook_id = address(connection, graph)
+    place = find_webhook(connection, webhook_id)
     assert place is not None
-    return read_hook(connection, place, hook_id, ["new", "old"])
+    return read_webhook(connection, place, webhook_id, ["new", "old"])
 
 
-def is_live(connection: Connection, hook: Hook) -> bool:
+def is_live(connection: Connection, webhook: Webhook) -> bool:
     guard = ", ".join(f":{name} AS {name}" for name in Guard._fields)
-    query = sa.text(f"WITH guards AS (SELECT 0 AS place, {guard}) {LIVE_HOOKS}")
-    return connection.execute(query, hook.guard._asdict()).first() is not None
+    query = sa.text(f"WITH guards AS (SELECT 0 AS place, {guard}) {LIVE_WEBHOOKS}")
+    return connection.execute(query, webhook.guard._asdict()).first() is not None
 
 
-def test_a_hook_knows_owner_and_current_version_until_its_graph_goes(
+def test_a_webhook_knows_owner_and_current_version_until_its_graph_goes(
     connection: Connection, graph: Graph, ada: User
 ) -> None:
-    hook = read(connection, graph)
-    assert (hook.graph_id, hook.graph, hook.owner_id, hook.version) == (graph.id, "m", ada.id, 1)
-    assert is_live(connection, hook)
+    webhook = read(connection, graph)
+    assert (webhook.graph_id, webhook.graph, webhook.owner_id, webhook.version) == (graph.id, "m", ada.id, 1)
+    assert is_live(connection, webhook)
     delete_graph(connection, graph.id)
-    assert not is_live(connection, hook)
-    assert find_hook(connection, str(hook.hook_id)) is None
-    assert find_trigger(connection, hook.trigger) is None
+    assert not is_live(connection, webhook)
+    assert find_webhook(connection, str(webhook.webhook_id)) is None
+    assert find_trigger(connection, webhook.trigger) is None
 
 
 def test_every_change_that_matters_ends_what_is_known(
@@ -87,24 +87,28 @@ def test_every_change_that_matters_ends_what_is_known(
     assert_changed()
     save_graph(connection, owner_id=ada.id, name="m", document="{ }", sha256="1", created_by=ada.id)
     assert_changed()
-    rotate_hook(connection, known[-1].trigger, 0)
+    rotate_address(connection, known[-1].trigger, 0)
     assert_changed()
     connection.execute(sa.text("UPDATE headrace.triggers SET enabled = false"))
     assert not is_live(connection, known[-1])
     sync_triggers(connection, graph.id, [])
-    assert find_hook(connection, str(known[-1].hook_id)) is None
+    assert find_webhook(connection, str(known[-1].webhook_id)) is None
 
 
 def test_two_addresses_live_during_the_overlap_and_never_three(connection: Connection, graph: Graph) -> None:
     first = address(connection, graph)
     trigger = read(connection, graph).trigger
-    second, until = rotate_hook(connection, trigger, 3600)
+    second, until = rotate_address(connection, trigger, 3600)
     assert until is not None
-    assert [find_hook(connection, hook_id) is not None for hook_id in (first, second)] == [True, True]
-    third, _ = rotate_hook(connection, trigger, 3600)
-    assert [find_hook(connection, hook_id) is not None for hook_id in (first, second, third)] == [False, True, True]
+    assert [find_webhook(connection, webhook_id) is not None for webhook_id in (first, second)] == [True, True]
+    third, _ = rotate_address(connection, trigger, 3600)
+    assert [find_webhook(connection, webhook_id) is not None for webhook_id in (first, second, third)] == [
+        False,
+        True,
+        True,
+    ]
     connection.execute(sa.text("UPDATE headrace.triggers SET previous_hook_until = clock_timestamp()"))
-    assert [find_hook(connection, hook_id) is not None for hook_id in (second, third)] == [False, True]
+    assert [find_webhook(connection, webhook_id) is not None for webhook_id in (second, third)] == [False, True]
 
 
 def test_no_more_calls_pass_than_the_limit_whoever_counts(engine: Engine, ada: User) -> None:

@@ -16,9 +16,9 @@ from tests.integration.trigger_api.conftest import API, document
 SECRET = "a secret"
 
 
-def hook_document(**hook: Any) -> dict[str, Any]:
+def webhook_document(**webhook: Any) -> dict[str, Any]:
     """A graph whose webhook `in` passes on what came as the param `got`; keys of the trigger can be overridden."""
-    trigger = {"id": "in", "type": "webhook", "verify": {"scheme": "none"}, "params": {"got": "{{ body }}"}, **hook}
+    trigger = {"id": "in", "type": "webhook", "verify": {"scheme": "none"}, "params": {"got": "{{ body }}"}, **webhook}
     return document(
         "hooked",
         params={"type": "object", "properties": {"got": {}}},
@@ -27,10 +27,10 @@ def hook_document(**hook: Any) -> dict[str, Any]:
     )
 
 
-def save_hook(client: httpx.Client, **hook: Any) -> str:
+def save_webhook(client: httpx.Client, **webhook: Any) -> str:
     """Save the graph; the path of its webhook."""
-    client.put(f"{API}/secrets/hook_secret", json={"value": SECRET}).raise_for_status()
-    saved = client.put(f"{API}/graphs/hooked", json=hook_document(**hook))
+    client.put(f"{API}/secrets/webhook_secret", json={"value": SECRET}).raise_for_status()
+    saved = client.put(f"{API}/graphs/hooked", json=webhook_document(**webhook))
     assert saved.status_code in (200, 201), saved.text
     return urlsplit(saved.json()["triggers"][0]["url"]).path
 

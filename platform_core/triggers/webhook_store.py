@@ -15,16 +15,16 @@ from platform_core.database.rates import take
 from platform_core.database.tables import graphs, hook_rates, triggers
 from platform_core.database.tables import secrets as secrets_table
 
-LIVE_HOOKS = """
+LIVE_WEBHOOKS = """
     SELECT guards.place, triggers.id AS trigger, triggers.trigger_id, graphs.id AS graph_id, graphs.owner_id,
         guards.version
     FROM guards JOIN headrace.triggers ON triggers.id = CAST(guards.trigger AS uuid)
     JOIN headrace.graphs ON graphs.id = triggers.graph_id
     WHERE triggers.removed_at IS NULL AND graphs.deleted_at IS NULL AND graphs.current_version = guards.version
         AND (
-            guards.hook_id IS NULL OR triggers.enabled AND (
-                triggers.hook_id = guards.hook_id
-                OR triggers.previous_hook_id = guards.hook_id AND triggers.previous_hook_until > clock_timestamp()
+            guards.webhook_id IS NULL OR triggers.enabled AND (
+                triggers.hook_id = guards.webhook_id
+                OR triggers.previous_hook_id = guards.webhook_id AND triggers.previous_hook_until > clock_timestamp()
             )
         )
         AND coalesce((
@@ -37,25 +37,25 @@ LIVE_HOOKS = """
 
 
 class Guard(NamedTuple):
-    """What is known of a webhook and has to hold when a call of it is stored; no `hook_id` for one without a call."""
+    """What is known of a webhook and must hold when a call of it is stored; no `webhook_id` for one without a call."""
 
     trigger: str
-    hook_id: str | None
+    webhook_id: str | None
     version: int
     secret_names: str
     secrets_stamp: str
 
 
 @dataclass(frozen=True)
-class Hook:
-    """A webhook as it was read: `hook_id` is the address that was called, `ciphertexts` its secrets by name.
+class Webhook:
+    """A webhook as it was read: `webhook_id` is the address that was called, `ciphertexts` its secrets by name.
 
-    Whoever acts on it later has to make sure that it is among the `LIVE_HOOKS`, in the statement that acts.
+    Whoever acts on it later has to make sure that it is among the `LIVE_WEBHOOKS`, in the statement that acts.
     """
 
     trigger: str
     trigger_id: str
-    hook_id: str | None
+    webhook_id: str | None
     enabled: bool
     graph_id: str
     graph: str
@@ -67,11 +67,11 @@ class Hook:
 
     @property
     def guard(self) -> Guard:
-        return Guard(self.trigger, self.hook_id, self.version, " ".join(self.secret_names), self.secrets_stamp)
+        return Guard(self.trigger, self.webhook_id, self.version, " ".join(self.secret_names), self.secrets_stamp)
 
 
 @dataclass(frozen=True)
-class HookPlace:
+class WebhookPlace:
     """Where an address leads: the trigger and the version its graph has now."""
 
     trigger: str
@@ -98,20 +98,24 @@ _PLACE = (
 )
 
 
-def find_hook(connection: Connection, hook_id: str) -> HookPlace | None:
+def find_webhook(connection: Connection, webhook_id: str) -> WebhookPlace | None:
     """Where this address leads, unless it ran out or its webhook or graph was removed."""
-    former = sa.and_(triggers.c.previous_hook_id == hook_id, triggers.c.previous_hook_until > sa.func.clock_timestamp())
-    row = connection.execute(_PLACE.where(sa.or_(triggers.c.hook_id == hook_id, former))).first()
-    return None if row is None else HookPlace(**row._mapping)
+    former = sa.and_(
+        triggers.c.previous_hook_id == webhook_id, triggers.c.previous_hook_until > sa.func.clock_timestamp()
+    )
+    row = connection.execute(_PLACE.where(sa.or_(triggers.c.hook_id == webhook_id, former))).first()
+    return None if row is None else WebhookPlace(**row._mapping)
 
 
-def find_trigger(connection: Connection, trigger: str) -> HookPlace | None:
+def find_trigger(connection: Connection, trigger: str) -> WebhookPlace | None:
     """Where this webhook is, unless it or its graph was removed; `trigger` is the row's id."""
     row = connection.execute(_PLACE.where(triggers.c.id == trigger)).first()
-    return None if row is None else HookPlace(**row._mapping)
+    return None if row is None else WebhookPlace(**row._mapping)
 
 
-def read_hook(connection: Connection, place: HookPlace, hook_id: str | None, secret_names: Sequence[str]) -> Hook:
+def read_webhook(
+    connection: Connection, place: WebhookPlace, webhook_id: str | None, secret_names: Sequence[str]
+) -> Webhook:
     """The webhook with its owner's secrets of these names, as far as there are any."""
     columns = secrets_table.c
     stamp = sa.cast(columns.updated_at, sa.Text)
@@ -119,26 +123,26 @@ def read_hook(connection: Connection, place: HookPlace, hook_id: str | None, sec
         columns.owner_id == place.owner_id, columns.name.in_(secret_names)
     )
     rows = connection.execute(query.order_by(columns.name)).all() if secret_names else []
-    return Hook(
+    return Webhook(
         **vars(place),
-        hook_id=hook_id,
+        webhook_id=webhook_id,
         ciphertexts={name: ciphertext for name, ciphertext, _ in rows},
         secret_names=secret_names,
         secrets_stamp=",".join(f"{name} {changed}" for name, _, changed in rows),
     )
 
 
-def rotate_hook(connection: Connection, trigger: str, overlap: float) -> tuple[str, datetime | None]:
+def rotate_address(connection: Connection, trigger: str, overlap: float) -> tuple[str, datetime | None]:
     """Give the webhook a new address, and let the old one live for `overlap` seconds; the new one, the old's end.
 
     The one before the old one, if it still lives, ends at once.
     """
-    hook_id = secrets.token_urlsafe(24)
+    webhook_id = secrets.token_urlsafe(24)
     row = connection.execute(
         triggers.update()
         .where(triggers.c.id == trigger)
         .values(
-            hook_id=hook_id,
+            hook_id=webhook_id,
             previous_hook_id=triggers.c.hook_id if overlap > 0 else None,
             previous_hook_until=sa.func.clock_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, overlap)
             if overlap > 0
@@ -147,7 +151,7 @@ def rotate_hook(connection: Connection, trigger: str, overlap: float) -> tuple[s
         )
         .returning(triggers.c.previous_hook_until)
     ).one()
-    return hook_id, row.previous_hook_until
+    return webhook_id, row.previous_hook_until
 
 
 def take_call(connection: Connection, trigger: str, requests: int, per: float) -> float:
