@@ -25,6 +25,7 @@ from trigger_api.auth.endpoints import router as auth
 from trigger_api.deliveries.endpoints import router as deliveries
 from trigger_api.files.endpoints import router as files
 from trigger_api.graphs.endpoints import router as graphs
+from trigger_api.live.checker import Checker
 from trigger_api.live.endings import RunEndings
 from trigger_api.live.known_webhooks import KnownWebhooks
 from trigger_api.live.run_progress import RunProgress
@@ -90,13 +91,12 @@ def create_app(
     )
     specs = SpecCache()
     app.state.trigger = State(
-        node_types or builtin_node_types(),
+        Checker(engine, node_types or builtin_node_types(), cluster, settings.max_document_bytes),
         specs,
         RunEndings(engine),
         KnownWebhooks(services, specs),
         RunProgress(engine),
         DeliveryWriter(engine),
         CapacityLimiter(RECEIVERS),
-        cluster,
     )
     return app

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from graph_compiler.checking.validation import Checked, check
-from graph_compiler.drafts.placement import ClusterPolicy
-from graph_compiler.language.library import GraphLibrary
+from graph_compiler.language.loading import Syntax
 from graph_compiler.language.schedule_trigger import ScheduleTrigger
-from graph_compiler.language.spec import GraphSpec
-from graph_compiler.nodes.node_type import NodeTypes
 from platform_core.errors import InvalidGraph, TooLarge
 from platform_core.triggers.timer_store import NewTimer
 from platform_core.triggers.trigger_store import NewTrigger
 from platform_core.web.services import services_of
-
-Syntax = Literal["json", "yaml"]
+from trigger_api.live.checker import Checker
 
 _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 
@@ -38,7 +34,7 @@ REQUEST_BODY: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Document:
-    """The text of a document; without a telling content type its syntax is found out."""
+    """The text of a document; without a content type that says it, the syntax is found out."""
 
     text: bytes
     syntax: Syntax | None
@@ -60,49 +56,31 @@ DocumentDep = Annotated[Document, Depends(_document)]
 
 @dataclass(frozen=True)
 class CheckedDocument:
-    """A valid document in its canonical form."""
+    """What is saved of a valid document: its canonical form, and the triggers and timers that it declares."""
 
-    spec: GraphSpec
+    name: str
     canonical: str
     sha256: str
-
-    def triggers(self) -> list[NewTrigger]:
-        return [
-            NewTrigger(trigger.id, trigger.type, trigger.model_dump(mode="json", exclude_none=True), trigger.enabled)
-            for trigger in self.spec.triggers
-        ]
-
-    def timers(self) -> list[NewTimer]:
-        return [
-            NewTimer(trigger.id, trigger.timing(), trigger.is_plain_cron)
-            for trigger in self.spec.triggers
-            if isinstance(trigger, ScheduleTrigger)
-        ]
+    triggers: Sequence[NewTrigger]
+    timers: Sequence[NewTimer]
 
 
-def check_document(
-    document: Document, node_types: NodeTypes, library: GraphLibrary, cluster: ClusterPolicy | None = None
-) -> Checked:
-    """All issues of a document, and its spec when there are none; it may call the graphs of the library."""
-    limit = len(document.text) + 1
-    return check(
-        document.text,
-        syntax=document.syntax,
-        max_bytes=limit,
-        node_types=node_types,
-        library=library,
-        cluster=cluster,
-    )
-
-
-def checked(
-    document: Document, node_types: NodeTypes, library: GraphLibrary, cluster: ClusterPolicy | None = None
-) -> CheckedDocument:
-    """The document, valid, each call in it pinned to a version. Raises `InvalidGraph` with all its issues."""
-    result = check_document(document, node_types, library, cluster)
+def checked(checker: Checker, document: Document, owner_id: str) -> CheckedDocument:
+    """The document, valid as one of this owner's, each call in it pinned. Raises `InvalidGraph` with all its issues."""
+    result = checker.check(document.text, document.syntax, owner_id)
     if result.issues or result.spec is None or result.document is None or result.sha256 is None:
         count = len(result.issues)
         raise InvalidGraph(
             f"The document has {count} issue{'s' if count != 1 else ''}.", [issue.as_dict() for issue in result.issues]
         )
-    return CheckedDocument(result.spec, result.document, result.sha256)
+    spec = result.spec
+    triggers = [
+        NewTrigger(trigger.id, trigger.type, trigger.model_dump(mode="json", exclude_none=True), trigger.enabled)
+        for trigger in spec.triggers
+    ]
+    timers = [
+        NewTimer(trigger.id, trigger.timing(), trigger.is_plain_cron)
+        for trigger in spec.triggers
+        if isinstance(trigger, ScheduleTrigger)
+    ]
+    return CheckedDocument(spec.name, result.document, result.sha256, triggers, timers)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Path, Response
 
 from graph_compiler.checking.schema import document_schema
 from graph_compiler.values.difference import differences
-from platform_core.database.engine import Connection, reading, transaction
+from platform_core.database.engine import transaction
 from platform_core.errors import (
     BadCursor,
     GraphExists,
@@ -22,8 +22,7 @@ from platform_core.errors import (
     VersionNotFound,
 )
 from platform_core.graphs import graph_store
-from platform_core.graphs.graph_library import OwnedGraphs
-from platform_core.graphs.graph_store import Graph, Saved, get_version
+from platform_core.graphs.graph_store import get_version
 from platform_core.limits import DEFAULT_PAGE
 from platform_core.triggers.trigger_store import list_triggers
 from platform_core.web.dependencies import (
@@ -36,9 +35,9 @@ from platform_core.web.dependencies import (
     ServicesDep,
 )
 from platform_core.web.problems import problems
-from platform_core.web.services import Services
 from trigger_api.graphs import saving
-from trigger_api.graphs.documents import REQUEST_BODY, DocumentDep, check_document, checked
+from trigger_api.graphs.documents import REQUEST_BODY, DocumentDep, checked
+from trigger_api.graphs.saving import SavedGraph
 from trigger_api.graphs.schemas import (
     DifferenceAnswer,
     GraphAnswer,
@@ -77,9 +76,10 @@ def create_graph(
     response: Response,
 ) -> GraphAnswer:
     """Save a new graph; 200 if it exists with the same content. Graphs that it calls are pinned to a version."""
-    valid = checked(document, state.node_types, _library(services, principal.user_id), state.cluster)
+    valid = checked(state.checker, document, principal.user_id)
     with transaction(services.engine) as connection:
-        return _saved(connection, *saving.create(connection, principal, valid), links, response)
+        saved = saving.save(connection, principal, principal.user_id, valid, must_not_exist=True)
+    return _answer(saved, links, response)
 
 
 @router.put(
@@ -99,27 +99,19 @@ def put_graph(
     if_match: _IfMatch = None,
 ) -> GraphAnswer:
     """Save a new version of a graph, or create the graph. Content of an older version makes that one current again."""
-    library = _library(services, saving.owner_of(services, principal, graph))
-    valid = checked(document, state.node_types, library, state.cluster)
+    valid = checked(state.checker, document, saving.owner_of(services, principal, graph))
     with transaction(services.engine) as connection:
-        return _saved(connection, *saving.put(connection, principal, graph, valid, if_match), links, response)
+        saved = saving.put(connection, principal, graph, valid, if_match)
+    return _answer(saved, links, response)
 
 
-def _library(services: Services, owner_id: str) -> OwnedGraphs:
-    return OwnedGraphs(lambda: reading(services.engine), owner_id)
-
-
-def _saved(connection: Connection, graph: Graph, saved: Saved, links: Links, response: Response) -> GraphAnswer:
-    if saved is Saved.CREATED:
+def _answer(saved: SavedGraph, links: Links, response: Response) -> GraphAnswer:
+    answer = GraphAnswer.whole(saved.graph, saved.document, saved.triggers, links)
+    response.headers["ETag"] = saved.graph.etag
+    if saved.is_new:
         response.status_code = 201
-        response.headers["Location"] = links.graph(graph.id)["self"]
-    return _whole(connection, graph, links, response)
-
-
-def _whole(connection: Connection, graph: Graph, links: Links, response: Response) -> GraphAnswer:
-    response.headers["ETag"] = graph.etag
-    document = get_version(connection, graph.id, graph.version).document
-    return GraphAnswer.whole(graph, document, list_triggers(connection, graph.id), links)
+        response.headers["Location"] = answer.links["self"]
+    return answer
 
 
 @router.get("/graphs", operation_id="list_graphs", responses=problems(*_ERRORS, BadCursor))
@@ -142,12 +134,9 @@ def list_graphs(
     openapi_extra=REQUEST_BODY,
     responses=problems(*_ERRORS, TooLarge),
 )
-def validate_graph(
-    principal: GraphReader, document: DocumentDep, services: ServicesDep, state: StateDep
-) -> ValidationAnswer:
+def validate_graph(principal: GraphReader, document: DocumentDep, state: StateDep) -> ValidationAnswer:
     """Check a document as one of the caller's and answer all its issues at once; nothing is saved."""
-    library = _library(services, principal.user_id)
-    issues = check_document(document, state.node_types, library, state.cluster).issues
+    issues = state.checker.check(document.text, document.syntax, principal.user_id).issues
     return ValidationAnswer(valid=not issues, issues=[IssueAnswer(**issue.as_dict()) for issue in issues])
 
 
@@ -156,7 +145,10 @@ def get_graph(
     principal: GraphReader, connection: ConnectionDep, graph: str, links: LinksDep, response: Response
 ) -> GraphAnswer:
     """Get a graph with its current document, triggers and ETag."""
-    return _whole(connection, find_graph(connection, principal, graph), links, response)
+    found = find_graph(connection, principal, graph)
+    response.headers["ETag"] = found.etag
+    document = get_version(connection, found.id, found.version).document
+    return GraphAnswer.whole(found, document, list_triggers(connection, found.id), links)
 
 
 @router.delete(
@@ -217,11 +209,11 @@ def diff_versions(
 @router.get("/schema", operation_id="get_schema")
 def get_schema(state: StateDep) -> dict[str, Any]:
     """The JSON Schema of graph documents, for editors; public, because editors do not log in."""
-    return document_schema(state.node_types)
+    return document_schema(state.checker.node_types)
 
 
 @router.get("/node-types", operation_id="list_node_types")
 def list_node_types(state: StateDep) -> PageOf[NodeTypeAnswer]:
     """The node types a document may use, with the schemas of their configs."""
-    items = [NodeTypeAnswer(**node_type.describe()) for node_type in state.node_types.values()]
+    items = [NodeTypeAnswer(**node_type.describe()) for node_type in state.checker.node_types.values()]
     return PageOf(items=items, next_cursor=None)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from platform_core.database.engine import Connection, reading
 from platform_core.errors import GraphNotFound, InvalidGraph
 from platform_core.graphs import graph_store
 from platform_core.graphs.graph_store import Graph, Saved
 from platform_core.identity.auth import Principal
 from platform_core.triggers.timer_store import sync_timers
-from platform_core.triggers.trigger_store import sync_triggers
+from platform_core.triggers.trigger_store import Trigger, list_triggers, sync_triggers
 from platform_core.web.services import Services
 from trigger_api.graphs.documents import CheckedDocument
 from trigger_api.shared.graph_access import find_graph
+
+
+@dataclass(frozen=True)
+class SavedGraph:
+    """A graph as it is once the document is its current version; the triggers keep what they had before."""
+
+    graph: Graph
+    is_new: bool
+    document: str
+    triggers: list[Trigger]
 
 
 def owner_of(services: Services, principal: Principal, reference: str) -> str:
@@ -22,14 +34,9 @@ def owner_of(services: Services, principal: Principal, reference: str) -> str:
         return find_graph(connection, principal, reference).owner_id
 
 
-def create(connection: Connection, principal: Principal, document: CheckedDocument) -> tuple[Graph, Saved]:
-    """Save as the caller's graph. Raises `GraphExists` when there is one with other content."""
-    return _save(connection, principal.user_id, principal, document, must_not_exist=True)
-
-
 def put(
     connection: Connection, principal: Principal, reference: str, document: CheckedDocument, if_match: str | None
-) -> tuple[Graph, Saved]:
+) -> SavedGraph:
     """Save as the graph named by `reference`; a plain name that is free creates it.
 
     Raises `GraphNotFound`, `PreconditionFailed`, and `InvalidGraph` when document and path name different graphs.
@@ -40,32 +47,36 @@ def put(
         if not graph_store.is_name(reference):
             raise
         _demand_name(document, reference)
-        return _save(connection, principal.user_id, principal, document, if_match=if_match)
+        return save(connection, principal, principal.user_id, document, if_match=if_match)
     _demand_name(document, graph.name)
-    return _save(connection, graph.owner_id, principal, document, if_match=if_match)
+    return save(connection, principal, graph.owner_id, document, if_match=if_match)
 
 
 def _demand_name(document: CheckedDocument, name: str) -> None:
-    if document.spec.name == name:
+    if document.name == name:
         return
-    message = f"The document is named {document.spec.name}, the path names {name}."
+    message = f"The document is named {document.name}, the path names {name}."
     issue = {"code": "name_mismatch", "path": "/name", "message": message, "line": None, "column": None, "hint": None}
     raise InvalidGraph(message, [issue])
 
 
-def _save(
+def save(
     connection: Connection,
-    owner_id: str,
     principal: Principal,
+    owner_id: str,
     document: CheckedDocument,
     *,
     if_match: str | None = None,
     must_not_exist: bool = False,
-) -> tuple[Graph, Saved]:
+) -> SavedGraph:
+    """Save as the owner's graph of the document's name.
+
+    Raises `GraphExists` if there is one with other content that `must_not_exist`, and `PreconditionFailed`.
+    """
     graph, saved = graph_store.save_graph(
         connection,
         owner_id=owner_id,
-        name=document.spec.name,
+        name=document.name,
         document=document.canonical,
         sha256=document.sha256,
         created_by=principal.user_id,
@@ -73,6 +84,6 @@ def _save(
         must_not_exist=must_not_exist,
     )
     if saved is not Saved.UNCHANGED:
-        sync_triggers(connection, graph.id, document.triggers())
-        sync_timers(connection, graph.id, document.timers())
-    return graph, saved
+        sync_triggers(connection, graph.id, document.triggers)
+        sync_timers(connection, graph.id, document.timers)
+    return SavedGraph(graph, saved is Saved.CREATED, document.canonical, list_triggers(connection, graph.id))

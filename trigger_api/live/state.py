@@ -1,4 +1,4 @@
-"""What lives as long as the application and is ours alone: node types, parsed specs, and who waits for a run."""
+"""What lives as long as the application: what documents are checked with, parsed specs, and who waits for a run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Annotated
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
-from graph_compiler.drafts.placement import ClusterPolicy
-from graph_compiler.nodes.node_type import NodeTypes
 from platform_core.triggers.delivery_writer import DeliveryWriter
+from trigger_api.live.checker import Checker
 from trigger_api.live.endings import RunEndings
 from trigger_api.live.known_webhooks import KnownWebhooks
 from trigger_api.live.run_progress import RunProgress
@@ -21,7 +20,7 @@ from trigger_api.shared.graph_access import SpecCache
 class State:
     """Built by `create_app`."""
 
-    node_types: NodeTypes
+    checker: Checker
     specs: SpecCache
     endings: RunEndings
     webhooks: KnownWebhooks
@@ -29,8 +28,6 @@ class State:
     writer: DeliveryWriter
     receivers: CapacityLimiter
     """Of the threads that receive webhooks: more would only wait for one another, and hold connections meanwhile."""
-    cluster: ClusterPolicy | None = None
-    """What the operator allows the pods of runs; None without a cluster."""
 
 
 def state_of(request: Request) -> State:
