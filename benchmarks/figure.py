@@ -1,4 +1,4 @@
-"""One measured figure: its samples, those of plain Dagster, and what DESIGN section 9 asks for."""
+"""One measured figure: its samples, those of plain Dagster, and the least that the product has to reach."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def follow(bench: Bench, *, clients: int, runs: int, rate: int, seconds: int) ->
 
 @contextmanager
 def loaded(bench: Bench, clients: int, run_ids: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """A process that follows the runs; it is gone behind this, whatever happened."""
+    """A process that follows the runs; it is gone afterwards, whatever happened."""
     command = [sys.executable, "-m", "benchmarks.stream_load"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as load:
         try:

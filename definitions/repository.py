@@ -33,7 +33,7 @@ _logger = logging.getLogger("headrace.repository")
 class StoredGraphs(RepositoryData):
     """One job per graph, at its current version; a version's job is compiled once, so it is the same object always.
 
-    Dagster asks anew for all jobs each time a client reloads the location.
+    Dagster asks again for all jobs each time a client reloads the location.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -20,7 +20,7 @@ def main() -> None:
     except CommandError as error:
         _fail(error.message, error.hint, error.exit_code)
     except BrokenPipeError:
-        # The reader of our output is gone (`headrace runs | head`): nobody is left to be told.
+        # The reader of our output is gone (`headrace runs | head`): nobody is left to read it.
         sys.stderr.close()
         sys.exit(ExitCode.OK)
     except Exception as error:
@@ -28,7 +28,7 @@ def main() -> None:
 
         if not isinstance(error, HeadraceError):
             raise
-        _fail(error.detail, f"docs/reference/errors.md tells what `{error.code}` means.", ExitCode.BROKEN)
+        _fail(error.detail, f"docs/reference/errors.md says what `{error.code}` means.", ExitCode.BROKEN)
 
 
 def _run(arguments: list[str]) -> None:

@@ -18,11 +18,11 @@ STUCK = 2.0
 CONTAINER_STOP = 10
 """A container node's own grace period."""
 POOL_STOP = 5.0
-"""The workers of a pool that is told to end."""
+"""The workers of a pool that is asked to end."""
 LIFELINE_STOP = 8.0
 """A service whose supervisor has gone."""
 SUPERVISOR_STOP = 10.0
-"""A service that its supervisor tells to end."""
+"""A service that its supervisor asks to end."""
 _MARGIN = 10
 """Between two bounds: the last events on their way into the database, a monitor's poll, clocks that differ."""
 
@@ -34,7 +34,7 @@ class EndingTimes:
     last: float = 60.0
     """All `finally` nodes of a run that was canceled or took too long."""
     stop: float = 15.0
-    """Nodes that are executing, once they are told to end; after that they are interrupted, then left behind."""
+    """Nodes that are executing, once they are asked to end; after that they are interrupted, then left behind."""
 
     @classmethod
     def of(cls, settings: Settings) -> EndingTimes:

@@ -151,7 +151,7 @@ class DeliveryIncomplete(Conflict):
 
 
 class NoTimes(Conflict):
-    """The trigger has no times: it is no schedule."""
+    """The trigger has no times: it is not a schedule."""
 
     code = "no_times"
 
@@ -165,7 +165,7 @@ class PreconditionFailed(HeadraceError):
 
 
 class Unauthorized(HeadraceError):
-    """No credentials, or credentials that do not hold."""
+    """No credentials, or credentials that are not valid."""
 
     status = 401
     code = "unauthorized"
@@ -249,7 +249,7 @@ class TooLarge(HeadraceError):
 
 
 class UnsupportedMediaType(HeadraceError):
-    """The body is of a content type that is not taken here."""
+    """The body is of a content type that is not accepted here."""
 
     status = 415
     code = "unsupported_media_type"
@@ -305,7 +305,7 @@ class RunFailed(HeadraceError):
 
 
 class TooManyStreams(HeadraceError):
-    """The principal follows as much as one may at once."""
+    """The principal follows as many runs as one may at once."""
 
     status = 429
     code = "too_many_streams"

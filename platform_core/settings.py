@@ -78,14 +78,14 @@ class Settings(BaseSettings):
         default=60.0, gt=0, description="Seconds that `finally` nodes have in a run that was canceled or timed out."
     )
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
-    tick_retention: int = Field(default=90, gt=0, description="Days the ticks of timers are kept.")
+    tick_retention: int = Field(default=90, gt=0, description="Days that the ticks of timers are kept.")
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")
     heartbeat: float = Field(default=15.0, gt=0, description="Seconds between comments on an idle event stream.")
     streams_per_user: int = Field(
         default=250, gt=0, description="Runs one user may follow at once in one process of the stream API."
     )
     right_check: float = Field(
-        default=5.0, gt=0, description="Seconds between checks that those who follow streams still may."
+        default=5.0, gt=0, description="Seconds between checks that the followers of streams still have the right."
     )
     http_allow_private: bool = Field(
         default=False,
@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     kubernetes_namespace: str = Field(default="headrace-runs", description="Namespace of the pods of runs.")
     kubernetes_image: str = Field(default="headrace-run:latest", description="Image of run pods.")
     kubernetes_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
-        default="IfNotPresent", description="Of run pods and container nodes: Always, IfNotPresent or Never."
+        default="IfNotPresent", description="When images of pods are pulled: Always, IfNotPresent or Never."
     )
     kubernetes_service_account: str = Field(default="headrace-run", description="ServiceAccount of run pods.")
     kubernetes_config_map: str = Field(
@@ -163,7 +163,7 @@ class Settings(BaseSettings):
     kubernetes_start_patience: float = Field(
         default=5.0,
         ge=0,
-        description="Seconds that what may pass is given: an image that cannot be pulled, no node with room.",
+        description="Seconds for trouble that may pass, such as an image that cannot be pulled or no node with room.",
     )
     kubernetes_run_deadline: int = Field(
         default=86_400, gt=0, description="Seconds after which the pod of a graph without `timeout` is ended."

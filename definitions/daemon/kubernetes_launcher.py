@@ -1,6 +1,6 @@
 """dagster-k8s's K8sRunLauncher with Jobs of ours: one per run, named by it, placed as its graph's version says.
 
-The graph's wishes are read from the pinned version, never from the run's tags, which whoever starts a run may write.
+The graph's wishes are read from the pinned version, never from the run's tags, which any starter of runs may write.
 Jobs are made by threads beside the queue, several at once: a request to the API server takes longer than a turn.
 Launching does not fail when the API server is away: the run stays STARTING, and supervision launches it again, which
 is harmless, because the Job's name is the run's. Internals used: `_launch_k8s_job_with_args`' parts (dagster-k8s 0.29).

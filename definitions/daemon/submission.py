@@ -98,7 +98,7 @@ class Submission:
         return True
 
     def _copy(self, execution: Execution, job: JobDefinition, tags: Mapping[str, str]) -> DagsterRun:
-        """A run like the version's run before: only id and tags differ, and planning anew is most of the work."""
+        """A run like the version's run before: only id and tags differ, and planning again is most of the work."""
         key = (execution.graph_id, execution.version)
         example = self._examples.get(key)
         if example is None or example.job_snapshot_id is None or not self._is_known(example.job_snapshot_id):

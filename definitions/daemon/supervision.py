@@ -1,7 +1,7 @@
 """Sees to it that every run in the cluster ends, with a reason, and that nothing in the cluster outlives its run.
 
 Three watches (pods, Jobs, events) keep what the namespace holds; no run costs a request but those that make and
-delete its Job. One loop looks whenever something changed, and every second for what only time tells.
+delete its Job. One loop looks whenever something changed, and every second for what only time shows.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ def _record_missed(connection: Connection, timer: Timer, missed: Missed) -> None
         missed.first,
         source=tick_store.TIMER,
         status=tick_store.MISSED,
-        reason="nothing could fire it in time",
+        reason="no daemon could fire it in time",
         missed_until=missed.last,
         missed_count=missed.count,
     )

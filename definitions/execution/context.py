@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Cancellation:
-    """Whether the run of this process is to end; `subscribe` is told at once, also when it comes too late to wait."""
+    """Whether the run of this process is to end; subscribers are called at once, late ones too."""
 
     requested: threading.Event = field(default_factory=threading.Event)
     because: BaseException | None = None

@@ -21,7 +21,7 @@ from platform_core.graphs.graph_library import OwnedGraphs
 from platform_core.runs.execution_store import PinnedVersion, read_version
 
 CACHED = 10_000
-"""Jobs kept per process: more than an installation has graphs, or each snapshot would compile them anew."""
+"""Jobs kept per process: more than an installation has graphs, or each snapshot would compile them again."""
 
 
 @lru_cache(maxsize=CACHED)

@@ -1,6 +1,6 @@
 """Where values between nodes are kept: in the worker's memory for its own steps, and durably as JSON for everyone else.
 
-A value is handed to the event storage before its step is said to have succeeded, in the same order; so whoever sees
+A value is handed to the event storage before its step is said to have succeeded, in the same order; so anybody who sees
 the step's success finds the value.
 """
 
@@ -84,7 +84,7 @@ def _shown(step_key: str, name: str, value: Any, text: str) -> list[NewEvent]:
 
 def _output(found: StepPlace, port: str, value: Any, text: str) -> NewEvent:
     data = {"port": port, "value": value} if len(text) <= LARGEST_SHOWN else {"port": port, "bytes": len(text)}
-    return NewEvent(time.time(), "node.output", f"{found.node} gave {port}.", found.node, found.item, data=data)
+    return NewEvent(time.time(), "node.output", f"{found.node} produced {port}.", found.node, found.item, data=data)
 
 
 @io_manager

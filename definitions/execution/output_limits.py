@@ -1,4 +1,4 @@
-"""What a run may say: so much a second, so much in all. What is dropped is counted, and a `truncated` event tells it.
+"""What a run may say: so much a second, so much in all. What is dropped is counted, and a `truncated` event reports it.
 
 Progress is not dropped but thinned: of several in a tenth of a second the newest counts.
 """
@@ -26,7 +26,7 @@ _Place = tuple[str | None, int | None]
 
 @dataclass
 class _Dropped:
-    """What was dropped of one type at one place since it was last told."""
+    """What was dropped of one type at one place since it was last reported."""
 
     limit: str
     since: float
@@ -65,7 +65,7 @@ class OutputLimits:
             return self._count(event, size)
 
     def flush(self, node: str | None = None) -> list[NewEvent]:
-        """What is still to be told of a node, or of all, at its end."""
+        """What is still to be reported of a node, or of all, at its end."""
         with self._lock:
             waiting = [
                 thinned.waiting

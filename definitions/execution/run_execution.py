@@ -65,13 +65,13 @@ class RunExecution(ActiveExecution):
             self._cut_short.append(found.node)
 
     def cut_short(self) -> list[tuple[str, DagsterEvent]]:
-        """Nodes of several steps whose last will not run, each with the first failure in it; each is told once."""
+        """Nodes whose last step will not run, each with the first failure in it; each is reported once."""
         nodes, self._cut_short = self._cut_short, []
         firsts = ((node, self._first_failure(node)) for node in nodes)
         return [(node, failure) for node, failure in firsts if failure is not None]
 
     def _first_failure(self, node: str) -> DagsterEvent | None:
-        """The failure of an item of the node, or of a node of the graph it calls; its own is told already."""
+        """The failure of an item of the node, or of a node of the graph it calls; its own is reported already."""
         for failure in self._failures:
             found = step_place(failure.step_key or "")
             if (found.node or "").startswith(f"{node}/") or (found.node == node and found.item is not None):

@@ -1,4 +1,4 @@
-"""Contexts of a run's steps, made without what Dagster makes anew for each step and no node needs.
+"""Contexts of a run's steps, made without what Dagster makes again for each step and no node needs.
 
 Internals used (Dagster 1.13): `StepExecutionContext`, whose steps here share one log and their resources; and
 `DagsterLogManager`, which takes each event of a step through three loggers, their locks and a new UUID to the

@@ -35,7 +35,7 @@ _NOISE = frozenset({DagsterEventType.LOADED_INPUT, DagsterEventType.STEP_INPUT, 
 
 
 def _is_noise(event: EventLogEntry) -> bool:
-    """What Dagster tells of the values of each item of a `foreach`: half of its events, and nobody reads them."""
+    """What Dagster reports of the values of each item of a `foreach`: half of its events, and nobody reads them."""
     if event.dagster_event_type not in _NOISE or event.step_key is None:
         return False
     found = step_place(event.step_key)
@@ -102,7 +102,7 @@ class PooledEventStorage(PostgresEventLogStorage):
         self._put(run_id, Record(log=None if entry is None else self._event_to_row(entry), event=event))
 
     def _untold(self, run_id: str, event: NewEvent | None) -> NewEvent | None:
-        """The event of Dagster's, unless the node itself has told its end already."""
+        """The event of Dagster's, unless the node itself has reported its end already."""
         if event is None or event.type not in _ENDS:
             return event
         key = (run_id, event.node, event.item)

@@ -73,7 +73,7 @@ def _instance(settings: Settings, launches: bool) -> dict[str, Any]:
         # Dagster's events are stored at any level; this only silences their copy on the console.
         "python_logs": {"python_log_level": "CRITICAL"},
         "telemetry": {"enabled": False},
-        # Its interface would ask whoever opens it first to subscribe to a newsletter.
+        # Its interface would ask the first person who opens it to subscribe to a newsletter.
         "nux": {"enabled": False},
     }
 

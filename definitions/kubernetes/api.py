@@ -62,7 +62,7 @@ def cut(response: Response) -> None:
 
 
 class KubernetesApi:
-    """Requests in one namespace. `count(verb, resource, code)` is told of each."""
+    """Requests in one namespace. `count(verb, resource, code)` is called for each."""
 
     def __init__(self, namespace: str, *, api: client.ApiClient | None = None, count: Count | None = None) -> None:
         self.namespace = namespace

@@ -47,7 +47,7 @@ class _Running:
     ended_by: str | None = None
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL))
     newest: str = ""
-    """Time stamp of the newest line that was told."""
+    """Time stamp of the newest line that was passed on."""
 
 
 class ContainerPods:
@@ -191,7 +191,7 @@ class ContainerPods:
     def _tell(self, running: _Running, line: bytes, on_line: OnLine) -> None:
         stamp, _, text = line.decode(errors="replace").partition(" ")
         if stamp <= running.newest:
-            return  # told before the stream broke; time stamps have nanoseconds
+            return  # passed on before the stream broke; time stamps have nanoseconds
         running.newest = stamp
         running.tail.append(text)
         on_line("stdout", text)
@@ -298,6 +298,6 @@ def _collect(watch: Any, changes: deque[Mapping[str, Any]]) -> None:
         for line in lines_of(watch.stream(16 * 1024)):
             changes.append(json.loads(line))
     except (HTTPError, OSError, ValueError, AttributeError):
-        return  # cut; the pod is read anew
+        return  # cut; the pod is read again
     finally:
         watch.close()

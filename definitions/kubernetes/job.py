@@ -1,4 +1,4 @@
-"""A run as a Kubernetes Job: what dagster-k8s is told, from the graph's settings and the operator's. Pure."""
+"""A run as a Kubernetes Job: what dagster-k8s is given, from the graph's settings and the operator's. Pure."""
 
 from __future__ import annotations
 

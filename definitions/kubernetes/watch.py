@@ -1,7 +1,7 @@
 """Keeps what a namespace holds of one kind: a list, then the stream of changes; never a poll.
 
 When the stream breaks it goes on from the last version seen; when that is too old, or the API server was away, it
-lists anew, so that what happened meanwhile is seen as well.
+lists again, so that what happened meanwhile is seen as well.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sensors in Dagster's UI. `inbox` launches deliveries whose turn has come and that nobody launches.
 
 The daemon launches a run within milliseconds of its turn (docs/adr/0007, 0022); this is the second look that people
-can see. It goes by the same queue and launches by the same way, so a run is launched once whoever comes first.
+can see. It goes by the same queue and launches by the same way, so a run is launched once, no matter which comes first.
 """
 
 from __future__ import annotations

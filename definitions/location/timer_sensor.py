@@ -24,7 +24,7 @@ def timer_sensor() -> SensorDefinition:
         name=SENSOR,
         minimum_interval_seconds=INTERVAL,
         default_status=DefaultSensorStatus.RUNNING,
-        description="All timers that are no plain cron schedules. Switching it off stops them.",
+        description="All timers that are not plain cron schedules. Switching it off stops them.",
     )
     def timers(_context: SensorEvaluationContext) -> SkipReason:
         firing = TimerFiring(process_context().engine)

@@ -60,7 +60,7 @@ def execute(code: str, arguments: dict[str, Any], output_bytes: int) -> tuple[by
         return _frame(Failure("code_exit", f"The code called sys.exit({leaving.code!r:.200})."))
     except MemoryError as error:
         _lend_reserve()
-        message = _with_trace("The code used all the memory it may have.", error, code)
+        message = _with_trace("The code used all the memory that it may have.", error, code)
         error.__traceback__ = None  # its frames hold what filled the memory
         return _frame(Failure("code_memory", message))
     except BaseException as error:

@@ -53,7 +53,7 @@ def keep_imports_working() -> frozenset[int]:
     """Import through open descriptors from the folders that other users cannot reach. Returns the descriptors.
 
     As root, Python often lives under /root, which a dropped user cannot enter. An open folder needs only its own
-    permissions, and leads nowhere else: whoever goes up from it needs those of the folders above.
+    permissions, and leads nowhere else: a process that goes up from it needs those of the folders above.
     """
     moved = {}
     for entry in sys.path:

@@ -189,7 +189,7 @@ def _conclude(call: PendingCall, reason: str, status: int, timeout: float | None
         return call.frames.value()
     code = os.waitstatus_to_exitcode(status)
     if code == -signal.SIGXCPU:
-        raise NodeError("code_timeout", "The code used all the processor time it may have.")
+        raise NodeError("code_timeout", "The code used all the processor time that it may have.")
     if code < 0:
         raise NodeError("code_exit", f"The code's process was ended by signal {-code} ({_signal_name(-code)}).")
     raise NodeError("code_exit", f"The code's process exited with status {code} and without a result.")

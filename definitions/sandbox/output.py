@@ -111,7 +111,7 @@ class Frames:
         while not self.complete and len(self._buffer) >= _HEAD.size:
             kind, length = _HEAD.unpack_from(self._buffer)
             if length > self._max_bytes:
-                raise NodeError("code_output", "The code answered more than it may.", retryable=False)
+                raise NodeError("code_output", "The code returned more than it may.", retryable=False)
             end = _HEAD.size + length
             if len(self._buffer) < end:
                 return

@@ -39,7 +39,7 @@ class Supervisor:
         try:
             process.adopt_orphans()
             while self._serve_one():
-                with contextlib.suppress(OSError):  # the interpreter is gone, which the next look tells
+                with contextlib.suppress(OSError):  # the interpreter is gone, which the next look shows
                     self._requests.send(b"ready")
         except BaseException:
             traceback.print_exc()

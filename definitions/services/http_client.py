@@ -274,7 +274,7 @@ def _body(response: httpx.Response, content: bytes) -> Any:
     except (ValueError, RecursionError) as error:
         if response.status_code >= 400:  # what it says is shown beside the status, whatever it is
             return content
-        raise httpx.DecodingError(f"it says {kind} and is not JSON: {error}{_first_bytes(content)}") from None
+        raise httpx.DecodingError(f"it is declared as {kind} and is not JSON: {error}{_first_bytes(content)}") from None
 
 
 def _text(response: httpx.Response, content: bytes, charset: str | None) -> str | bytes:

@@ -1,4 +1,4 @@
-"""Sends messages by an SMTP server: encrypted unless it is told otherwise, with files streamed from the store."""
+"""Sends messages by an SMTP server: encrypted unless it is set otherwise, with files streamed from the store."""
 
 from __future__ import annotations
 

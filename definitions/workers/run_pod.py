@@ -89,7 +89,7 @@ class RunPod:
         except Exception:
             _logger.exception("It is not known whether run %s was canceled.", self._run_id)
             is_canceled = False
-        message = "The run's pod was told to end: it was deleted or evicted, or its node is going away."
+        message = "The run's pod was asked to end: it was deleted or evicted, or its node is going away."
         self._process.cancellation.request(None if is_canceled else RunLost(TERMINATED, message))
 
     def _is_canceled(self) -> bool:

@@ -1,4 +1,4 @@
-"""How a run worker is told to cancel its run: a datagram to the worker's own socket, which names the run it means."""
+"""How a run worker is asked to cancel its run: a datagram to the worker's own socket, which names the run it means."""
 
 from __future__ import annotations
 

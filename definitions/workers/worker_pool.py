@@ -1,7 +1,7 @@
 """The pool of warm run workers: a single-threaded process that imports everything once and forks workers from itself.
 
 It holds no database connection and no thread, so a fork copies nothing that two processes must not share. Launches
-come through a unix socket, one run id a line. A worker that dies with a run in hand is told of by a fork of its own.
+come through a unix socket, one run id a line. A worker that dies with a run in hand is reported by a fork of its own.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ def _reason(status: int) -> str:
 
 def main(settings: Settings) -> int:
     """Serve the pool of the settings' home until SIGTERM or SIGINT; the exit code."""
-    step_back(settings.niceness)  # whoever calls is answered first; workers inherit it
+    step_back(settings.niceness)  # callers are answered first; workers inherit it
     folder = addresses.run_folder(settings.home)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     run_lock.remove_stale(folder)

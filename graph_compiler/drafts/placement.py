@@ -27,7 +27,7 @@ def quantity(text: str) -> float:
     digits = text.rstrip("mkMGTi")
     unit = text[len(digits) :]
     if unit not in _UNITS:
-        raise ValueError(f"{text!r} is no quantity")
+        raise ValueError(f"{text!r} is not a quantity")
     return float(digits) * _UNITS[unit]
 
 

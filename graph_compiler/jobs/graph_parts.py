@@ -171,7 +171,7 @@ def _called_graph(node: PlannedNode, signature: OpSignature) -> GraphDefinition:
 
 
 _GRAPHS: dict[str, GraphDefinition] = {}
-"""By name, which tells all that is in them: Dagster refuses two definitions of one name in a repository."""
+"""By name, which says all that is in them: Dagster refuses two definitions of one name in a repository."""
 
 
 def _graph_definition(parts: GraphParts, first: OpDefinition, results: OpDefinition) -> GraphDefinition:

@@ -9,7 +9,7 @@ from graph_compiler.language.spec import NodeSpec, ResourcesSpec, SettingsSpec
 MAX_PARALLEL_TAG = "headrace/max_parallel"
 FINALLY_TAG = "headrace/finally"
 TIMEOUT_TAG = "headrace/timeout"
-"""Of a node's attempt, or of a whole run: seconds."""
+"""Seconds that a node's attempt, or a whole run, may take."""
 PROCESSOR_TAG = "headrace/processor"
 """Of steps that keep a processor busy."""
 MAX_NODES_TAG = "headrace/max_parallel_nodes"

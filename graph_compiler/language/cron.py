@@ -179,12 +179,12 @@ def _values(field: _Field, text: str) -> set[int]:
 def _part(field: _Field, text: str) -> set[int]:
     match = _PART.fullmatch(text)
     if match is None:
-        raise CronError(f"`{text}` is no {field.name}")
+        raise CronError(f"`{text}` is not a valid {field.name}")
     step = int(match["step"] or 1)
     if match["first"] == "*":
         first, last = field.low, field.high
         if match["last"]:
-            raise CronError(f"`{text}` is no {field.name}")
+            raise CronError(f"`{text}` is not a valid {field.name}")
     else:
         first = _value(field, match["first"])
         last = _value(field, match["last"]) if match["last"] else (field.high if match["step"] else first)
@@ -206,5 +206,5 @@ def _value(field: _Field, text: str) -> int:
     if text in field.words:
         return field.words[text]
     if not text.isdecimal() or not field.low <= int(text) <= field.high:
-        raise CronError(f"`{text}` is no {field.name} ({field.low} to {field.high})")
+        raise CronError(f"`{text}` is not a valid {field.name} ({field.low} to {field.high})")
     return int(text)

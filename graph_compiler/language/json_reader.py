@@ -35,7 +35,7 @@ class _Reader:
         return match.end() if match else at
 
     def value(self, at: int, pointer: str, depth: int) -> tuple[Any, int]:
-        """The value that begins at `at` and the offset behind it; `depth` is bounded, so recursion is too."""
+        """The value that begins at `at` and the offset after it; `depth` is bounded, so recursion is too."""
         self.reading.enter(pointer, at, depth)
         first = self.text[at : at + 1]
         if first == "{":

@@ -24,7 +24,7 @@ _BASIC = "%Y%m%dT%H%M%S"
 
 
 class RecurrenceError(ValueError):
-    """The text is no recurrence rule that we keep; the message says why."""
+    """The text is not a recurrence rule that is kept; the message says why."""
 
 
 class Recurrence:
@@ -38,7 +38,7 @@ class Recurrence:
             self._until = _until(self._parts.pop("UNTIL", None), zone)
             first = next(self.wall_times(anchor), None)
         except (ValueError, TypeError, OverflowError) as error:
-            raise RecurrenceError(f"no recurrence rule: {error}") from None
+            raise RecurrenceError(f"not a recurrence rule: {error}") from None
         if first is None:
             raise RecurrenceError("no day is like that, so it would never fire")
 
@@ -79,7 +79,7 @@ def _parts_of(text: str) -> dict[str, str]:
     parts = dict(part.partition("=")[::2] for part in rule.split(";"))
     unknown = [key for key in parts if key not in _KEYS]
     if unknown:
-        raise RecurrenceError(f"`{unknown[0]}` is no part of a rule like FREQ=WEEKLY;BYDAY=MO,FR;BYHOUR=9")
+        raise RecurrenceError(f"`{unknown[0]}` is not a part of a rule like FREQ=WEEKLY;BYDAY=MO,FR;BYHOUR=9")
     if parts.get("FREQ") not in _FREQUENCIES:
         raise RecurrenceError(f"FREQ is one of {', '.join(_FREQUENCIES)}; `every` and `cron` fire more often")
     if not re.fullmatch(r"[1-9]\d{0,4}", parts.get("INTERVAL", "1")):

@@ -30,7 +30,7 @@ def timezone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"`{name}` is no timezone of the IANA database, such as Europe/Berlin or UTC") from None
+        raise ValueError(f"`{name}` is not a timezone of the IANA database, such as Europe/Berlin or UTC") from None
 
 
 def _checked_timezone(name: str) -> str:
@@ -56,7 +56,7 @@ def _checked_time(text: str) -> str:
     except ValueError:
         parsed = None
     if parsed is None or not 1900 <= parsed.year <= 9000:
-        reason = f"`{text}` is no time like 2026-03-01T09:30 (of the trigger's timezone) or 2026-03-01T09:30:00Z"
+        reason = f"`{text}` is not a time like 2026-03-01T09:30 (of the trigger's timezone) or 2026-03-01T09:30:00Z"
         raise PydanticCustomError("bad_time", "{reason}", {"reason": reason})
     return text
 
@@ -104,7 +104,7 @@ class ScheduleTrigger(Model):
         default="allow", description="What a time does while a run of this trigger has not ended."
     )
     catch_up: Literal["none", "latest", "all"] = Field(
-        default="latest", description="Which times run that were missed because nothing could fire them."
+        default="latest", description="Which times run that were missed because no daemon could fire them."
     )
     catch_up_window: Duration = Field(default=86_400.0, description="Missed times older than this never run.")
     params: dict[str, Any] = Field(

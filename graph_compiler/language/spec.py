@@ -93,7 +93,7 @@ class NodeSpec(Model):
     max_parallel: int | None = Field(default=None, ge=1, le=1_000, description="Items run at once, with `foreach`.")
     on_item_error: Literal["fail", "collect"] | None = Field(
         default=None,
-        description="With `foreach`; `collect`: a failed item is null in the outputs, and the port `errors` tells why.",
+        description="With `foreach`; `collect`: a failed item is null in the outputs, and the port `errors` says why.",
     )
     on_error: Literal["fail", "continue", "route"] = Field(
         default="fail",
@@ -181,7 +181,7 @@ class GraphSpec(Model):
     nodes: Annotated[list[NodeSpec], Field(min_length=1, max_length=MAX_NODES)]
     edges: list[EdgeSpec] = Field(default_factory=list)
     outputs: dict[Identifier, Any] = Field(
-        default_factory=dict, description="What a run answers; templates see params, nodes, trigger and run."
+        default_factory=dict, description="What a run returns; templates see params, nodes, trigger and run."
     )
     triggers: list[TriggerSpec] = Field(default_factory=list)
     settings: SettingsSpec = Field(default_factory=SettingsSpec)

@@ -114,7 +114,7 @@ class WebhookTrigger(Model):
     )
     delivery_id: str | None = Field(
         default=None,
-        description="A template of what tells a call sent again from a new one; without it, the sender's header.",
+        description="A template of an id by which a call that is sent again is known; without it, the sender's header.",
         examples=["{{ body.id }}"],
     )
     filter: str | None = Field(

@@ -108,7 +108,7 @@ class BasicVerify(_Secret):
 
 
 class NoVerify(Model):
-    """Whoever knows the address may call it."""
+    """Anybody who knows the address may call it."""
 
     scheme: Literal["none"]
 

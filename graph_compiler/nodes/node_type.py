@@ -146,7 +146,7 @@ class NodeCall(Generic[C]):
             case "progress":
                 type, data = "node.progress", {"fraction": content["fraction"]}
             case "emit":
-                type, message = "node.output", f"{self.node} gave a part of result."
+                type, message = "node.output", f"{self.node} produced a part of result."
                 data = {"port": "result", "partial": True, "value": content["value"]}
             case "log":
                 data = content["fields"]

@@ -39,7 +39,7 @@ def unknown_graphs(draft: Draft) -> Iterator[Finding]:
 
 
 def unchecked_calls(draft: Draft) -> Iterator[Finding]:
-    """Calls of which nobody here can tell whether they are right: no issues, but to be told."""
+    """Calls of which nobody here can tell whether they are right: no issues, but to be reported."""
     for node, _, callee in callees(draft):
         if isinstance(callee, NotCallable) and callee.code is None:
             yield Finding(NOTE, f"{node.path}/config/{callee.key}", callee.message, callee.hint)

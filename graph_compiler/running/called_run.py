@@ -48,7 +48,7 @@ FAILED: Ended = "failed"
 
 
 class NodeFailed(Exception):
-    """A node, or an item of it, failed its last attempt; `about` tells which attempt and item that was."""
+    """A node, or an item of it, failed its last attempt; `about` says which attempt and item that was."""
 
     def __init__(self, error: NodeError, about: Mapping[str, Any]) -> None:
         super().__init__(str(error))
@@ -231,7 +231,7 @@ class CalledRun:
     def _show(self, node: PlannedNode, outputs: Mapping[str, Any], item: int | None) -> None:
         for port, value in outputs.items():
             data = shown_value(port, value)
-            self._emit("node.output", node, f"{self._path}/{node.spec.id} gave {port}.", data=data, item=item)
+            self._emit("node.output", node, f"{self._path}/{node.spec.id} produced {port}.", data=data, item=item)
 
     def _emit(
         self,

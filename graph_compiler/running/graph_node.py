@@ -67,7 +67,7 @@ class Graph(NodeType[GraphConfig]):
     notes = (
         "The called graph sees its own `params`; `trigger` and `run` are those of the run. Its `settings` and "
         "`triggers` do not hold in a call. A call whose nodes fail fails with the kind of the first of them. "
-        "[Calling graphs](../control-flow.md#calling-graphs) tells which steps a call has, how its nodes are named in "
+        "[Calling graphs](../control-flow.md#calling-graphs) says which steps a call has, how its nodes are named in "
         "events, and what holds for versions."
     )
 

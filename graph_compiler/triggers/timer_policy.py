@@ -62,7 +62,7 @@ def decide(trigger: ScheduleTrigger, key: str, decided_until: datetime, now: dat
 
 
 def _due(trigger: ScheduleTrigger, key: str, recent: list[datetime], now: datetime) -> list[datetime]:
-    """Those whose jitter has passed; one that waits for it holds up those behind it, so that order is kept."""
+    """Those whose jitter has passed; one that waits for it holds up those after it, so that order is kept."""
     due = []
     for time in recent:
         if time + delay_of(trigger, key, time) > now:

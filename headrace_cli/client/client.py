@@ -32,7 +32,7 @@ class Refused(CommandError):
 
 
 _HINTS = {
-    401: "The credentials do not hold there: `headrace login URL` asks for others; HEADRACE_TOKEN goes before them.",
+    401: "The server does not accept the credentials: `headrace login URL` asks for others; HEADRACE_TOKEN wins.",
     403: "The token's user or scopes do not allow it; HEADRACE_TOKEN may be that of another.",
     404: "`headrace graphs` and `headrace runs` list what you may see.",
     409: "It has changed or ended meanwhile: look at it with `headrace graphs` or `headrace runs`, then ask again.",

@@ -15,7 +15,7 @@ from headrace_cli.terminal.exit_codes import ExitCode
 
 @dataclass(frozen=True)
 class Server:
-    """The address of the APIs and a bearer token; `ui_url` only if a local `up` tells it."""
+    """The address of the APIs and a bearer token; `ui_url` only if a local `up` says it."""
 
     url: str
     token: str

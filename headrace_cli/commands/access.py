@@ -89,7 +89,7 @@ def change_user(
         str | None, typer.Option(metavar="N|none", help="Runs of the user executed at once; none: the limit of all.")
     ] = None,
     disabled: Annotated[
-        bool | None, typer.Option("--disable/--enable", help="Whether the user's tokens and keys hold.")
+        bool | None, typer.Option("--disable/--enable", help="Whether the user's tokens and keys are accepted.")
     ] = None,
     home: Home = None,
     as_json: AsJson = False,

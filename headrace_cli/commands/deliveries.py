@@ -73,6 +73,6 @@ def replay(
     if as_json:
         say_json(answer)
     elif answer["run_id"] is None:
-        note("the graph's filter lets it not through; no run was started")
+        note("the graph's filter does not let it through; no run was started")
     else:
         say(answer["run_id"])

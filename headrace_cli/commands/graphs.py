@@ -190,7 +190,7 @@ def _report(result: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
 
 
 def _apply_one(client: Client, source: Source, *, quiet: bool) -> dict[str, Any]:
-    """Save one document and tell the outcome. Raises `CommandError` if the server refuses for another reason."""
+    """Save one document and print the outcome. Raises `CommandError` if the server refuses for another reason."""
     from headrace_cli.client.client import Refused
 
     try:

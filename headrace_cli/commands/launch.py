@@ -49,7 +49,7 @@ def run(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start a run. With --follow or --wait the exit code tells how it ended.
+    """Start a run. With --follow or --wait the exit code says how it ended.
 
     0 success, 1 failure, 6 canceled, 7 not ended within --wait. A param's VALUE is read as JSON if it is JSON of
     a type that the graph's schema allows for it, and is a string otherwise: `-p limit=5` is a number, and

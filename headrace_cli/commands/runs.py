@@ -55,7 +55,7 @@ def logs(
 ) -> None:
     """Print the events of a run: all there are, and with --follow all to come.
 
-    With --json one JSON object per line. With --follow the exit code tells how the run ended, as for `run`.
+    With --json one JSON object per line. With --follow the exit code says how the run ended, as for `run`.
     """
     from headrace_cli.client.client import Client
     from headrace_cli.client.connection import find_server
@@ -228,7 +228,7 @@ def retry(
 ) -> None:
     """Run an ended run again, as a new run of the same version with the same params.
 
-    With --follow the exit code tells how it ended, as for `run`.
+    With --follow the exit code says how it ended, as for `run`.
     """
     from headrace_cli.client.client import Client, segment
     from headrace_cli.client.connection import find_server

@@ -69,7 +69,7 @@ def ticks(
     graph: Graph,
     trigger: Trigger,
     status: Annotated[
-        TickStatus | None, typer.Option(case_sensitive=False, help="Only times of which this became.")
+        TickStatus | None, typer.Option(case_sensitive=False, help="Only times with this outcome.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many to list at most.")] = 20,
     home: Home = None,

@@ -25,7 +25,7 @@ class FilesLibrary:
         data = load(source.content, syntax=source.syntax).data
         if not isinstance(data, dict) or not isinstance(data.get("name"), str):
             raise CommandError(
-                f"{source.name} is no graph document with a name.", hint=f"See `headrace validate {source.name}`."
+                f"{source.name} is not a graph document with a name.", hint=f"See `headrace validate {source.name}`."
             )
         self._documents[data["name"]] = canonical_json(data)
 

@@ -15,7 +15,7 @@ Syntax = Literal["json", "yaml"]
 
 @dataclass(frozen=True)
 class Source:
-    """The bytes of a document, the name to print for it and the syntax its name tells."""
+    """The bytes of a document, the name to print for it and the syntax its name says."""
 
     name: str
     content: bytes

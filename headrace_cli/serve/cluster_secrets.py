@@ -30,7 +30,7 @@ def make(settings: Settings) -> None:
         namespace = _NAMESPACE.read_text().strip()
     except (config.ConfigException, OSError) as error:
         raise CommandError(
-            f"This is no pod with a token: {error}.", hint="Run it in a cluster, with a service account."
+            f"This is not a pod with a token: {error}.", hint="Run it in a cluster, with a service account."
         ) from error
     api = client.CoreV1Api()
     values = _ensure(api, namespace, NAME, fresh(namespace))

@@ -13,7 +13,7 @@ VARIABLE = "DAGSTER_HOME"
 
 def ensure(settings: Settings, *, launches: bool = False) -> None:
     """Write the instance's files below the home and point Dagster there, unless the environment already does."""
-    # Both say the same to what is started from here, and to code that reads the environment anew.
+    # Both say the same to what is started from here, and to code that reads the environment again.
     os.environ["HEADRACE_HOME"] = str(settings.home)
     if settings.database_url is not None:
         os.environ["HEADRACE_DATABASE_URL"] = settings.database_url

@@ -16,6 +16,6 @@ def installed_node_types(*, containers: bool = False) -> NodeTypes:
         return extensions.installed_node_types(containers=containers)
     except extensions.ExtensionBroken as error:
         raise CommandError(
-            f"An installed package disturbs the node types: {error}.",
+            f"The node types of an installed package cannot be used: {error}.",
             hint="Upgrade or uninstall that package; it has the entry-point group headrace.node_types.",
         ) from error

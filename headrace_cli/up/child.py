@@ -63,7 +63,7 @@ class Exited:
 class Child:
     """One start of a program. Start it from the main thread: a parent-death signal is tied to the starting thread.
 
-    Whoever reaps processes calls `reap` when this one has ended.
+    The process that reaps calls `reap` when this one has ended.
     """
 
     def __init__(self, program: Program, log: ChildLog, fork: Fork | None = None) -> None:

@@ -63,7 +63,7 @@ class _Stack:
         self._supervisor.on_change = self._record
 
     def run(self) -> ExitCode:
-        """Start, tell, watch; the exit code after a signal. Raises `CommandError` if it cannot start."""
+        """Start, report, watch; the exit code after a signal. Raises `CommandError` if it cannot start."""
         try:
             self._start()
             self._announce()

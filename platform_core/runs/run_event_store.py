@@ -86,7 +86,7 @@ def parse_cursor(text: str | None) -> int:
 
 
 def read_events(connection: Connection, run_id: str, after: int, limit: int) -> list[RunEvent]:
-    """At most `limit` events of the run behind `after`, in order."""
+    """At most `limit` events of the run after the one numbered `after`, in order."""
     columns = run_events.c
     query = (
         sa.select(run_events).where(columns.run_id == run_id, columns.seq > after).order_by(columns.seq).limit(limit)

@@ -93,4 +93,4 @@ def _position(cursor: str) -> tuple[datetime, str]:
     try:
         return datetime.fromisoformat(moment), run_id
     except ValueError:
-        raise BadCursor("The cursor is not one of ours; take it from next_cursor of the page before.") from None
+        raise BadCursor("The cursor is not valid here; take it from next_cursor of the page before.") from None

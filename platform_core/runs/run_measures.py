@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 MOST = 5_000
-"""Ended runs told of in one answer; more come in the next."""
+"""Ended runs reported in one answer; more come in the next."""
 
 
 @dataclass(frozen=True)

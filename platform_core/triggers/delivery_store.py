@@ -186,4 +186,4 @@ def _position(cursor: str) -> tuple[datetime, uuid.UUID]:
     try:
         return datetime.fromisoformat(moment), uuid.UUID(delivery_id)
     except ValueError:
-        raise BadCursor("The cursor is not one of ours; take it from next_cursor of the page before.") from None
+        raise BadCursor("The cursor is not valid here; take it from next_cursor of the page before.") from None

@@ -52,7 +52,7 @@ class DeliveryWriter:
                 batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
                 await self._write(batch)
         finally:
-            # Not by a callback: whoever comes before that would wait for a writer that has ended.
+            # Not by a callback: a caller that comes before that would wait for a writer that has ended.
             self._writers.discard(writer)
 
     async def _write(self, batch: Sequence[tuple[Entry, asyncio.Future[Kept | None]]]) -> None:
@@ -68,7 +68,7 @@ class DeliveryWriter:
             return
         for (_, future), outcome in zip(batch, found, strict=True):
             if future.done():
-                continue  # whoever called has gone
+                continue  # the caller has gone
             if isinstance(outcome, Exception):
                 future.set_exception(outcome)
             else:
@@ -81,7 +81,7 @@ class DeliveryWriter:
         except Unavailable as error:
             return [Unavailable(error.detail) for _ in entries]
         except Exception:
-            # One that cannot be stored must not take the others with it; each is told what is wrong with its own.
+            # One that cannot be stored must not take the others with it; each reports what is wrong with its own.
             return [self._store_one(entry) for entry in entries]
 
     def _store_one(self, entry: Entry) -> _Outcome:

@@ -256,4 +256,4 @@ def _position(cursor: str) -> datetime:
     try:
         return datetime.fromisoformat(moment)
     except ValueError:
-        raise BadCursor("The cursor is not one of ours; take it from next_cursor of the page before.") from None
+        raise BadCursor("The cursor is not valid here; take it from next_cursor of the page before.") from None

@@ -19,7 +19,7 @@ from platform_core.database.tables import graphs, switches, ticks, timers, trigg
 
 SCHEDULE = "schedule"
 SENSOR = "timers"
-"""Name of the switch, and of Dagster's sensor, of all timers that are no plain cron schedules."""
+"""Name of the switch, and of Dagster's sensor, of all timers that are not plain cron schedules."""
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 """A `look_at` that has always come."""
 
@@ -215,7 +215,7 @@ def is_held(connection: Connection, trigger: str) -> bool:
 
 
 def notify(connection: Connection, payload: str) -> None:
-    """Wake whoever fires timers, once the transaction is committed."""
+    """Wake the daemon that fires timers, once the transaction is committed."""
     connection.execute(sa.select(sa.func.pg_notify(channels.TIMERS, payload)))
 
 

@@ -57,8 +57,8 @@ _COLUMNS = (
 )
 
 
-def sync_triggers(connection: Connection, graph_id: str, declared: Sequence[NewTrigger]) -> None:
-    """Make the graph's triggers those declared.
+def sync_triggers(connection: Connection, graph_id: str, declared: Sequence[NewTrigger]) -> list[Trigger]:
+    """Make the graph's triggers those declared; they come back as `list_triggers` lists them.
 
     One that stays keeps its address and whether it is enabled; one that was removed and comes back has both again.
     """
@@ -94,6 +94,7 @@ def sync_triggers(connection: Connection, graph_id: str, declared: Sequence[NewT
                 },
             )
         )
+    return list_triggers(connection, graph_id)
 
 
 def list_triggers(connection: Connection, graph_id: str) -> list[Trigger]:

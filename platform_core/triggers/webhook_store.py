@@ -50,7 +50,7 @@ class Guard(NamedTuple):
 class Webhook:
     """A webhook as it was read: `webhook_id` is the address that was called, `ciphertexts` its secrets by name.
 
-    Whoever acts on it later has to make sure that it is among the `LIVE_WEBHOOKS`, in the statement that acts.
+    Code that acts on it later has to make sure that it is among the `LIVE_WEBHOOKS`, in the statement that acts.
     """
 
     trigger: str

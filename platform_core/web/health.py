@@ -14,7 +14,7 @@ from platform_core.web.services import Services
 
 
 def health_router(services: Services, pings: Mapping[str, Callable[[], None]]) -> APIRouter:
-    """Routes for whoever operates the application.
+    """Routes for the operator of the application.
 
     `pings` names what else must answer besides the database; each raises `Unavailable` when it does not.
     """

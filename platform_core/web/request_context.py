@@ -60,7 +60,7 @@ class RequestContext:
             _log.exception("unexpected error")
             if status is not None:
                 raise
-            unexpected = problem(HeadraceError("Something broke here; the request id finds it in the log."))
+            unexpected = problem(HeadraceError("The server failed; look for the request id in its log."))
             await unexpected(request.scope, receive, send_with_id)
         finally:
             self._note(request, status, time.perf_counter() - began)

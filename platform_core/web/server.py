@@ -1,4 +1,4 @@
-"""The web server: uvicorn, told to let streams say good-bye before it closes their connections."""
+"""The web server: uvicorn, made to let streams say good-bye before it closes their connections."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Rights:
         user_id, limit = principal.user_id, self._services.settings.streams_per_user
         if self._count.get(user_id, 0) >= limit:
             self._refusals.inc()
-            raise TooManyStreams(f"You follow {limit} runs already, the most that one user may follow here at once.")
+            raise TooManyStreams(f"You follow {limit} runs already, the most that one user may follow at once.")
         self._count[user_id] = self._count.get(user_id, 0) + 1
         try:
             yield

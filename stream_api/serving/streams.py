@@ -65,7 +65,7 @@ class Streams:
             await self._pool.close()
 
     async def drain(self) -> None:
-        """The server is about to stop: tell every client where to go on, and return when all know."""
+        """The server is about to stop: send every client where to go on, and return when all know."""
         self.stopping.set()
         self.hub.close()
         await self._quiet.wait()

@@ -21,14 +21,14 @@ CODES = {
     NORMAL: "The final event was sent, or the client closed.",
     GOING_AWAY: "The server stops. `going_away` came before, with the cursors to go on from elsewhere.",
     TOO_BIG: f"A message of the client has more than {LARGEST_MESSAGE // 1024} KiB.",
-    BROKEN: "Something broke here. Come back with the cursor.",
+    BROKEN: "The server failed. Come back with the cursor.",
     TRY_LATER: "The database is away. Come back in a moment with the cursor.",
-    BAD_MESSAGE: "A query, cursor or filter is malformed, or a text is no message. `error` came before and says how.",
-    UNAUTHORIZED: "The credentials do not hold, or hold no longer. Authenticate again.",
+    BAD_MESSAGE: "A query, cursor, filter or message is malformed. `error` came before and says why.",
+    UNAUTHORIZED: "The credentials are not valid, or no longer valid. Authenticate again.",
     FORBIDDEN: "The principal lacks the scope.",
     NOT_FOUND: "There is no such run, or it is somebody else's.",
     NO_AUTHENTICATION: "No `authenticate` came within ten seconds.",
-    TOO_MANY: "The user follows as many runs as one user may here.",
+    TOO_MANY: "The user follows as many runs as one user may at once.",
 }
 """Every close code the server uses, and what it asks of the client."""
 

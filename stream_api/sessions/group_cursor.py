@@ -1,6 +1,6 @@
 """The cursor of a subscription to many runs: compact, since it holds each run that has not ended and clients send it.
 
-It is opaque but not signed: what it names is looked up under the rights of whoever sends it.
+It is opaque but not signed: what it names is looked up under the rights of the client that sends it.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def test_killed_process_is_replaced_and_every_accepted_run_succeeds(installation
 def test_services_are_started_again_without_the_template(installation: Installation) -> None:
     os.kill(installation.record["pids"]["template"], signal.SIGKILL)
     line = f"{'template':<11} | killed by SIGKILL; going on without it"
-    wait_until(lambda: line in installation.lines, "the loss of the template is told")
+    wait_until(lambda: line in installation.lines, "the loss of the template is reported")
     before = installation.lines.count(f"{'api':<11} | works again")
     os.kill(installation.record["pids"]["api"], signal.SIGKILL)
     wait_until(lambda: installation.lines.count(f"{'api':<11} | works again") > before, "the API works again", 60)

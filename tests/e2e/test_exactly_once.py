@@ -75,7 +75,7 @@ def test_each_accepted_delivery_is_exactly_one_ended_run(installation: Installat
     assert len(rows) == len({run_id for _, run_id, *_ in rows}) == number_of_runs(installation)
     ends = Counter(status for *_, status, _ in rows)
     assert set(ends) <= ENDED
-    # A worker that was killed with a run is told in its run, by the pool or, if that died too, by who misses it;
+    # A worker that was killed with a run is reported in its run, by the pool or, if that died too, by who misses it;
     # nothing else may make one fail.
     lost = ("SIGKILL", "its run worker is gone")
     assert [row for row in rows if row[3] != "SUCCESS" and not any(said in str(row[4]) for said in lost)] == []

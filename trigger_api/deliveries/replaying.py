@@ -41,7 +41,7 @@ def replay(services: Services, state: State, delivery: Delivery, body: bytes, ke
         received = store(services, known, _new(delivery, body, key), _mapped(services, known, delivery, body))
         if received is not None:
             return received
-    raise Unavailable("The webhook changes faster than it can be read; try again in a moment.")
+    raise Unavailable("The webhook keeps changing; try again in a moment.")
 
 
 def _new(delivery: Delivery, body: bytes, key: str | None) -> NewDelivery:

@@ -36,7 +36,7 @@ from platform_core.web.dependencies import (
 )
 from platform_core.web.problems import problems
 from trigger_api.graphs import saving
-from trigger_api.graphs.documents import REQUEST_BODY, DocumentDep, checked
+from trigger_api.graphs.documents import REQUEST_BODY, DocumentDep
 from trigger_api.graphs.saving import SavedGraph
 from trigger_api.graphs.schemas import (
     DifferenceAnswer,
@@ -76,7 +76,7 @@ def create_graph(
     response: Response,
 ) -> GraphAnswer:
     """Save a new graph; 200 if it exists with the same content. Graphs that it calls are pinned to a version."""
-    valid = checked(state.checker, document, principal.user_id)
+    valid = state.checker.checked(document.text, document.syntax, principal.user_id)
     with transaction(services.engine) as connection:
         saved = saving.save(connection, principal, principal.user_id, valid, must_not_exist=True)
     return _answer(saved, links, response)
@@ -99,7 +99,8 @@ def put_graph(
     if_match: _IfMatch = None,
 ) -> GraphAnswer:
     """Save a new version of a graph, or create the graph. Content of an older version makes that one current again."""
-    valid = checked(state.checker, document, saving.owner_of(services, principal, graph))
+    owner_id = saving.owner_of(services, principal, graph)
+    valid = state.checker.checked(document.text, document.syntax, owner_id)
     with transaction(services.engine) as connection:
         saved = saving.put(connection, principal, graph, valid, if_match)
     return _answer(saved, links, response)

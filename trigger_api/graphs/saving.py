@@ -12,7 +12,7 @@ from platform_core.identity.auth import Principal
 from platform_core.triggers.timer_store import sync_timers
 from platform_core.triggers.trigger_store import Trigger, list_triggers, sync_triggers
 from platform_core.web.services import Services
-from trigger_api.graphs.documents import CheckedDocument
+from trigger_api.live.checker import CheckedDocument
 from trigger_api.shared.graph_access import find_graph
 
 
@@ -83,7 +83,8 @@ def save(
         if_match=if_match,
         must_not_exist=must_not_exist,
     )
-    if saved is not Saved.UNCHANGED:
-        sync_triggers(connection, graph.id, document.triggers)
-        sync_timers(connection, graph.id, document.timers)
-    return SavedGraph(graph, saved is Saved.CREATED, document.canonical, list_triggers(connection, graph.id))
+    if saved is Saved.UNCHANGED:
+        return SavedGraph(graph, False, document.canonical, list_triggers(connection, graph.id))
+    triggers = sync_triggers(connection, graph.id, document.triggers)
+    sync_timers(connection, graph.id, document.timers)
+    return SavedGraph(graph, saved is Saved.CREATED, document.canonical, triggers)

@@ -37,7 +37,7 @@ async def answer_launch(
 
 
 def launch_answer(run: Run, launched: Launched, links: Links) -> LaunchAnswer:
-    """What is told of an accepted run."""
+    """What is reported of an accepted run."""
     answer: dict[str, Any] = {
         "run_id": run.run_id,
         "status": run.status,

@@ -122,7 +122,7 @@ def get_outputs(principal: RunReader, connection: ConnectionDep, run_id: RunIdPa
     responses=problems(*_ERRORS, RunNotFound, RunEnded),
 )
 def cancel_run(principal: RunWriter, connection: ConnectionDep, run_id: RunIdPath, links: LinksDep) -> RunAnswer:
-    """Cancel a run. One that waits has ended with this answer; one that is executed will, and may be asked again."""
+    """Cancel a run. A waiting run has ended when this answers, an executing one ends soon; asking again is safe."""
     visible_run(connection, principal, run_id)
     return RunAnswer.of(run_store.request_cancel(connection, run_id), links)
 

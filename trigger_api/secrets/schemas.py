@@ -16,6 +16,6 @@ class SecretValue(RequestBody):
 
 
 class SecretAnswer(Answer):
-    """A secret's name; nothing tells its value."""
+    """A secret's name; no field shows its value."""
 
     name: str

@@ -58,7 +58,7 @@ class TriggerAnswer(Answer):
         )
 
     def held(self) -> TriggerAnswer:
-        """The same, switched off for now with all timers that are no plain cron schedules."""
+        """The same, switched off for now with all timers that are not plain cron schedules."""
         return self.model_copy(update={"enabled": False, "next": None})
 
 

@@ -37,7 +37,7 @@ def kind_of(call: Call, wanted: str) -> str:
     if wanted == sent or (wanted == "auto" and sent != "bytes") or (wanted == "text" and sent == "xml"):
         return sent
     raise UnsupportedMediaType(
-        f"A body of type {call.content_type:.100} is not taken here"
+        f"A body of type {call.content_type:.100} is not accepted here"
         + ("." if wanted == "auto" else f"; the webhook asks for {wanted}.")
     )
 

@@ -24,7 +24,7 @@ def unpacked(call: Call, limit: int) -> Call:
     unknown = [coding for coding in codings if coding not in ("gzip", "deflate")]
     if unknown or len(codings) > _MOST:
         said = f"The content coding {unknown[0]:.40}" if unknown else f"More than {_MOST} content codings"
-        raise UnsupportedMediaType(f"{said} is not taken here; gzip and deflate are.")
+        raise UnsupportedMediaType(f"{said} is not accepted here; gzip and deflate are.")
     body = call.body
     for coding in reversed(codings):
         body = _unpacked(body, coding, limit)

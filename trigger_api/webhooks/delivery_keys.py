@@ -1,4 +1,4 @@
-"""What tells a delivery that is sent again from a new one: an id the sender gives, never something made of the body."""
+"""How a delivery that is sent again is known: an id the sender gives, never something made of the body."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ async def _received(
         outcome = await _attempted(known, incoming, services, state)
         if outcome is not None:
             return known, outcome
-    raise Unavailable("The webhook changes faster than it can be read; try again in a moment.")
+    raise Unavailable("The webhook keeps changing; try again in a moment.")
 
 
 async def _attempted(
@@ -231,12 +231,12 @@ def _challenged(known: KnownWebhook, incoming: Incoming) -> str | None:
         given = incoming.query.get(challenge.token_query)
         secret = known.secrets.get(challenge.token_secret)
         if not secret or not isinstance(given, str) or not hmac.compare_digest(given.encode(), secret.encode()):
-            raise BadSignature(f"The token in {challenge.token_query} is missing or does not hold.")
+            raise BadSignature(f"The token in {challenge.token_query} is missing or wrong.")
     return question
 
 
 def _echo(text: str) -> Response:
-    # Whoever called chose the text, so no browser may take it for a page.
+    # The caller chose the text, so no browser may take it for a page.
     return Response(text, 200, {"X-Content-Type-Options": "nosniff"}, "text/plain; charset=utf-8")
 
 
@@ -250,4 +250,4 @@ def _demand_network(trigger: WebhookTrigger, client: str | None) -> None:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     if not any(address in ipaddress.ip_network(network) for network in trigger.allow_ips):
-        raise CallerNotAllowed("Calls from this address are not taken here.")
+        raise CallerNotAllowed("Calls from this address are not accepted here.")

@@ -1,4 +1,4 @@
-"""A new address for a webhook; the old one lives on for a while, so that its sender can be told."""
+"""A new address for a webhook; the old one lives on for a while, so that its sender can be changed to it."""
 
 from __future__ import annotations
 

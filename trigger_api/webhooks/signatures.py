@@ -160,7 +160,7 @@ def _bytes(value: str | bytes) -> bytes:
 
 
 def _unless(holds: Sequence[bool], header: str) -> str | None:
-    return None if any(holds) else f"What proves the sender, in {header}, is missing or does not hold."
+    return None if any(holds) else f"The sender could not be verified: {header} is missing or does not match."
 
 
 def _moment(time: str) -> float | None:

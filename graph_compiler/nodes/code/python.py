@@ -26,7 +26,7 @@ CODE_FAILURES = (
     FailureKind("code_exit", "The code ended its process, or was ended by a signal.", True),
     FailureKind("code_memory", "The code used more memory than it may (512 MiB).", True),
     FailureKind("code_interrupted", "The code interpreter died while the code ran.", True),
-    FailureKind("code_output", "The code answered more than it may (8 MiB)."),
+    FailureKind("code_output", "The code returned more than it may (8 MiB)."),
 )
 """Of everything that runs in the sandbox."""
 

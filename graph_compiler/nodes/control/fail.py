@@ -1,4 +1,4 @@
-"""`fail`: the node fails, saying what it is told to say."""
+"""`fail`: the node fails, saying what its config says."""
 
 from __future__ import annotations
 

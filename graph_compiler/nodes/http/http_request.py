@@ -125,7 +125,7 @@ class HttpRequest(NodeType[HttpRequestConfig]):
     summary = "Send an HTTP request, or those for all pages of a list, and read the answer."
     config_model = HttpRequestConfig
     notes = (
-        "Private, loopback and link-local targets are refused unless `HEADRACE_HTTP_ALLOW_PRIVATE` is set, also behind"
+        "Private, loopback and link-local targets are refused unless `HEADRACE_HTTP_ALLOW_PRIVATE` is set, also after"
         " redirects. An answer may have 8 MiB, or with `save_as` as much as a file. Credentials of `auth` do not"
         " follow a"
         " redirect or a page to another server. A parameter that `pages` or `auth` sets replaces one of its name in"

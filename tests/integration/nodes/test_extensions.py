@@ -92,4 +92,4 @@ def test_type_that_cannot_be_used_names_its_package(tmp_path: Path, entry_point:
     program = "from headrace_cli.serve.extensions import installed_node_types\ninstalled_node_types()"
     done = execute(install(tmp_path, entry_point), program)
     assert done.returncode != 0
-    assert f"An installed package disturbs the node types: {said}" in done.stderr
+    assert f"The node types of an installed package cannot be used: {said}" in done.stderr

@@ -36,7 +36,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     user = {"name": "ann", "credentials": [{"accessKey": KEYS["key"], "secretKey": KEYS["secret"]}]}
     (folder / "s3.json").write_text(json.dumps({"identities": [user | {"actions": ["Admin"]}]}))
     ports = [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={port}"]
-    # Each also takes its port plus 10,000 for gRPC, unless it is told another.
+    # Each also takes its port plus 10,000 for gRPC, unless it is given another.
     grpc = free_ports(4)
     ports += [
         f"-{part}.port.grpc={number}" for part, number in zip(("master", "volume", "filer", "s3"), grpc, strict=True)

@@ -1,4 +1,4 @@
-"""Deliveries that are stored together: each is told its own end, and none takes another with it."""
+"""Deliveries that are stored together: each reports its own end, and none takes another with it."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ http {{
 
 @contextmanager
 def following(url: str, token: str, run_id: str, transport: Transport) -> Iterator[list[int]]:
-    """The seqs a client sees, as they come; the client has ended behind this."""
+    """The seqs a client sees, as they come; the client has ended afterwards."""
     seen: list[int] = []
 
     def follow() -> None:

@@ -116,7 +116,7 @@ def test_every_202_has_its_delivery_and_its_run_and_every_503_can_be_sent_again(
 
         stored = site.stored()
         assert {key: stored.get(key) for key in site.accepted} == site.accepted
-        # A call whose connection was lost behind its commit is stored and answered 503; no other may be.
+        # A call whose connection was lost after its commit is stored and answered 503; no other may be.
         assert set(stored) - set(site.accepted) <= site.refused
         again, site.refused = site.refused, set()
         for key in again:

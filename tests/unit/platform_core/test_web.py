@@ -100,7 +100,7 @@ async def test_what_breaks_unforeseen_tells_only_its_request_id(
         "title": "Internal error",
         "status": 500,
         "code": "internal_error",
-        "detail": "Something broke here; the request id finds it in the log.",
+        "detail": "The server failed; look for the request id in its log.",
         "request_id": "r-1",
     }
     assert answer.headers["x-request-id"] == "r-1"

@@ -170,7 +170,7 @@ class TestLimits:
         code = "def main():\n    kept = []\n    while True:\n        kept.append(bytearray(10**6))"
         assert failure(run, code, memory_bytes=64 * 2**20) == (
             "code_memory",
-            "The code used all the memory it may have.\n  line 4 in main: kept.append(bytearray(10**6))",
+            "The code used all the memory that it may have.\n  line 4 in main: kept.append(bytearray(10**6))",
         )
 
     def test_shared_memory_is_bounded_too(self, run: Run) -> None:

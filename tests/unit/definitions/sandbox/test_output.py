@@ -1,4 +1,4 @@
-"""Lines and frames, fed in any portions: what is written is what comes out, up to the limits, which are told."""
+"""Lines and frames, fed in any portions: what is written is what comes out, up to the limits, which are reported."""
 
 from __future__ import annotations
 

@@ -235,7 +235,10 @@ class TestBadAnswers:
     @pytest.mark.parametrize(
         ("page", "reason"),
         [
-            ("nan", "it says application/json and is not JSON: NaN is not a JSON number; it begins with '[NaN]'"),
+            (
+                "nan",
+                "it is declared as application/json and is not JSON: NaN is not a JSON number; it begins with '[NaN]'",
+            ),
             ("bogus", "the charset 'bogus' is not known here; it begins with 'gr�n'"),
             ("lying", "it is not text in utf-8 (byte 2); it begins with 'gr�n'"),
             ("torn", "its gzip ends too early"),

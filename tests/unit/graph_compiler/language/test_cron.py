@@ -68,16 +68,16 @@ def test_lines_that_are_rewritten_for_dagster_mean_the_same(line: str) -> None:
     [
         ("", "a cron line has 5 fields"),
         ("* * * * * * *", "a cron line has 5 fields"),
-        ("60 * * * *", "`60` is no minute (0 to 59)"),
-        ("* 24 * * *", "`24` is no hour (0 to 23)"),
-        ("* * 0 * *", "`0` is no day (1 to 31)"),
-        ("* * * foo *", "`foo` is no month (1 to 12)"),
+        ("60 * * * *", "`60` is not a valid minute (0 to 59)"),
+        ("* 24 * * *", "`24` is not a valid hour (0 to 23)"),
+        ("* * 0 * *", "`0` is not a valid day (1 to 31)"),
+        ("* * * foo *", "`foo` is not a valid month (1 to 12)"),
         ("*/90 * * * *", "a step of 90 does not fit into the minutes"),
         ("*/0 * * * *", "a step of 0 does not fit into the minutes"),
-        ("1- * * * *", "`1-` is no minute"),
+        ("1- * * * *", "`1-` is not a valid minute"),
         ("* * * * mon#9", "`mon#9` in the weekday is not written like `mon#1`"),
         ("0 0 31 2,4 *", "no day is like that, so it would never fire"),
-        ("\N{ARABIC-INDIC DIGIT ONE} * * * *", "`\N{ARABIC-INDIC DIGIT ONE}` is no minute"),
+        ("\N{ARABIC-INDIC DIGIT ONE} * * * *", "`\N{ARABIC-INDIC DIGIT ONE}` is not a valid minute"),
     ],
 )
 def test_nonsense_is_refused_with_its_reason(line: str, reason: str) -> None:

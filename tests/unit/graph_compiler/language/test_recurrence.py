@@ -67,13 +67,13 @@ def test_old_hourly_rule_is_not_counted_through() -> None:
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
-        ("", "`` is no part of a rule"),
+        ("", "`` is not a part of a rule"),
         ("FREQ=MINUTELY", "FREQ is one of"),
         ("FREQ=DAILY;INTERVAL=0", "INTERVAL is a number"),
         ("FREQ=DAILY;COUNT=10001", "COUNT is a number"),
         ("FREQ=DAILY;COUNT=1;UNTIL=20300101", "a rule has either COUNT or UNTIL"),
-        ("FREQ=DAILY;UNTIL=soon", "no recurrence rule"),
-        ("FREQ=DAILY;BYDAY=XX", "no recurrence rule"),
+        ("FREQ=DAILY;UNTIL=soon", "not a recurrence rule"),
+        ("FREQ=DAILY;BYDAY=XX", "not a recurrence rule"),
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "no day is like that"),
         ("FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=30", "no day is like that"),
         ("FREQ=DAILY;UNTIL=20200101", "no day is like that"),
