@@ -49,7 +49,7 @@ check: lint test ## What CI runs
 bench: setup ## Measure against plain Dagster; writes a table
 	$(BIN)/python -m benchmarks
 
-docs: setup ## Write the generated reference pages anew
+docs: setup ## Write the generated reference pages again
 	$(BIN)/python -m headrace_cli.reference
 
 lock: setup ## Renew requirements/*.txt from pyproject.toml

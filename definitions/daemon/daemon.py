@@ -62,14 +62,14 @@ def main(settings: Settings) -> int:
 
 
 def _lead(connection: psycopg.Connection[tuple[object, ...]], stop: threading.Event) -> bool:
-    is_told = False
+    is_reported = False
     while not stop.is_set():
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LEADER_KEY,)).fetchone()
         if row is not None and row[0]:
             return True
-        if not is_told:
+        if not is_reported:
             _logger.warning("Another daemon leads; this one waits for its end.")
-            is_told = True
+            is_reported = True
         stop.wait(_CHECK)
     return False
 

@@ -1,4 +1,4 @@
-"""The run launcher of processes that may not speak to the cluster: launching and cancelling is the daemon's."""
+"""The run launcher of processes that may not speak to the cluster: launching and canceling is the daemon's."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class PooledEventStorage(PostgresEventLogStorage):
         self._engine = engine
         self._run_storage = run_storage
         self._writer: EventWriter | None = None
-        self._told: set[tuple[str, str | None, int | None]] = set()
+        self._reported: set[tuple[str, str | None, int | None]] = set()
 
     @property
     def handles_run_events_in_store_event(self) -> bool:
@@ -87,7 +87,7 @@ class PooledEventStorage(PostgresEventLogStorage):
             return
         if event.is_dagster_event and _is_noise(event):
             return
-        record = Record(log=self._event_to_row(event), event=self._untold(event.run_id, to_run_event(event)))
+        record = Record(log=self._event_to_row(event), event=self._unreported(event.run_id, to_run_event(event)))
         change = status_change(event)
         if change is None:
             self._put(event.run_id, record)
@@ -98,17 +98,17 @@ class PooledEventStorage(PostgresEventLogStorage):
     def store_run_event(self, run_id: str, event: NewEvent, entry: EventLogEntry | None = None) -> None:
         """An event of ours, and the entry that shows it in Dagster's log, if it is to be seen there."""
         if event.type in _TOLD:
-            self._told.add((run_id, event.node, event.item))
+            self._reported.add((run_id, event.node, event.item))
         self._put(run_id, Record(log=None if entry is None else self._event_to_row(entry), event=event))
 
-    def _untold(self, run_id: str, event: NewEvent | None) -> NewEvent | None:
+    def _unreported(self, run_id: str, event: NewEvent | None) -> NewEvent | None:
         """The event of Dagster's, unless the node itself has reported its end already."""
         if event is None or event.type not in _ENDS:
             return event
         key = (run_id, event.node, event.item)
-        if key not in self._told:
+        if key not in self._reported:
             return event
-        self._told.discard(key)
+        self._reported.discard(key)
         return None
 
     def store_value(self, run_id: str, value: NewValue, events: Sequence[NewEvent]) -> None:

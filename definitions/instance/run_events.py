@@ -93,7 +93,7 @@ def to_run_event(entry: EventLogEntry) -> NewEvent | None:
         return _log(entry)
     event = entry.get_dagster_event()
     translate = _TRANSLATIONS.get(event.event_type)
-    if translate is None or (event.step_key and not _is_told(event.event_type, step_place(event.step_key))):
+    if translate is None or (event.step_key and not _is_reported(event.event_type, step_place(event.step_key))):
         return None
     return translate(entry.timestamp, event)
 
@@ -107,7 +107,7 @@ _TOLD_OF = {
 }
 
 
-def _is_told(event_type: DagsterEventType, found: StepPlace) -> bool:
+def _is_reported(event_type: DagsterEventType, found: StepPlace) -> bool:
     """A node of several steps starts with the first and ends with the last of them."""
     return found.node is not None and found.role in _TOLD_OF.get(event_type, _FIRST_STEPS | _LAST_STEPS)
 

@@ -162,14 +162,14 @@ class KubernetesApi:
             return cast(Response, answer)
         except ApiException as error:
             code = str(error.status)
-            raise _told(error) from None
+            raise _reported(error) from None
         except (HTTPError, OSError) as error:
             raise ClusterAway(str(error)) from error
         finally:
             self._count(verb, resource, code)
 
 
-def _told(error: ApiException) -> Exception:
+def _reported(error: ApiException) -> Exception:
     status = int(error.status or 0)
     try:
         body = json.loads(error.body or "{}")

@@ -121,11 +121,11 @@ class CodeInterpreter:
             try:
                 call.send(self._ensure_running(), header)
             except OSError:  # it died since the last call
-                call.send(self._ensure_running(anew=True), header)
+                call.send(self._ensure_running(restart=True), header)
             self._calls.add(call)
 
-    def _ensure_running(self, *, anew: bool = False) -> socket.socket:
-        if self._requests is not None and self._process is not None and not anew and self._process.poll() is None:
+    def _ensure_running(self, *, restart: bool = False) -> socket.socket:
+        if self._requests is not None and self._process is not None and not restart and self._process.poll() is None:
             return self._requests
         self._discard()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -97,7 +97,7 @@ def _placed(model: type[M], data: dict[str, Any], key: str, type: str | None = N
 
 
 def _schedules(data: dict[str, Any]) -> Iterator[Placed[ScheduleTrigger]]:
-    """The schedule triggers; one whose times are wrong gets others, so that its params are looked at."""
+    """The timers; one whose times are wrong gets others, so that its params are looked at."""
     triggers = data.get("triggers")
     rows = [_without_times(trigger) for trigger in triggers] if isinstance(triggers, list) else None
     return _placed(ScheduleTrigger, {"triggers": rows}, "triggers", "schedule")

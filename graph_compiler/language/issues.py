@@ -1,6 +1,6 @@
 """What is wrong with a document, as data: stable codes, a JSON pointer, a place in the text, and a hint.
 
-`CODES` is the table behind docs/reference/issue-codes.md; codes are never renamed.
+`CODES` is the table of docs/reference/issue-codes.md; codes are never renamed.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ CODES: dict[str, str] = {
     "bad_rrule": "Not a recurrence rule of RFC 5545, one that never fires, or one beyond the limits.",
     "bad_time": "Not a time in ISO 8601.",
     "bad_timezone": "Not a timezone of the IANA database.",
-    "bad_timing": "A schedule trigger without times, with two kinds of them, or with bounds that contradict.",
+    "bad_timing": "A timer without times, with two kinds of them, or with bounds that contradict.",
     # other nodes
     "bad_expression": "A JMESPath expression of a node cannot be read.",
     "unavailable": "A node type or a wish in `settings` that this installation does not offer.",

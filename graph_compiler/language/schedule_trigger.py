@@ -1,4 +1,4 @@
-"""Schedule triggers in the document: when they fire, and what happens when a run lasts or a time was missed."""
+"""Timers in the document: when they fire, and what happens when a run lasts or a time was missed."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class ScheduleTrigger(Model):
         given = [name for name in ("cron", "every", "at", "rrule") if getattr(self, name) is not None]
         if len(given) != 1:
             reason = "none is given" if not given else f"{' and '.join(f'`{name}`' for name in given)} are given"
-            message = "a schedule trigger has exactly one of `cron`, `every`, `at` and `rrule`; {reason}"
+            message = "a timer has exactly one of `cron`, `every`, `at` and `rrule`; {reason}"
             raise PydanticCustomError("bad_timing", message, {"reason": reason})
         if self.anchor is not None and given[0] not in ("every", "rrule"):
             raise PydanticCustomError("bad_timing", "only `every` and `rrule` count from an `anchor`")

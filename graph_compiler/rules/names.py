@@ -81,7 +81,7 @@ def names_in_text(text: str, path: str, names: Iterable[str]) -> Iterator[Findin
 
 
 def names_in_schedules(draft: Draft) -> Iterator[Finding]:
-    """Defects and unknown names in the params of schedule triggers, whose context is known to the last name."""
+    """Defects and unknown names in the params of timers, whose context is known to the last name."""
     for trigger in draft.schedules:
         for path, analysis in _analyses(trigger.spec.params, f"{trigger.path}/params"):
             yield from _defects(analysis, path)

@@ -1,4 +1,4 @@
-"""When a schedule trigger fires: its times after any moment, in order, without a clock."""
+"""When a timer fires: its times after any moment, in order, without a clock."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Decision:
 def decide(trigger: ScheduleTrigger, key: str, decided_until: datetime, now: datetime) -> Decision:
     """Decide every time after `decided_until` that has come by `now`. `key` sets the jitter of this timer apart.
 
-    A `decided_until` in the future means that the clock was set back: the timer goes on from now, and whoever
+    A `decided_until` in the future means that the clock was set back: the timer goes on from now, and the code that
     records the ticks finds those times decided that come a second time.
     """
     if decided_until > now + GRACE:

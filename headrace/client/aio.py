@@ -157,7 +157,7 @@ class AsyncClient:
                 if first is not None:
                     await socket.send(first)
                 while True:
-                    # A dead connection is told from a quiet one by the library's own pings.
+                    # A dead connection is distinguished from a quiet one by the library's own pings.
                     text = await socket.recv()
                     progress.heard()
                     yield json.loads(text)

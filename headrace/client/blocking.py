@@ -113,7 +113,7 @@ class Client:
         try:
             with connect(address, additional_headers=headers, **wire.SOCKET_OPTIONS) as socket:
                 while True:
-                    # A dead connection is told from a quiet one by the library's own pings.
+                    # A dead connection is distinguished from a quiet one by the library's own pings.
                     event = wire.event_of_text(socket.recv(progress.left), progress)
                     if event is not None:
                         yield event

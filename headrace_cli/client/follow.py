@@ -24,19 +24,19 @@ def follow(client: Client, run_id: str, *, until: float | None = None) -> Iterat
     Raises `Silence` when the monotonic clock passes `until`, `Refused` for a run that is not there, and `CommandError`
     when the server stays away for a minute.
     """
-    return _told(client, run_id, _events(client).follow(run_id, until=until))
+    return _reported(client, run_id, _events(client).follow(run_id, until=until))
 
 
 def stored(client: Client, run_id: str) -> Iterator[dict[str, Any]]:
     """The run's events that there are now. Raises as `follow`."""
-    return _told(client, run_id, _events(client).stored(run_id))
+    return _reported(client, run_id, _events(client).stored(run_id))
 
 
 def _events(client: Client) -> EventClient:
     return EventClient(client.server.url, client.server.token, patience=_PATIENCE, http=client.http)
 
 
-def _told(client: Client, run_id: str, events: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _reported(client: Client, run_id: str, events: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     try:
         yield from events
     except EventsRefused as refused:

@@ -94,7 +94,7 @@ def build_engine(url: str, *, pool_size: int = 5, max_overflow: int = 15, **opti
     engine = sa.create_engine(driver_url(url), pool_size=pool_size, max_overflow=max_overflow, **options)
 
     # What SQLAlchemy's `pool_pre_ping` does, without a round trip for each use: a server that ends a connection says
-    # so, and a connection that nobody uses is told nothing else.
+    # so, and a connection that nobody uses learns nothing else.
     @sa.event.listens_for(engine, "checkout")
     def check(driver: psycopg.Connection[Any], *_: object) -> None:
         if _has_news(driver) and not _answers(engine, driver):
@@ -127,7 +127,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     timeout); then nothing was committed for sure only if the loss came before the commit, which is why every write
     that it guards is idempotent by a key.
     """
-    with _losses_told(), engine.begin() as connection:
+    with _losses_reported(), engine.begin() as connection:
         yield connection
 
 
@@ -137,12 +137,12 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
     Raises `Unavailable` when the database cannot be reached, is lost or is overstrained.
     """
-    with _losses_told(), engine.connect() as connection:
+    with _losses_reported(), engine.connect() as connection:
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
-def _losses_told() -> Iterator[None]:
+def _losses_reported() -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:

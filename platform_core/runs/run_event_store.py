@@ -60,7 +60,7 @@ class RunEvent:
         return self.type in TERMINAL_TYPES
 
     def wire(self) -> dict[str, Any]:
-        """The event as clients get it (DESIGN section 5); the last one says `final` and `count`."""
+        """The event as clients get it (docs/reference/streams.md); the last one says `final` and `count`."""
         wire = {
             "id": self.cursor,
             "run_id": self.run_id,

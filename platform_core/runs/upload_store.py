@@ -29,7 +29,7 @@ def keep_file(settings: Settings, owner: str, path: str, content: bytes) -> None
 
     Raises `Unavailable`.
     """
-    with _failures_told("take the file; nothing was started"):
+    with _failures_reported("take the file; nothing was started"):
         place = _place(settings, owner, path)
         if isinstance(place, Path):
             _keep_locally(place, content)
@@ -39,7 +39,7 @@ def keep_file(settings: Settings, owner: str, path: str, content: bytes) -> None
 
 def remove_uploads(settings: Settings, owner: str, run_id: str) -> None:
     """Remove the files that were sent for a run; a run without any is fine. Raises `Unavailable`."""
-    with _failures_told("remove files"):
+    with _failures_reported("remove files"):
         place = _place(settings, owner, folder_of(run_id))
         with suppress(FileNotFoundError):  # not asked for before: `exists` is false for a store that is away, too
             if isinstance(place, Path):
@@ -50,7 +50,7 @@ def remove_uploads(settings: Settings, owner: str, run_id: str) -> None:
 
 def runs_with_uploads(settings: Settings, owner: str) -> list[str]:
     """The ids for which files are kept in the owner's folder, runs or not. Raises `Unavailable`."""
-    with _failures_told("list files"):
+    with _failures_reported("list files"):
         place = _place(settings, owner, UPLOADS)
         try:
             return sorted(child.name for child in place.iterdir())
@@ -60,7 +60,7 @@ def runs_with_uploads(settings: Settings, owner: str) -> list[str]:
 
 def are_older(settings: Settings, owner: str, run_id: str, seconds: float) -> bool:
     """Whether all files that were sent for a run have been here for longer. Raises `Unavailable`."""
-    with _failures_told("list files"):
+    with _failures_reported("list files"):
         place = _place(settings, owner, folder_of(run_id))
         before = time.time() - seconds
         if isinstance(place, Path):
@@ -70,7 +70,7 @@ def are_older(settings: Settings, owner: str, run_id: str, seconds: float) -> bo
 
 
 @contextmanager
-def _failures_told(what: str) -> Iterator[None]:
+def _failures_reported(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:

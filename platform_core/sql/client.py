@@ -66,7 +66,7 @@ class SqlClient:
         """Execute and commit. Raises `SqlFailed`."""
         interrupt = Interrupt(time.monotonic() + call.timeout)
         engine = engine_of(url, interrupt, sqlite_folder=self._sqlite_folder, pin=self._pin, timeout=call.timeout)
-        with self._tracked(interrupt, call.timeout), _errors_told(interrupt, call.timeout):
+        with self._tracked(interrupt, call.timeout), _errors_reported(interrupt, call.timeout):
             try:
                 with engine.begin() as connection:
                     return _execute(connection, call)
@@ -165,7 +165,7 @@ def _as_text(name: str, value: Any) -> str:
 
 
 @contextmanager
-def _errors_told(interrupt: Interrupt, timeout: float) -> Iterator[None]:
+def _errors_reported(interrupt: Interrupt, timeout: float) -> Iterator[None]:
     """Drivers' errors in our words: never with the address, which holds a password."""
     try:
         yield

@@ -26,7 +26,7 @@ AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class NewTimer:
-    """The times of a schedule trigger as a document declares them."""
+    """The times of a timer as a document declares them."""
 
     trigger_id: str
     timing: Mapping[str, Any]
@@ -35,7 +35,7 @@ class NewTimer:
 
 @dataclass(frozen=True)
 class Timer:
-    """A schedule trigger with its graph; `trigger` is the id of its row, `trigger_id` its name in the document."""
+    """A timer with its graph; `trigger` is the id of its row, `trigger_id` its name in the document."""
 
     trigger: str
     trigger_id: str

@@ -109,7 +109,7 @@ class Installation:
         self._to_go.extend(run_ids)
 
     def wait_all_gone(self) -> None:
-        """What `leaves_nothing` was told is so; at the end of a module, so that no test waits for a TTL."""
+        """What `leaves_nothing` was given is so; at the end of a module, so that no test waits for a TTL."""
         self.wait_nothing_left(*self._to_go)
         self._to_go.clear()
 

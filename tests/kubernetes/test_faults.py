@@ -80,7 +80,7 @@ def test_a_bad_image(installation: Installation, figure: Callable[[str], None]) 
     installation.save(graphs.quick("bad-image", kubernetes={"image": "headrace-none:local"}))
     began = time.monotonic()
     failed(installation, installation.run("bad-image"), "image_pull_failed", deadline=30)
-    figure(f"a bad image was told {time.monotonic() - began:.1f} s after the POST")
+    figure(f"a bad image was reported {time.monotonic() - began:.1f} s after the POST")
 
 
 def test_impossible_resources(installation: Installation) -> None:
@@ -157,7 +157,7 @@ def test_killed_services_while_runs_are_in_flight(installation: Installation) ->
 
 def test_the_database_and_the_api_server_are_away_while_runs_are_in_flight(installation: Installation) -> None:
     def away() -> None:
-        # Its data lives as long as its pod; the container is started anew in it.
+        # Its data lives as long as its pod; the container is started again in it.
         kubectl("-n", SERVICES, "exec", "statefulset/headrace-postgres", "--", "sh", "-c", "kill -QUIT 1")
         with stopped("kube-apiserver"):
             time.sleep(10)

@@ -1,4 +1,4 @@
-"""Users' paths through a real cluster: graph, webhook, stream, outputs, containers, cancelling, many at once."""
+"""Users' paths through a real cluster: graph, webhook, stream, outputs, containers, canceling, many at once."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Plan:
 
 
 def find_timer(connection: Connection, graph: Graph, trigger_id: str) -> tuple[Trigger, ScheduleTrigger]:
-    """The schedule trigger, stored and understood. Raises `TriggerNotFound`, `NoTimes`."""
+    """The timer, stored and understood. Raises `TriggerNotFound`, `NoTimes`."""
     trigger = get_trigger(connection, graph.id, trigger_id)
     if trigger.type != timer_store.SCHEDULE:
         raise NoTimes(f"The trigger {trigger_id} is a {trigger.type}, it has no times.")

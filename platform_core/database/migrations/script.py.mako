@@ -12,6 +12,6 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    # A migration that waits for a lock makes every later query wait behind it: give up instead.
+    # A migration that waits for a lock makes every later query wait for it: give up instead.
     op.execute("SET LOCAL lock_timeout = '4s'")
     ${upgrades if upgrades else "pass"}

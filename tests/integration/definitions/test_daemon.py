@@ -57,7 +57,7 @@ def test_accepted_runs_are_executed_once_each(site: Site, daemon: Service) -> No
 
 
 def test_queued_run_executes_its_own_version(site: Site, daemon: Service) -> None:
-    """The run waits behind as many runs as may be executed at once."""
+    """The run waits after as many runs as may be executed at once."""
     blockers = [site.accept(site.save_graph(waiting())) for _ in range(site.settings.max_concurrent_runs)]
     for run_id in blockers:
         site.wait_for_event(run_id, "node.started", "nap")

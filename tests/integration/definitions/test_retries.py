@@ -79,7 +79,7 @@ def test_only_failed_items_are_executed_again(site: Site, file: Path) -> None:
 
 
 def test_from_the_start_everything_is_executed_again(site: Site, file: Path) -> None:
-    first = site.execute(document("anew", transform("before", 5), flaky(file, after=["before"])))
+    first = site.execute(document("again", transform("before", 5), flaky(file, after=["before"])))
     file.touch()
     second = retry(site, first, "start")
     assert site.run(second).status == "SUCCESS"

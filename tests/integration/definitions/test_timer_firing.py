@@ -39,7 +39,7 @@ def stop(*arguments):
 setattr(owner, step, stop)
 timer_firing.TimerFiring(build_engine(url), lambda: datetime.fromisoformat(now)).fire_due()
 """
-"""A daemon that stops within the transaction of a tick, behind one of its steps."""
+"""A daemon that stops within the transaction of a tick, after one of its steps."""
 NewTimed = Callable[..., Timed]
 
 

@@ -36,7 +36,7 @@ class TestClock:
 
 
 def schedule(id: str = "tick", **parts: Any) -> dict[str, Any]:
-    """A schedule trigger of a document, each minute unless `parts` say when."""
+    """A timer of a document, each minute unless `parts` say when."""
     timing = {} if {"cron", "every", "at", "rrule"} & parts.keys() else {"cron": "* * * * *"}
     return {"id": id, "type": "schedule", **timing, **parts}
 

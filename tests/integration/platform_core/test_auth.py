@@ -94,7 +94,7 @@ def test_a_role_that_was_lowered_counts_for_old_tokens_and_keys(
 @pytest.mark.parametrize(
     ("name", "password"), [("ada", "wrong"), ("bob", "correct horse"), ("ada\0", "wrong"), ("", "")]
 )
-def test_a_wrong_name_and_a_wrong_password_are_told_the_same(
+def test_a_wrong_name_and_a_wrong_password_are_answered_the_same(
     connection: Connection, ada: User, name: str, password: str
 ) -> None:
     with pytest.raises(BadCredentials, match=r"^The user name or the password is wrong\.$"):

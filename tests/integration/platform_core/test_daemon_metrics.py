@@ -13,7 +13,7 @@ def sample(metrics: DaemonMetrics, line: str) -> bool:
     return any(each.startswith(line) for each in generate_latest(metrics.registry).decode().splitlines())
 
 
-def test_runs_queue_and_database_are_told(engine: Engine) -> None:
+def test_runs_queue_and_database_are_reported(engine: Engine) -> None:
     metrics = DaemonMetrics()
     metrics.observe(engine)
     assert sample(metrics, 'headrace_runs{status="QUEUED"} 0.0')
@@ -22,7 +22,7 @@ def test_runs_queue_and_database_are_told(engine: Engine) -> None:
     assert not sample(metrics, "headrace_database_bytes 0.0")
 
 
-def test_a_database_that_is_away_is_told() -> None:
+def test_a_database_that_is_away_is_reported() -> None:
     engine = build_engine("postgresql://127.0.0.1:1/none", connect_args={"connect_timeout": 1})
     metrics = DaemonMetrics()
     metrics.observe(engine)

@@ -114,7 +114,7 @@ def test_a_webhook_that_changed_stores_nothing_and_the_others_do(engine: Engine,
     assert [count(engine, table) for table in (deliveries, runs)] == [2, 1]
 
 
-def test_a_database_away_is_told_to_all_and_one_that_comes_back_is_used(
+def test_a_database_away_is_reported_to_all_callers_and_one_that_comes_back_is_used(
     engine: Engine, webhook: Webhook, database_url: str
 ) -> None:
     nowhere = build_engine("postgresql://nobody@/none?host=/nowhere")

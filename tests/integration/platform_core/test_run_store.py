@@ -1,4 +1,4 @@
-"""Runs in the store: accepted once with their first event, whoever asks at the same time."""
+"""Runs in the store: accepted once with their first event, no matter who asks at the same time."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Served:
         return SseClient(self.url, token, self.http)
 
     def restart(self) -> None:
-        """Stop the application and serve it anew at the same address."""
+        """Stop the application and serve it again at the same address."""
         self.running.stop()
         self.running = self._start()
 

@@ -26,7 +26,7 @@ PROCESSES = 2
 
 Seen = list[tuple[int, str, str]]
 Read = Callable[[str, str | None, int], Seen]
-"""Events of a run behind a cursor, over one connection: so many, or up to the final one."""
+"""Events of a run after a cursor, over one connection: so many, or up to the final one."""
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def test_an_ended_run_can_be_followed_from_every_cursor(
 
 
 @pytest.mark.parametrize("cursor", ["3", "4", "2147483647"])
-def test_who_has_seen_the_final_event_is_told_not_to_come_back(
+def test_a_client_that_has_seen_the_final_event_is_asked_not_to_come_back(
     serve: Serve, token: str, run_id: str, connection: psycopg.Connection, cursor: str
 ) -> None:
     append(connection, run_id)
@@ -116,7 +116,7 @@ def test_the_header_of_a_reconnect_wins_over_the_cursor_of_the_address(
     assert ids == list(range(first, 6))
 
 
-def test_proxies_are_told_neither_to_buffer_nor_to_store_nor_is_it_compressed(
+def test_proxies_are_asked_neither_to_buffer_nor_to_store_nor_is_it_compressed(
     serve: Serve, token: str, run_id: str, connection: psycopg.Connection
 ) -> None:
     append(connection, run_id, "run.succeeded")

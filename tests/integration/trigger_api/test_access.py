@@ -43,7 +43,7 @@ def test_passwords_cannot_be_guessed_by_trying_at_several_processes(
         assert [one.post(f"{API}/auth/token", data=right).status_code for _ in range(6)] == [200] * 6
         codes = [client.post(f"{API}/auth/token", data=wrong).status_code for client in (one, other) * 4]
         assert codes == [401] * 4 + [429] * 4
-        refused = other.post(f"{API}/auth/token", data=right)  # or a guess would be told from the right one
+        refused = other.post(f"{API}/auth/token", data=right)  # or a guess would be distinguished from the right one
         assert_problem(refused, 429, "too_many_requests")
         assert 1 <= int(refused.headers["retry-after"]) <= 75
         eve = {"username": "eve", "password": "guess"}

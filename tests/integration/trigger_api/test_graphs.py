@@ -169,7 +169,7 @@ NO_DOCUMENTS: list[tuple[str | bytes, str]] = [
 ]
 
 
-def test_what_is_no_document_is_told_as_issues(ada: httpx.Client) -> None:
+def test_what_is_no_document_is_reported_as_issues(ada: httpx.Client) -> None:
     for text, kind in NO_DOCUMENTS:
         refused = ada.post(f"{API}/graphs", content=text, headers={"Content-Type": f"application/{kind}"})
         assert assert_problem(refused, 422, "invalid_graph")["issues"]

@@ -1,4 +1,4 @@
-"""Schedule triggers of these tests."""
+"""Timers of these tests."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def test_who_ends_a_run_from_outside_waits_longer_than_who_is_within(seconds: fl
     assert all(later - earlier >= 10 for earlier, later in itertools.pairwise(bounds[1:]))
 
 
-def test_what_dagster_and_the_cluster_are_told_is_derived(tmp_path: Path) -> None:
+def test_what_dagster_and_the_cluster_are_reported_is_derived(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, finally_seconds=300)
     times = EndingTimes.of(settings)
     instance = json.loads((instance_files.write(settings) / "dagster.yaml").read_text())

@@ -169,7 +169,7 @@ PIECES = st.one_of(
 
 @st.composite
 def proofs(draw: st.DrawFn, right: Headers) -> Headers:
-    """The headers of a scheme, each absent, kept or written anew from a time and pieces that such headers have."""
+    """The headers of a scheme, each absent, kept or written again from a time and pieces that such headers have."""
     headers = dict(right)
     for name in right:
         kind = draw(st.sampled_from(["keep", "drop", "time", "pieces", "stripe"]))

@@ -79,7 +79,7 @@ def test_change_during_a_refresh_is_not_forgotten(controller: Controller) -> Non
     location.loop.close()
 
 
-def test_failing_refresh_is_told_and_repeated(controller: Controller, caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_refresh_is_reported_and_repeated(controller: Controller, caplog: pytest.LogCaptureFixture) -> None:
     controller.error = RuntimeError("no code server")
     location = refresh(controller, "http://127.0.0.1:9")
     location.request()

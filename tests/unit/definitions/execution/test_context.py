@@ -10,7 +10,7 @@ from definitions.execution.context import Cancellation, ProcessContext
 from platform_core.settings import Settings
 
 
-def test_every_listener_is_told_also_one_that_comes_too_late() -> None:
+def test_every_listener_is_called_also_one_that_comes_too_late() -> None:
     cancellation, told = Cancellation(), []
     cancellation.subscribe(lambda: told.append("early"))
     assert told == []

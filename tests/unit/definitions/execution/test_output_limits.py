@@ -16,7 +16,7 @@ from definitions.instance.run_events import NewEvent
 
 
 class Clock:
-    """Time that passes when told to."""
+    """Time that passes on request."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -34,7 +34,7 @@ def dropped(events: list[NewEvent]) -> int:
     return sum(event.data["events"] for event in events if event.type == "truncated")
 
 
-def test_a_flood_is_cut_and_told_once_it_ends() -> None:
+def test_a_flood_is_cut_and_reported_once_it_ends() -> None:
     clock = Clock()
     limits = OutputLimits(clock)
     passed = [event for _ in range(int(BURST) + 300) for event in limits.pass_on(line(), 1)]
@@ -45,7 +45,7 @@ def test_a_flood_is_cut_and_told_once_it_ends() -> None:
     assert told.data == {"of": "stdout", "limit": "second", "events": 300, "characters": 300}
 
 
-def test_a_long_flood_is_told_while_it_lasts() -> None:
+def test_a_long_flood_is_reported_while_it_lasts() -> None:
     clock = Clock()
     limits = OutputLimits(clock)
     seen: list[NewEvent] = []

@@ -93,7 +93,9 @@ def test_interrupt_between_a_steps_end_and_the_next_step_reaches_neither(steps: 
     assert threads._count == 1
 
 
-def test_interrupt_while_the_last_event_is_told_leaves_the_step_as_it_ended(steps: Steps, threads: StepThreads) -> None:
+def test_interrupt_during_the_report_of_the_last_event_leaves_the_step_as_it_ended(
+    steps: Steps, threads: StepThreads
+) -> None:
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
     is_telling, is_sent = threading.Event(), threading.Event()
 

@@ -31,7 +31,7 @@ def test_what_is_reported_becomes_the_runs_error() -> None:
 
 def test_what_is_raised_becomes_the_runs_error() -> None:
     try:
-        raise RunLost("pod_terminated", "It was told to end.")
+        raise RunLost("pod_terminated", "It was asked to end.")
     except RunLost:
         error = serializable_error_info_from_exc_info(sys.exc_info())
-    assert _error_info(error) == {"kind": "pod_terminated", "message": "It was told to end."}
+    assert _error_info(error) == {"kind": "pod_terminated", "message": "It was asked to end."}

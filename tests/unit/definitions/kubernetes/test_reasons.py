@@ -124,7 +124,7 @@ def test_a_pod_that_goes_on_or_succeeded_has_no_end_reason(pod: Json) -> None:
     assert reasons.end_reason(pod) is None
 
 
-def test_an_init_container_that_fails_is_told() -> None:
+def test_an_init_container_that_fails_is_reported() -> None:
     status = {"name": "fetch", "state": {"terminated": {"exitCode": 3, "reason": "Error", "message": "no such host"}}}
     pod = pods.pod(
         initContainerStatuses=[status], containerStatuses=[pods.container(waiting={"reason": "PodInitializing"})]

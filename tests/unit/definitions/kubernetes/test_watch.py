@@ -15,7 +15,7 @@ from tests.unit.definitions.cluster import serving, until
 
 
 class Seen:
-    """What a watch told, in order: names with what became of them."""
+    """What a watch reported, in order: names with what became of them."""
 
     def __init__(self) -> None:
         self.changes: list[tuple[str, str]] = []
@@ -38,7 +38,7 @@ def watching(api: KubernetesApi) -> Iterator[tuple[Watch, Seen]]:
         watch.close()
 
 
-def test_what_is_there_and_what_changes_is_told() -> None:
+def test_what_is_there_and_what_changes_is_reported() -> None:
     with serving() as (cluster, api):
         cluster.change("pods", pods.pod("a"))
         with watching(api) as (watch, seen):
@@ -62,7 +62,7 @@ def test_a_stream_that_ends_goes_on_from_where_it_was_without_a_list() -> None:
         assert cluster.count("list", "pods") == 1
 
 
-def test_what_happened_in_a_forgotten_time_is_told_by_a_new_list() -> None:
+def test_what_happened_in_a_forgotten_time_is_reported_by_a_new_list() -> None:
     with serving() as (cluster, api), watching(api) as (watch, seen):
         cluster.change("pods", pods.pod("old"))
         until(lambda: seen.changes == [("old", "Pending")])

@@ -166,7 +166,7 @@ class TestLimits:
         code = "import signal, time\nfor n in (15, 2, 1): signal.signal(n, signal.SIG_IGN)\ndef main(): time.sleep(600)"
         assert failure(run, code, timeout=0.3)[0] == "code_timeout"
 
-    def test_allocating_without_end_is_told_with_the_line(self, run: Run) -> None:
+    def test_allocating_without_end_is_reported_with_the_line(self, run: Run) -> None:
         code = "def main():\n    kept = []\n    while True:\n        kept.append(bytearray(10**6))"
         assert failure(run, code, memory_bytes=64 * 2**20) == (
             "code_memory",
@@ -187,18 +187,18 @@ class TestLimits:
 
 
 class TestExits:
-    def test_sys_exit_is_told(self, run: Run) -> None:
+    def test_sys_exit_is_reported(self, run: Run) -> None:
         assert failure(run, "import sys\ndef main(): sys.exit(3)") == ("code_exit", "The code called sys.exit(3).")
 
-    def test_os_exit_is_told(self, run: Run) -> None:
+    def test_os_exit_is_reported(self, run: Run) -> None:
         message = "The code's process exited with status 4 and without a result."
         assert failure(run, "import os\ndef main(): os._exit(4)") == ("code_exit", message)
 
-    def test_a_killing_signal_is_told(self, run: Run) -> None:
+    def test_a_killing_signal_is_reported(self, run: Run) -> None:
         message = "The code's process was ended by signal 9 (SIGKILL)."
         assert failure(run, "import os\ndef main(): os.kill(os.getpid(), 9)") == ("code_exit", message)
 
-    def test_a_crash_of_the_interpreter_is_told(self, run: Run) -> None:
+    def test_a_crash_of_the_interpreter_is_reported(self, run: Run) -> None:
         message = "The code's process was ended by signal 11 (SIGSEGV)."
         assert failure(run, "import ctypes\ndef main(): ctypes.string_at(0)") == ("code_exit", message)
 

@@ -69,13 +69,13 @@ def test_progress_that_is_no_number_is_dropped_and_the_call_goes_on(fraction: ob
     assert (frames.value(), published if fraction not in (float("inf"), "1e999") else []) == (5, [])
 
 
-def test_bytes_beyond_the_limit_are_dropped_and_it_is_told() -> None:
+def test_bytes_beyond_the_limit_are_dropped_and_it_is_reported() -> None:
     notice = "[stdout is cut here: a call may write 10000 lines or 10 bytes]"
     assert lines_of([b"one\ntwo\nthree\n", b"four\n"], max_bytes=10) == ["one", "two", "th", notice]
     assert lines_of([b"0123456789"], max_bytes=10) == ["0123456789"]
 
 
-def test_lines_beyond_the_limit_are_dropped_and_it_is_told() -> None:
+def test_lines_beyond_the_limit_are_dropped_and_it_is_reported() -> None:
     assert lines_of([b"\n" * MAX_LINES]) == [""] * MAX_LINES
     seen = lines_of([b"\n" * (MAX_LINES + 1), b"more\n"])
     assert (len(seen), seen[-1][:21]) == (MAX_LINES + 1, "[stdout is cut here: ")

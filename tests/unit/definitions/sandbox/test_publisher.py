@@ -88,7 +88,7 @@ def main():
     ]
 
 
-def test_output_that_is_cut_is_told(interpreter: CodeInterpreter) -> None:
+def test_output_that_is_cut_is_reported(interpreter: CodeInterpreter) -> None:
     _, found = run(interpreter, "def main():\n    for n in range(10_010): print(n)\n")
     assert [(kind, content["of"], content["limit"]) for kind, content in found] == [("truncated", "stdout", "call")]
 

@@ -247,21 +247,21 @@ class TestBadAnswers:
             ("go?to=ftp://example.com/", "Request URL has an unsupported protocol 'ftp://'."),
         ],
     )
-    def test_an_answer_that_cannot_be_used_is_told(self, client: HttpClient, url: str, page: str, reason: str) -> None:
+    def test_an_unusable_answer_is_reported(self, client: HttpClient, url: str, page: str, reason: str) -> None:
         told = f"The answer to GET {url}/{page.partition('?')[0]} cannot be used: {reason}"
         assert failure(get, client, f"{url}/{page}") == ("http_bad_answer", told)
 
-    def test_what_is_not_http_is_told(self, client: HttpClient, url: str) -> None:
+    def test_what_is_not_http_is_reported(self, client: HttpClient, url: str) -> None:
         assert failure(get, client, f"{url}/rubbish")[0] == "http_unreachable"
 
-    def test_nobody_listening_is_told(self, client: HttpClient) -> None:
+    def test_nobody_listening_is_reported(self, client: HttpClient) -> None:
         with socket.create_server(("127.0.0.1", 0)) as unused:
             port = unused.getsockname()[1]
         kind, message = failure(get, client, f"http://user:password@127.0.0.1:{port}/?token=t")
         assert kind == "http_unreachable"
         assert message.startswith(f"GET http://127.0.0.1:{port}/ cannot be reached:")
 
-    def test_a_name_that_does_not_resolve_is_told(self, make_client: MakeClient) -> None:
+    def test_a_name_that_does_not_resolve_is_reported(self, make_client: MakeClient) -> None:
         def nobody(host: str, port: int) -> list[str]:
             raise OSError("unknown")
 

@@ -32,7 +32,7 @@ def test_patience_has_an_end() -> None:
         patient_read(Shaky(*[Unavailable("away")] * 9), patience=0.0)
 
 
-def test_other_errors_are_told_at_once() -> None:
+def test_other_errors_are_reported_at_once() -> None:
     read = Shaky(RunNotFound("no such run"))
     with pytest.raises(RunNotFound):
         patient_read(read)

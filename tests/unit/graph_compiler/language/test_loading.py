@@ -55,7 +55,7 @@ def test_no_punctuation_makes_loading_raise(source: str) -> None:
     assert load(source, syntax="json").positions.text in (source, "")
 
 
-def test_syntax_is_told_by_the_first_character() -> None:
+def test_syntax_is_reported_by_the_first_character() -> None:
     assert load("\ufeff {}").data == {}
     assert load('{"a": 1,}').issues[0].message == "expected a key in double quotes"
     assert load("a: 1").data == {"a": 1}

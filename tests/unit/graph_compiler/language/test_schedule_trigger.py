@@ -1,4 +1,4 @@
-"""Schedule triggers: which of them Dagster can say, what their times are counted in, and what templates see."""
+"""Timers: which of them Dagster can say, what their times are counted in, and what templates see."""
 
 from __future__ import annotations
 
