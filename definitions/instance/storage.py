@@ -1,7 +1,7 @@
 """Dagster's storage on Headrace's database: one pooled engine under runs, events and schedules.
 
 Internals used: `DagsterStorage` as a custom storage (dagster.yaml `storage: custom`), and the `_engine` attribute of
-dagster-postgres' storages, which by default open a new connection for every statement: most of the time of a small write.
+dagster-postgres' storages, which by default open a new connection for every statement.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class WireEvent:
 
     @classmethod
     def of(cls, event: RunEvent, data: str | None = None) -> WireEvent:
-        """The event in the form of docs/reference/streams.md; `data` is the JSON text of the event's data if it is known."""
+        """The event in the form of docs/reference/streams.md; `data` is the JSON text of its data if it is known."""
         text = _encode(event, data)
         head = f"id: {event.seq}\nevent: {event.type}\ndata: ".encode()
         frame = b"%b%b\n\n" % (head, text)
