@@ -1,1 +1,1 @@
-"""How a planned graph is executed, node by node, without Dagster."""
+"""How a planned graph is executed, node by node. Only `gathering` and `retrying` know Dagster."""

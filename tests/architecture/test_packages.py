@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MOST_MODULES = 20
+DRIVER_USERS = {
+    "definitions/daemon/daemon.py": "holds the advisory lock of the daemon that leads, on a connection of its own",
+    "definitions/daemon/notifications.py": "listens on a connection of its own",
+    "definitions/workers/run_claim.py": "holds the lock of a run's pod, on a connection of its own",
+    "stream_api/following/event_log.py": "reads events asynchronously",
+    "stream_api/following/listener.py": "listens asynchronously",
+    "stream_api/serving/streams.py": "makes the asynchronous connections of the two",
+}
+"""Modules outside `platform_core` that import the database's driver, each with the reason."""
 
 
 def tops() -> list[Path]:
@@ -27,3 +37,13 @@ def test_every_folder_of_modules_is_a_package_and_so_in_the_wheel() -> None:
 def test_no_room_holds_more_modules_than_a_reader_can_keep_in_mind() -> None:
     counts = {str(folder.relative_to(ROOT)): len(list(folder.glob("*.py"))) - 1 for folder in folders()}
     assert {room: count for room, count in counts.items() if count > MOST_MODULES} == {}
+
+
+def test_the_driver_of_the_database_is_used_outside_the_platform_only_where_a_pool_will_not_do() -> None:
+    modules = [module for top in tops() if top.name != "platform_core" for module in sorted(top.rglob("*.py"))]
+    found = {
+        str(module.relative_to(ROOT))
+        for module in modules
+        if re.search(r"^(?:import|from) psycopg(?:_pool)?\b", module.read_text(), re.MULTILINE)
+    }
+    assert found == set(DRIVER_USERS)

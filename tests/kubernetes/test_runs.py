@@ -79,7 +79,7 @@ def test_a_container_node_is_a_pod_of_its_own_and_goes_with_its_run(installation
     installation.leaves_nothing(run_id)
 
 
-def test_cancelling_removes_every_pod(installation: Installation) -> None:
+def test_canceling_removes_every_pod(installation: Installation) -> None:
     installation.save(graphs.boxed("endless", "echo begun; sleep 3600"))
     run_id = installation.run("endless")
     selector = f"headrace/run={run_id}"

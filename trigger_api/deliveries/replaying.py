@@ -74,7 +74,7 @@ def _mapped(services: Services, known: KnownWebhook, delivery: Delivery, body: b
     value, issues = body_of(known, call, uploads, body_limit(services, known))
     if issues:
         return Mapped(None, REFUSED, issues)
-    # The same id as then: the run does the same, and can be told from the first one by `replay_of`.
+    # The same id as then: the run does the same, and differs from the first one by `replay_of`.
     data: Mapping[str, Any] = {"delivery_id": id_of(delivery.delivery_key), "event": event_of(call)}
     context = context_of(known, call, delivery.headers, value)
     context["trigger"] |= data

@@ -133,7 +133,7 @@ def test_database_that_cannot_be_reached(services: Services, url: str, changed: 
     assert failure(services, url.replace(*changed), "SELECT 1").kind == "sql_unreachable"
 
 
-def test_cancelling_ends_a_statement_at_once(services: Services, url: str) -> None:
+def test_canceling_ends_a_statement_at_once(services: Services, url: str) -> None:
     timer = threading.Timer(0.5, services._cancel_services)
     timer.start()
     assert failure(services, url, "SELECT pg_sleep(60)").kind == "canceled"

@@ -117,7 +117,7 @@ def test_failure_has_its_kind(services: Services, url: str, statement: str, conf
     assert failure(services, url, statement, **config).kind == kind
 
 
-def test_cancelling_ends_a_statement(services: Services) -> None:
+def test_canceling_ends_a_statement(services: Services) -> None:
     endless = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c"
     timer = threading.Timer(0.3, services._cancel_services)
     timer.start()

@@ -235,7 +235,7 @@ def test_outputs_are_there_once_the_run_has_ended(ada: httpx.Client, engine: Eng
     assert ada.get(outputs).json() == {"run_id": run_id, "status": "SUCCESS", "outputs": {"flour": 7}, "files": []}
 
 
-def test_cancelling_ends_a_run_that_waits(ada: httpx.Client) -> None:
+def test_canceling_ends_a_run_that_waits(ada: httpx.Client) -> None:
     run_id = ada.post(LAUNCH, json=WATER).json()["run_id"]
     canceled = ada.post(f"{API}/runs/{run_id}/cancel")
     assert (canceled.status_code, canceled.json()["status"], canceled.json()["position"]) == (202, "CANCELED", None)
@@ -254,7 +254,7 @@ def test_waiting_runs_show_their_places_which_are_fair_between_owners(ada: httpx
     assert listed == dict(zip(mine, [1, 3, 4], strict=True))
 
 
-def test_cancelling_is_noted_once_and_refused_after_the_end(ada: httpx.Client, engine: Engine) -> None:
+def test_canceling_is_noted_once_and_refused_after_the_end(ada: httpx.Client, engine: Engine) -> None:
     run_id = ada.post(LAUNCH, json=WATER).json()["run_id"]
     with engine.begin() as connection:
         connection.execute(runs.update().values(submitted_at=sa.func.clock_timestamp(), status="STARTING"))
