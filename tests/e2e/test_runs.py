@@ -99,7 +99,7 @@ def test_same_idempotency_key_with_other_params_is_refused(installation: Install
     assert installation.run("run", "adder", "-p", "numbers=[2]", "--idempotency-key", "twice").returncode == 4
 
 
-def test_cancelled_run_ends_canceled(installation: Installation) -> None:
+def test_a_canceled_run_ends_canceled(installation: Installation) -> None:
     installation.apply(sleeper())
     run_id = installation.launch("sleeper", seconds=600)
     wait_until(lambda: installation.status(run_id) == "RUNNING", "the run is running", 30)

@@ -112,7 +112,7 @@ FAILING = [
     _python("exits", EXIT, "code_exit", "exited with status 3"),
     _python("forks without end", FORK, "code_error", "BlockingIOError", timeout="20s"),
     _python("writes without end", WRITE, "code_timeout", "did not end within 2 s", timeout="2s"),
-    _python("allocates without end", ALLOCATE, "code_memory", "all the memory it may have"),
+    _python("allocates without end", ALLOCATE, "code_memory", "all the memory that it may have"),
     _python("ignores SIGTERM", STUBBORN, "code_timeout", "did not end within 1 s", timeout="1s"),
     _python("too large", "def main(): return 'x' * 9_000_000", "code_output", "8388608 are allowed"),
     _python("no value", "def main(): return {'a': [{1}]}", "bad_value", "result.a[0]: set is not a JSON value"),

@@ -151,7 +151,7 @@ def test_acknowledgements_hold_back_the_server(
         assert {socket.hear().get("seq") for _ in range(3)} == {4, 5, None}
 
 
-def test_a_run_can_be_cancelled_by_those_who_may(
+def test_a_run_can_be_canceled_by_those_who_may(
     serve: Serve, token: str, run_id: str, engine: Engine, keys: KeyRing, connection: psycopg.Connection
 ) -> None:
     viewer = issue_token(keys, create_owner(engine, "vic", "viewer").id, 600)

@@ -60,5 +60,5 @@ def test_quantities_are_numbers(text: str, number: float) -> None:
 
 
 def test_other_text_is_no_quantity() -> None:
-    with pytest.raises(ValueError, match="no quantity"):
+    with pytest.raises(ValueError, match="not a quantity"):
         quantity("2mM")

@@ -72,6 +72,6 @@ def test_calls_of_a_graph_in_a_file_are_checked() -> None:
 
 @pytest.mark.parametrize("document", [b"[1, 2]", b"spec_version: 1", b"name: 5", b"name: [", b"\xff\xfe\x00"])
 def test_a_file_that_names_no_graph_is_refused_by_its_name(document: bytes) -> None:
-    with pytest.raises(CommandError, match=r"^some\.yaml is no graph document with a name\.$") as refused:
+    with pytest.raises(CommandError, match=r"^some\.yaml is not a graph document with a name\.$") as refused:
         library(document)
     assert refused.value.hint == "See `headrace validate some.yaml`."

@@ -159,7 +159,7 @@ async def test_closing_ends_waiting_followers() -> None:
     assert (await follower.next(), follower.ending) == (None, STOPPING)
 
 
-async def test_a_cancelled_follower_does_not_disturb_the_others() -> None:
+async def test_a_canceled_follower_does_not_disturb_the_others() -> None:
     log = MemoryLog(1)
     tail = make_tail(log)
     stays, leaves = (asyncio.create_task(join(tail, 1).next()) for _ in range(2))
