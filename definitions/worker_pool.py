@@ -1,7 +1,8 @@
 """The pool of warm run workers: a single-threaded process that imports everything once and forks workers from itself.
 
 It holds no database connection and no thread, so a fork copies nothing that two processes must not share. Launches
-come through a unix socket, one run id a line. A worker that dies with a run in hand is told of by a fork of its own.
+come through a unix socket, any number of run ids, one a line. A worker that dies with a run in hand is told of by a
+fork of its own.
 """
 
 from __future__ import annotations
@@ -77,9 +78,9 @@ class WorkerPool:
         with connection:
             connection.settimeout(1.0)
             with suppress(OSError):
-                run_id = connection.recv(256).strip().decode()
+                run_ids = _read_all(connection).decode().split()
                 connection.sendall(b"ok\n")
-                self._waiting.append(run_id)
+                self._waiting.extend(run_ids)
 
     def _drain(self, wakeup: socket.socket) -> None:
         with suppress(BlockingIOError):
@@ -187,6 +188,14 @@ class WorkerPool:
         signal.alarm(0)
         for worker in self._workers.values():
             send_to_child(worker.pid, signal.SIGKILL)
+
+
+def _read_all(connection: socket.socket) -> bytes:
+    """What the other side sends until it has said everything. Raises OSError if that takes too long."""
+    said = bytearray()
+    while more := connection.recv(65536):
+        said += more
+    return bytes(said)
 
 
 def _report(instance: DagsterInstance, run_id: str, reason: str) -> None:

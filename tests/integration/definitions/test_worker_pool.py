@@ -68,7 +68,7 @@ def test_running_run_is_canceled(site: Site, pool: Service, graph: dict[str, obj
     run_id = site.launch(graph)
     site.wait_for_event(run_id, *sign)
     site.cancel(run_id)
-    site.submission.cancel_requested()
+    site.cancel_requested()
     run = site.wait_for_status(run_id, "CANCELED")
     assert run.outputs is None
     assert run.error == {"kind": "canceled", "message": "The run was canceled.", "node": None}
@@ -86,7 +86,7 @@ def test_run_canceled_while_starting_is_never_executed(
         site.start(run_id)
     assert site.run(run_id).status == "STARTING"
     site.cancel(run_id)
-    site.submission.cancel_requested()
+    site.cancel_requested()
     assert site.run(run_id).status == "CANCELED"
     assert launcher(site).send(run_id)
     site.wait_for_status(site.launch(versioned("after", 1)), "SUCCESS")
@@ -124,7 +124,7 @@ def test_runs_beyond_the_idle_workers_run_at_once(site: Site, pool: Service) -> 
     assert len({worker_of(site, run_id) for run_id in run_ids}) == 4
     for run_id in run_ids:
         site.cancel(run_id)
-    site.submission.cancel_requested()
+    site.cancel_requested()
     for run_id in run_ids:
         site.wait_for_status(run_id, "CANCELED")
 
