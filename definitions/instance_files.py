@@ -73,6 +73,9 @@ def _instance(settings: Settings, launches: bool) -> dict[str, Any]:
         # Dagster's events are stored at any level; this only silences their copy on the console.
         "python_logs": {"python_log_level": "CRITICAL"},
         "telemetry": {"enabled": False},
+        # Graphs have no assets, and these daemons would walk through all jobs to find none.
+        "auto_materialize": {"enabled": False, "use_sensors": False},
+        "freshness": {"enabled": False},
     }
 
 
