@@ -90,4 +90,5 @@ def starting_event(run: DagsterRun) -> DagsterEvent:
 
 def starting_entry(run: DagsterRun, now: float) -> EventLogEntry:
     """The entry of the log that Dagster makes of `starting_event`."""
-    return EventLogEntry(None, logging.INFO, "", run.run_id, now, None, run.job_name, starting_event(run))
+    event = starting_event(run)
+    return EventLogEntry(None, logging.INFO, "", run.run_id, now, None, run.job_name, event)  # type: ignore[no-untyped-call]  # theirs
