@@ -11,7 +11,9 @@ import psutil
 import pytest
 
 from definitions import addresses, run_lock
+from definitions.code_interpreter import PROGRAM
 from definitions.run_launcher import WarmRunLauncher
+from definitions.worker_pool import SURPLUS_AFTER
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import document, napping, python, versioned, waiting
 from tests.integration.definitions.services import Service
@@ -129,6 +131,31 @@ def test_runs_beyond_the_idle_workers_run_at_once(site: Site, pool: Service) -> 
         site.wait_for_status(run_id, "CANCELED")
 
 
+def test_workers_that_a_time_of_many_runs_has_left_end(site: Site, pool: Service) -> None:
+    run_ids = [site.launch(napping(), {"seconds": 1}) for _ in range(4)]
+    for run_id in run_ids:
+        site.wait_for_event(run_id, "node.started", "nap")
+    assert len(workers_in(pool)) > site.settings.idle_workers
+    for run_id in run_ids:
+        site.wait_for_status(run_id, "SUCCESS")
+    kept = site.settings.idle_workers
+    wait_until(lambda: len(workers_in(pool)) == kept, "the surplus is gone", SURPLUS_AFTER + 30)
+    site.wait_for_status(site.launch(versioned("after", 1)), "SUCCESS")
+
+
+def test_workers_share_one_interpreter_and_each_survives_its_death(site: Site, pool: Service) -> None:
+    graph = document("sharing", python("nap", "import time\ndef main():\n    print('here')\n    time.sleep(1)\n"))
+    run_ids = [site.launch(graph) for _ in range(3)]
+    for run_id in run_ids:
+        site.wait_for_event(run_id, "stdout", "nap")
+    [interpreter] = interpreters_of(pool)
+    for run_id in run_ids:
+        site.wait_for_status(run_id, "SUCCESS")
+    os.kill(interpreter, signal.SIGKILL)
+    for run_id in [site.launch(graph) for _ in range(4)]:
+        site.wait_for_status(run_id, "SUCCESS")
+
+
 class TestPoolThatEnds:
     @pytest.fixture(autouse=True)
     def _alone(self, site: Site, request: pytest.FixtureRequest) -> None:
@@ -166,6 +193,15 @@ class TestPoolThatEnds:
         run = site.run(run_id)
         assert run.status == "FAILURE"
         assert run.error is not None
+
+
+def workers_in(pool: Service) -> list[int]:
+    return [pid for pid in pool.children() if pid not in interpreters_of(pool)]
+
+
+def interpreters_of(pool: Service) -> list[int]:
+    """The warm interpreters of users' code that are the pool's own."""
+    return [pid for pid in pool.children() if str(PROGRAM) in psutil.Process(pid).cmdline()]
 
 
 def launcher(site: Site) -> WarmRunLauncher:
