@@ -12,12 +12,12 @@ import pytest
 import sqlalchemy as sa
 from dagster._serdes import serialize_value
 
-from definitions import submission
+from definitions.daemon import submission
+from definitions.daemon.submission import Submission
 from definitions.jobs import pinned_job
-from definitions.pinning import code_origin, remote_origin
-from definitions.submission import Submission
-from platform_core.graph_store import Graph
-from platform_core.run_store import FROM_FAILURE, NewRun, accept_run
+from definitions.shared.pinning import code_origin, remote_origin
+from platform_core.graphs.graph_store import Graph
+from platform_core.runs.run_store import FROM_FAILURE, NewRun, accept_run
 from tests.integration.definitions.documents import versioned, waiting
 from tests.integration.definitions.site import Site
 

@@ -15,10 +15,10 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster._daemon.daemon import SpanMarker
 from sqlalchemy import event, text
 
-from definitions import timer_scheduler
-from definitions.pinning import instigator_origin
-from definitions.schedules import schedule_name
-from platform_core.timer_store import SENSOR, switch_trigger
+from definitions.daemon import timer_scheduler
+from definitions.location.schedules import schedule_name
+from definitions.shared.pinning import instigator_origin
+from platform_core.triggers.timer_store import SENSOR, switch_trigger
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.services import Service
 from tests.integration.definitions.site import Site

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from definitions import addresses, run_lock
-from definitions.code_interpreter import PROGRAM
-from definitions.run_launcher import WarmRunLauncher
-from definitions.worker_pool import SURPLUS_AFTER
+from definitions.sandbox.interpreter import PROGRAM
+from definitions.shared import addresses
+from definitions.workers import run_lock
+from definitions.workers.run_launcher import WarmRunLauncher
+from definitions.workers.worker_pool import SURPLUS_AFTER
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import document, napping, python, versioned, waiting
 from tests.integration.definitions.services import Service
