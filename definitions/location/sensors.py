@@ -34,7 +34,7 @@ def inbox(context: SensorEvaluationContext) -> SkipReason:
     It asks Dagster for no run itself: one of Dagster's making would have another id than the delivery was answered.
     """
     process = process_context()
-    run_ids, _ = Turns(process.settings, process.engine).next()
+    run_ids = Turns(process.settings, process.engine).next().run_ids
     with reading(process.engine) as connection:
         due = deliveries_of(connection, run_ids)
     seen = set(json.loads(context.cursor)) if context.cursor else set()

@@ -59,7 +59,7 @@ def folder() -> Iterator[Path]:
 
 def cancel(site: Site, run_id: str) -> None:
     site.cancel(run_id)
-    site.submission.cancel_requested()
+    site.cancel_requested()
 
 
 def test_nodes_that_run_last_run_after_a_cancel(site: Site, pool: Service) -> None:

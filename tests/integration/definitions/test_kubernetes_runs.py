@@ -185,7 +185,7 @@ def test_a_canceled_run_loses_its_job_and_ends(site: Site, cluster: Cluster) -> 
     with supervising(site):
         run_id = site.launch(GRAPH)
         site.cancel(run_id)
-        site.submission.cancel_requested()
+        site.cancel_requested()
         assert site.wait_for_status(run_id, "CANCELED").error is not None
     assert f"headrace-run-{run_id}" not in cluster.names("jobs")
 
@@ -198,7 +198,7 @@ def test_a_launch_while_the_api_server_is_away_is_made_up_for(site: Site, cluste
     with supervising(site):
         wait_until(lambda: f"headrace-run-{run_id}" in cluster.names("jobs"), "the Job is made")
         site.cancel(run_id)
-        site.submission.cancel_requested()
+        site.cancel_requested()
         site.wait_for_status(run_id, "CANCELED")
 
 

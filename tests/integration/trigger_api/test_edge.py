@@ -103,7 +103,10 @@ def test_a_lost_connection_is_a_503_and_the_next_request_works(ada: httpx.Client
 
 
 def test_a_commit_that_fails_is_not_acknowledged(ada: httpx.Client, engine: Engine) -> None:
-    """The answer waits for the commit: here the transaction's own connection is lost at its end."""
+    """The answer waits for the commit: here the transaction's own connection is lost at its end.
+
+    A launch that asks for tickets is a transaction; any other one is committed by its statement.
+    """
     ada.post(f"{API}/graphs", json=document())
 
     def lose(connection: sa.Connection) -> None:
@@ -112,7 +115,7 @@ def test_a_commit_that_fails_is_not_acknowledged(ada: httpx.Client, engine: Engi
     sa.event.listen(engine, "commit", lose)
     try:
         refused = [
-            ada.post(f"{API}/graphs/mill/runs", json={"params": {"water": 1}}),
+            ada.post(f"{API}/graphs/mill/runs", json={"params": {"water": 1}, "live_monitoring": True}),
             ada.put(f"{API}/secrets/gh_webhook", json={"value": "x"}),
         ]
     finally:
