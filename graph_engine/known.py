@@ -32,6 +32,8 @@ class KnownStep:
     outputs: Mapping[str, Any] | None = None
     """Of one that ended: None if it failed what is around it, or was skipped."""
     error: Error | None = None
+    cause: Error | None = None
+    """As in `Failed`."""
     items: Sequence[Any] | None = None
     params: Mapping[str, Any] | None = None
     waits_since: float | None = None
@@ -57,6 +59,10 @@ class Known:
     def step(self, key: str, item: int | None = None) -> KnownStep:
         """The step, to be filled by who reads a journal."""
         return self.steps.setdefault((key, item), KnownStep())
+
+    def take(self, key: str, item: int | None) -> KnownStep | None:
+        """What is known of the step, for the pass that comes to it; it is not kept any longer."""
+        return self.steps.pop((key, item), None) if self.steps else None
 
     def fold(self, told: Iterable[Record]) -> Known:
         """Take in what these records prove, in their order; answers itself."""
@@ -93,7 +99,7 @@ class Known:
                 self._end(step, "skipped", None)
             case records.Failed():
                 self._end(step, "failed", record.outputs)
-                step.error = record.error
+                step.error, step.cause = record.error, record.cause
 
     def _end(self, step: KnownStep, end: End, outputs: Mapping[str, Any] | None) -> None:
         self._ended += 1

@@ -23,7 +23,10 @@ class Place:
         self.outer = outer
         """The call that it stands in; None in the run's own graph."""
         self.memo: Any = None
-        """The journal's own, to keep with the place what all its records share. The engine never looks at it."""
+        """The journal's own, to keep with the place what all its records share. The engine never looks at it.
+
+        Places are shared by all runs of a plan in a process, so it must not depend on the run.
+        """
 
     def __repr__(self) -> str:
         return f"Place({self.key})"

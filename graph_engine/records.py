@@ -142,8 +142,9 @@ class Failed(NamedTuple):
     """The step has failed, and no attempt follows.
 
     `outputs` is None if that counts as a failure of what is around it (`on_error: fail`); else what `on_error` made of
-    it: the port `error`, or nothing. Of an item it is always None; its `foreach` decides. `is_inner`: an item of it, or
-    a node of the graph that it calls, has failed before and has said so.
+    it: the port `error`, or nothing. Of an item it is always None; its `foreach` decides. `cause` is the first failure
+    that led to it, `{kind, message, attempts, node}` and of an item `item`: what the error of the run becomes if this
+    fails it. `is_inner`: an item of it, or a node of the graph that it calls, has failed before and has said so.
     """
 
     ts: float
@@ -152,6 +153,7 @@ class Failed(NamedTuple):
     attempt: int
     error: Error
     outputs: Mapping[str, Any] | None
+    cause: Error
     is_inner: bool = False
 
 

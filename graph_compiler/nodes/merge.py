@@ -28,6 +28,7 @@ class Merge(NodeType[MergeConfig]):
     name = "merge"
     summary = "Go on with whichever inputs were not skipped; skipped itself only if all were."
     config_model = MergeConfig
+    light = True
     gathers = True
     takes_foreach = False
 

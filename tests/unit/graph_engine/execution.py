@@ -1,0 +1,189 @@
+"""Executes documents on a journal in memory, and tells what happened as tests/graphs/expected does."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from graph_compiler import params as graph_params
+from graph_compiler.binary import dumps
+from graph_compiler.errors import NodeError
+from graph_compiler.library import Calls, GraphLibrary
+from graph_compiler.node_type import NodeTypes
+from graph_compiler.node_types import builtin_node_types
+from graph_compiler.nodes.graph import with_calls
+from graph_compiler.plan import GraphPlan, plan_graph
+from graph_compiler.runtime import Level
+from graph_compiler.testing import MemoryRuntime
+from graph_compiler.validation import check
+from graph_engine import records
+from graph_engine.clock import Clock
+from graph_engine.engine import Engine
+from graph_engine.index import PlanIndex
+from graph_engine.known import Known
+from graph_engine.limits import Limits
+from graph_engine.outcome import Ended, Outcome
+from graph_engine.testing.jumping_clock import JumpingClock
+from graph_engine.testing.memory_journal import MemoryJournal
+
+T = TypeVar("T")
+
+
+class RealClock:
+    """The clocks of this machine."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def receive(self, inbox: SimpleQueue[T], seconds: float | None) -> T:
+        return inbox.get(timeout=60 if seconds is None else seconds)
+
+
+@dataclass
+class EngineRuntime(MemoryRuntime):
+    """A `MemoryRuntime` whose nodes can be stopped while they wait, and whose events go to a journal."""
+
+    journal: MemoryJournal | None = None
+    clock_in_use: Clock = field(default_factory=JumpingClock)
+    canceled: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        self.canceled.set()
+
+    def rearm(self) -> None:
+        self.canceled.clear()
+
+    def wait(self, seconds: float) -> None:
+        if self.canceled.wait(seconds):
+            raise NodeError("canceled", "the run was canceled while this was waiting", retryable=False)
+
+    def emit(
+        self,
+        type: str,
+        message: str,
+        *,
+        level: Level = "info",
+        node: str | None = None,
+        item: int | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        assert self.journal is not None
+        self.journal.append(
+            records.Emitted(self.clock_in_use.now(), type, message, level, node, item, dict(data or {}))
+        )
+
+
+@dataclass
+class Execution:
+    """A run of a document: one worker after another may go on with it."""
+
+    index: PlanIndex
+    runtime: EngineRuntime
+    clock: Clock
+    limits: Limits
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
+    known: Known | None = None
+    outcome: Outcome | None = None
+
+    def engine(self) -> Engine:
+        self.runtime.journal, self.runtime.clock_in_use = self.journal, self.clock
+        return Engine(
+            self.index, self.runtime, self.journal, self.clock, limits=self.limits, known=self.known, chance=lambda: 0.5
+        )
+
+    def run(self) -> Execution:
+        """Execute it until it ends or is suspended; answers itself."""
+        self.outcome = self.engine().run()
+        return self
+
+    @property
+    def ended(self) -> Ended:
+        assert isinstance(self.outcome, Ended), self.outcome
+        return self.outcome
+
+    def resumed(self, upto: int | None = None) -> Execution:
+        """The same run on another worker, which finds the first `upto` records."""
+        journal = MemoryJournal(self.journal.durable[:upto])
+        return replace(self, journal=journal, known=journal.known(), outcome=None)
+
+    def retried(self) -> Execution:
+        """A new run from where this one failed."""
+        parent = self.journal.known().again()
+        return replace(self, journal=MemoryJournal(), known=parent, outcome=None)
+
+    def story(self) -> list[str]:
+        """What the run told, as tests/graphs/expected writes it."""
+        return list(story(self.journal.durable))
+
+
+def execution(
+    document: Mapping[str, Any],
+    *,
+    params: Mapping[str, Any] | None = None,
+    library: GraphLibrary | None = None,
+    node_types: NodeTypes | None = None,
+    clock: Clock | None = None,
+    limits: Limits | None = None,
+    **runtime: Any,
+) -> Execution:
+    """A run of the document, which must have no issue, yet to be executed."""
+    types = builtin_node_types() if node_types is None else node_types
+    checked = check(json.dumps(document), syntax="json", node_types=types, library=library)
+    assert checked.spec is not None, checked.issues
+    applied, issues = graph_params.apply(checked.spec, params or {})
+    assert not issues, issues
+    bound = with_calls(types, Calls(library))
+    index = PlanIndex(plan_graph(checked.spec, bound), bound)
+    settings = checked.spec.settings
+    given = limits or Limits(max_parallel=settings.max_parallel or 8, timeout=settings.timeout)
+    return Execution(index, EngineRuntime(params=applied, **runtime), clock or JumpingClock(), given)
+
+
+def story(told: list[records.Record]) -> Iterator[str]:
+    """One line for each event that the records become."""
+    for record in told:
+        match record:
+            case records.RunBegan(_, False):
+                yield from ("run.queued", "run.started")
+            case records.RunEnded(_, status, error):
+                ends = {"SUCCESS": "run.succeeded", "FAILURE": "run.failed", "CANCELED": "run.canceled"}
+                yield ends[status] + (f" {error['node']}" if error and error["node"] else "")
+            case records.Began():
+                yield f"node.started {_name(record)}"
+            case records.Succeeded():
+                yield from _given(record, record.outputs)
+                yield f"node.succeeded {_name(record)}"
+            case records.Skipped():
+                yield from _skipped(record.place.name, record.place.node.called)
+            case records.Retrying():
+                yield f"node.retrying {_name(record)} {record.error['kind']} {record.error['attempts']}"
+            case records.Failed():
+                yield f"node.failed {_name(record)} {record.error['kind']} {record.error['attempts']}"
+                yield from _given(record, record.outputs or {})
+            case records.Emitted():
+                place = "" if record.node is None else f" {record.node}"
+                yield f"{record.type}{place}{'' if record.item is None else [record.item]} {record.message}"
+
+
+def _name(record: Any) -> str:
+    item = getattr(record, "item", None)
+    return str(record.place.name) + ("" if item is None else f"[{item}]")
+
+
+def _given(record: Any, outputs: Mapping[str, Any]) -> Iterator[str]:
+    for port, value in outputs.items():
+        yield f"node.output {_name(record)} {port}={dumps(value)}"
+
+
+def _skipped(name: str, called: GraphPlan | None) -> Iterator[str]:
+    yield f"node.skipped {name}"
+    for inner in called.order if called is not None else ():
+        yield from _skipped(f"{name}/{inner.spec.id}", inner.called)
