@@ -100,7 +100,7 @@ class Engine:
             self._begin_ready()
             state.journal.breathe()
             state.timers.fire(state.clock.monotonic())
-            if not (state.results or state.quiet):
+            if not (state.results or state.quiet or state.root.phase is Phase.CLOSED):
                 suspended = self._suspended()
                 if suspended is not None:
                     return suspended

@@ -88,10 +88,10 @@ class State:
         self.results.append((task, result))
 
     def make_ready(self, frame: Frame, numbers: list[int]) -> None:
-        """The nodes may begin: those of a graph that was just called before all others."""
+        """The nodes may begin: those of called graphs before others, so that calls end soon and few are open."""
         tasks = [Task(frame, number, self.place(frame, number)) for number in numbers]
         frame.active += len(tasks)
-        if frame.call is not None and not frame.ended:
+        if frame.call is not None:
             self.ready.extendleft(reversed(tasks))
         else:
             self.ready.extend(tasks)

@@ -19,6 +19,7 @@ from graph_compiler.node_types import builtin_node_types
 from graph_compiler.nodes.graph import with_calls
 from graph_compiler.plan import GraphPlan, plan_graph
 from graph_compiler.runtime import Level
+from graph_compiler.spec import GraphSpec
 from graph_compiler.testing import MemoryRuntime
 from graph_compiler.validation import check
 from graph_engine import records
@@ -132,19 +133,22 @@ def execution(
     node_types: NodeTypes | None = None,
     clock: Clock | None = None,
     limits: Limits | None = None,
+    max_parallel: int | None = None,
     **runtime: Any,
 ) -> Execution:
     """A run of the document, which must have no issue, yet to be executed."""
     types = builtin_node_types() if node_types is None else node_types
     checked = check(json.dumps(document), syntax="json", node_types=types, library=library)
-    assert checked.spec is not None, checked.issues
-    applied, issues = graph_params.apply(checked.spec, params or {})
+    assert checked.document is not None, checked.issues
+    spec = GraphSpec.model_validate_json(checked.document)
+    applied, issues = graph_params.apply(spec, params or {})
     assert not issues, issues
     bound = with_calls(types, Calls(library))
-    index = PlanIndex(plan_graph(checked.spec, bound), bound)
-    settings = checked.spec.settings
-    given = limits or Limits(max_parallel=settings.max_parallel or 8, timeout=settings.timeout)
-    return Execution(index, EngineRuntime(params=applied, **runtime), clock or JumpingClock(), given)
+    index = PlanIndex(plan_graph(spec, bound), bound)
+    settings = spec.settings
+    given = limits or Limits(max_parallel or settings.max_parallel or 8, timeout=settings.timeout)
+    run = {"id": "run-1", "graph": spec.name, "version": 1, "owner": "alice"}
+    return Execution(index, EngineRuntime(params=applied, run=run, **runtime), clock or JumpingClock(), given)
 
 
 def story(told: list[records.Record]) -> Iterator[str]:
