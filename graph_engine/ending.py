@@ -45,7 +45,7 @@ def recall(state: State, task: Task, known: KnownStep) -> None:
         else:
             _give(state, task, known.outputs or NO_VALUES)
         return
-    error = NodeError(known.error["kind"], known.error["message"], retryable=False)
+    error = NodeError(known.error["kind"], known.error["message"], retryable=known.is_retryable)
     cause = known.cause or {**known.error, "node": task.place.name}
     _give_up(state, task, error, known.error, cause, known.order)
 
@@ -75,7 +75,15 @@ def _fail(state: State, task: Task, error: NodeError, cut: Cut | None) -> None:
         described |= state.runtime.masked(task.item.described())
     outputs = None if task.item is not None else _outputs_of_failure(task, error, described)
     told = records.Failed(
-        state.clock.now(), task.place, task.index, task.attempt, described, outputs, cause, cut is not None
+        state.clock.now(),
+        task.place,
+        task.index,
+        task.attempt,
+        described,
+        outputs,
+        cause,
+        is_inner=cut is not None,
+        is_retryable=error.retryable,
     )
     state.append(told)
     if outputs is None:

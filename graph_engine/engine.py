@@ -223,7 +223,7 @@ class Engine:
         waits = state.long_waits()
         if not waits or state.root.stop is not None:
             return None
-        until = min(*(wait.until for wait in waits), *state.deadlines())
+        until = min([*(wait.until for wait in waits), *state.deadlines()])
         if not state.is_long(until - state.clock.now()):
             return None
         state.append(records.RunSuspended(state.clock.now(), until, waits))

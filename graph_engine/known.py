@@ -33,7 +33,8 @@ class KnownStep:
     """Of one that ended: None if it failed what is around it, or was skipped."""
     error: Error | None = None
     cause: Error | None = None
-    """As in `Failed`."""
+    is_retryable: bool = True
+    """Both as in `Failed`."""
     items: Sequence[Any] | None = None
     params: Mapping[str, Any] | None = None
     waits_since: float | None = None
@@ -99,7 +100,7 @@ class Known:
                 self._end(step, "skipped", None)
             case records.Failed():
                 self._end(step, "failed", record.outputs)
-                step.error, step.cause = record.error, record.cause
+                step.error, step.cause, step.is_retryable = record.error, record.cause, record.is_retryable
 
     def _end(self, step: KnownStep, end: End, outputs: Mapping[str, Any] | None) -> None:
         self._ended += 1

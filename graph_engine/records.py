@@ -155,6 +155,8 @@ class Failed(NamedTuple):
     outputs: Mapping[str, Any] | None
     cause: Error
     is_inner: bool = False
+    is_retryable: bool = True
+    """Whether another attempt may help: also one of the call around it."""
 
 
 class Emitted(NamedTuple):

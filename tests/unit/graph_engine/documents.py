@@ -68,6 +68,8 @@ def graphs(draw: st.DrawFn, name: str, called: list[str], most: int = 5) -> dict
     for number in range(draw(st.integers(1, most))):
         node = draw(_nodes(f"n{number}", called, is_root=name == "root"))
         earlier = [other for other in nodes if other.get("finally", False) <= node.get("finally", False)]
+        if node["type"] == "merge" and not earlier:
+            node |= {"type": "transform", "config": {"value": VALUE}}
         _connect(draw, node, earlier, edges)
         nodes.append(node)
     ordinary = [node for node in nodes if not node.get("finally")]
@@ -105,7 +107,7 @@ def _connect(draw: Any, node: dict[str, Any], earlier: list[dict[str, Any]], edg
     if node["type"] == "transform" and node["config"]["value"] == "{{ 4 // item }}":
         takes = []
     for port in takes:
-        if earlier and draw(st.booleans()):
+        if earlier and ((node["type"], port) == ("merge", "a") or draw(st.booleans())):
             source = draw(st.sampled_from(earlier))
             can_tell = source["on_error"] == "route" and node["type"] in ("merge", "python")
             out = "error" if can_tell and draw(st.booleans()) else _port(source["type"])
