@@ -69,7 +69,7 @@ def _open(state: State, task: Task, params: Mapping[str, Any], known: KnownStep 
             state.append(records.Opened(state.clock.now(), place, task.index, task.attempt, params))
         except Exception as raised:
             return state.end(task, state.masked_error(raised))
-    task.frame.calls.add(frame)
+    task.frame.calls[frame] = None
     if task.node.spec.timeout is not None:
         spent = 0.0 if known is None or known.began_at is None else state.clock.now() - known.began_at
         stopping.limit(state, frame, task.node.spec.timeout, max(0.0, spent))
@@ -90,7 +90,7 @@ def close(state: State, frame: Frame) -> None:
     """All nodes of the called graph have ended, also those that run last: so has the call."""
     task = frame.call
     assert task is not None
-    task.frame.calls.discard(frame)
+    task.frame.calls.pop(frame, None)
     stopping.unlimit(frame)
     if frame.stop is not None:
         return state.end(task, frame.stop.raised)

@@ -66,9 +66,9 @@ class Frame:
         self.blame: Blame | None = None
         self.deadline: float | None = None
         self.timer: Timer | None = None
-        self.waiting: set[Task] = set()
+        self.waiting: dict[Task, None] = {}
         """Tasks that only wait for a time."""
-        self.calls: set[Frame] = set()
+        self.calls: dict[Frame, None] = {}
 
     @property
     def outer(self) -> Frame | None:

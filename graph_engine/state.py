@@ -121,13 +121,13 @@ class State:
         is_long = self.is_long(seconds)
         takes_slot = is_running and not is_long
         self.running += takes_slot
-        task.frame.waiting.add(task)
+        task.frame.waiting[task] = None
         timer = self.timers.set(self.clock.monotonic() + seconds, due, task)
         self.waits[task] = _Waiting(timer, self.clock.now() + seconds if is_long else None, takes_slot)
 
     def waited(self, task: Task) -> None:
         """The task does not wait any more."""
-        task.frame.waiting.discard(task)
+        task.frame.waiting.pop(task, None)
         waiting = self.waits.pop(task)
         waiting.timer.call_off()
         self.running -= waiting.takes_slot

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from graph_compiler.canonical import canonical_json, content_hash
+from graph_compiler.node_type import NodeTypes
 from graph_compiler.validation import check
 
 VALUE = "{{ inputs | length }}"
@@ -20,10 +21,10 @@ class Library:
 
     is_complete = True
 
-    def __init__(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, documents: Mapping[str, Mapping[str, Any]], node_types: NodeTypes | None = None) -> None:
         self._documents: dict[str, str] = {}
         for name, document in documents.items():
-            checked = check(json.dumps(document), syntax="json", library=self)
+            checked = check(json.dumps(document), syntax="json", library=self, node_types=node_types)
             assert checked.document is not None, (document, checked.issues)
             self._documents[name] = checked.document
 
@@ -102,7 +103,13 @@ def _nodes(draw: st.DrawFn, id: str, called: list[str], is_root: bool) -> dict[s
 
 def _connect(draw: Any, node: dict[str, Any], earlier: list[dict[str, Any]], edges: list[dict[str, str]]) -> None:
     """Edges to ports that the node takes, and `after`."""
-    ports = {"transform": ["a", "b"], "python": ["a", "b"], "switch": ["value"], "merge": ["a", "b"], "delay": ["value"]}
+    ports = {
+        "transform": ["a", "b"],
+        "python": ["a", "b"],
+        "switch": ["value"],
+        "merge": ["a", "b"],
+        "delay": ["value"],
+    }
     takes = ports.get(node["type"], [])
     if node["type"] == "transform" and node["config"]["value"] == "{{ 4 // item }}":
         takes = []

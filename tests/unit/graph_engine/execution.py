@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -82,6 +82,16 @@ class EngineRuntime(MemoryRuntime):
         )
 
 
+class ListenedJournal(MemoryJournal):
+    """Tells a test of each record."""
+
+    listener: Callable[[records.Record], None] = staticmethod(lambda record: None)
+
+    def append(self, record: records.Record) -> None:
+        super().append(record)
+        self.listener(record)
+
+
 @dataclass
 class Execution:
     """A run of a document: one worker after another may go on with it."""
@@ -110,6 +120,15 @@ class Execution:
         assert isinstance(self.outcome, Ended), self.outcome
         return self.outcome
 
+    def stopped_at(self, is_time: Callable[[records.Record], bool], status: records.Status = "CANCELED") -> Execution:
+        """Execute it, and end it early once a record is the one that is waited for; answers itself."""
+        journal = self.journal = ListenedJournal(self.journal.durable)
+        engine = self.engine()
+        error = {"kind": "canceled", "message": "The run was canceled.", "node": None}
+        journal.listener = lambda record: engine.stop(status, error) if is_time(record) else None
+        self.outcome = engine.run()
+        return self
+
     def resumed(self, upto: int | None = None) -> Execution:
         """The same run on another worker, which finds the first `upto` records."""
         journal = MemoryJournal(self.journal.durable[:upto])
@@ -119,6 +138,11 @@ class Execution:
         """A new run from where this one failed."""
         parent = self.journal.known().again()
         return replace(self, journal=MemoryJournal(), known=parent, outcome=None)
+
+    def set_time(self, time: float) -> None:
+        """Of a jumping clock."""
+        assert isinstance(self.clock, JumpingClock)
+        self.clock.time = time
 
     def story(self) -> list[str]:
         """What the run told, as tests/graphs/expected writes it."""
