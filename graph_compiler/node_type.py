@@ -181,7 +181,7 @@ class NodeType(ABC, Generic[C]):
     Light nodes are executed in the engine's own thread, which others wait for, and may be executed again after a loss.
     """
     pauses: ClassVar[bool] = False
-    """Whether a node of it only waits for a time (`pause`) before it executes, which the engine does without a thread."""
+    """Whether a node of it waits for a time (`pause`) before it executes; the engine does that without a thread."""
 
     @abstractmethod
     def ports(self, config: C) -> Ports:

@@ -32,7 +32,7 @@ def end(state: State, task: Task, result: Result) -> None:
         try:
             state.append(records.Succeeded(state.clock.now(), task.place, task.index, task.attempt, result))
         except NodeError as refused:
-            _fail(state, task, refused, None)
+            _fail(state, task, refused, None, is_final=True)
         else:
             _give(state, task, result)
 
@@ -59,7 +59,8 @@ def _give(state: State, task: Task, outputs: Mapping[str, Any]) -> None:
         settle(state, task, "succeeded", outputs)
 
 
-def _fail(state: State, task: Task, error: NodeError, cut: Cut | None) -> None:
+def _fail(state: State, task: Task, error: NodeError, cut: Cut | None, *, is_final: bool = False) -> None:
+    """`is_final` says that `on_error` does not apply: its outputs could not be kept."""
     described: dict[str, Any] = {
         "kind": error.kind,
         "message": state.runtime.masked(error.message),
@@ -73,7 +74,7 @@ def _fail(state: State, task: Task, error: NodeError, cut: Cut | None) -> None:
     cause = described_cause(task, described) if cut is None else cut.cause
     if task.item is not None:
         described |= state.runtime.masked(task.item.described())
-    outputs = None if task.item is not None else _outputs_of_failure(task, error, described)
+    outputs = None if task.item is not None or is_final else _outputs_of_failure(task, error, described)
     told = records.Failed(
         state.clock.now(),
         task.place,

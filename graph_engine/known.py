@@ -6,8 +6,8 @@ Empty for a fresh run; folded from its records after a loss or a wait; of a fail
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from . import records
@@ -16,7 +16,7 @@ from .records import Error, Record
 End = Literal["succeeded", "skipped", "failed"]
 StepKey = tuple[str, int | None]
 """`Place.key`, and the item."""
-_ATTEMPT = re.compile(r"(?P<call>.*?)~(?P<number>\d+)")
+_CALL = re.compile(r"(?P<id>[^\[~]+)(?:\[(?P<item>\d+)\])?(?:~(?P<attempt>\d+))?")
 
 
 @dataclass(slots=True)
@@ -40,6 +40,8 @@ class KnownStep:
     waits_since: float | None = None
     waits_until: float | None = None
     retry_at: float | None = None
+    is_inherited: bool = False
+    """Whether another run has done it, of which this one is the retry: then it does not count if it runs last."""
     order: int = 0
     """Which of two ended first."""
 
@@ -53,8 +55,6 @@ class Known:
     stopping: tuple[records.Status, Error] | None = None
     outputs: Mapping[str, Any] | None = None
     outputs_error: Error | None = None
-    is_again: bool = False
-    """Whether this is another run's state, for its retry: what runs last runs again."""
     _ended: int = 0
 
     def step(self, key: str, item: int | None = None) -> KnownStep:
@@ -81,11 +81,15 @@ class Known:
         return self
 
     def _take(self, record: records.StepRecord) -> None:
-        step = self.step(record.place.key, getattr(record, "item", None))
+        item = getattr(record, "item", None)
+        step = self.step(record.place.key, item)
+        if step.is_inherited:
+            step = self.steps[record.place.key, item] = KnownStep(items=step.items, params=step.params)
         match record:
             case records.Began():
                 step.attempts, step.is_open, step.began_at, step.retry_at = record.attempt, True, record.ts, None
-                step.params = step.waits_until = None
+                step.waits_until = None
+                step.params = step.params if record.attempt == 1 else None
             case records.Expanded():
                 step.items = record.items
             case records.Opened():
@@ -114,29 +118,29 @@ class Known:
         Of a call the last attempt counts.
         """
         last = {key: step.attempts for key, step in self.steps.items() if step.attempts > 1}
-        kept = Known(is_again=True)
+        kept = Known()
         for (key, item), step in self.steps.items():
             name = _in_first_attempt(key, last)
             if name is not None and (step.end is not None and (step.end != "failed" or step.outputs is not None)):
-                kept.steps[name, item] = step
+                kept.steps[name, item] = replace(step, is_inherited=True)
             elif name is not None and (step.items is not None or step.params is not None):
-                kept.steps[name, item] = KnownStep(items=step.items, params=step.params)
+                kept.steps[name, item] = KnownStep(items=step.items, params=step.params, is_inherited=True)
         return kept
+
+
+def calls_around(key: str) -> Iterator[tuple[StepKey, int]]:
+    """The calls on the way to a place, outermost first, each with the attempt of it that the place belongs to."""
+    way = ""
+    for part in key.split("/")[:-1]:
+        found = _CALL.fullmatch(part)
+        assert found is not None, key
+        item = None if found["item"] is None else int(found["item"])
+        yield (way + found["id"], item), int(found["attempt"] or 1)
+        way = f"{way}{part}/"
 
 
 def _in_first_attempt(key: str, attempts: Mapping[StepKey, int]) -> str | None:
     """The key with the last attempt of each call in the place of the first; None if it is of an earlier one."""
-    whole, shown = "", ""
-    *outer, id = key.split("/")
-    for part in outer:
-        found = _ATTEMPT.fullmatch(part)
-        call, number = (found["call"], int(found["number"])) if found else (part, 1)
-        if number < attempts.get(_step_key(whole + call), 1):
-            return None
-        whole, shown = f"{whole}{part}/", f"{shown}{call}/"
-    return shown + id
-
-
-def _step_key(text: str) -> StepKey:
-    name, bracket, item = text.rpartition("[")
-    return (name, int(item[:-1])) if bracket and "/" not in item else (text, None)
+    if any(attempt < attempts.get(call, 1) for call, attempt in calls_around(key)):
+        return None
+    return "/".join(part.partition("~")[0] for part in key.split("/"))

@@ -19,7 +19,7 @@ def begin(state: State, task: Task) -> None:
     if not isinstance(task, ItemTask):
         task.take_inputs()
     known = state.known.take(task.place.key, task.index) if task.attempt == 1 else None
-    if known is None or (state.known.is_again and task.node.spec.finally_):
+    if known is None or (known.is_inherited and task.node.spec.finally_):
         _begin_new(state, task, None)
     elif known.end is not None:
         recall(state, task, known)

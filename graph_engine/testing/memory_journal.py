@@ -12,14 +12,15 @@ from ..records import Emitted, Record
 class MemoryJournal:
     """Keeps the records of one run. What is durable survives the worker: `known()` is what the next goes on with."""
 
-    def __init__(self, durable: list[Record] | None = None, *, parent: Known | None = None) -> None:
+    def __init__(self, durable: list[Record] | None = None, *, parent: MemoryJournal | None = None) -> None:
         self.durable: list[Record] = durable or []
         self.commits: list[int] = []
         """How many records each commit made durable."""
         self._pending: list[Record] = []
         self._lock = threading.Lock()
         self._wake: Callable[[], None] = lambda: None
-        self._parent = parent
+        self.parent = parent
+        """Of the run of which this one is the retry."""
 
     def attach(self, wake: Callable[[], None]) -> None:
         self._wake = wake
@@ -46,4 +47,5 @@ class MemoryJournal:
 
     def known(self) -> Known:
         """What the durable records prove."""
-        return (self._parent or Known()).fold(self.durable)
+        known = Known() if self.parent is None else self.parent.known().again()
+        return known.fold(self.durable)

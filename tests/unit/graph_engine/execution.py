@@ -131,13 +131,13 @@ class Execution:
 
     def resumed(self, upto: int | None = None) -> Execution:
         """The same run on another worker, which finds the first `upto` records."""
-        journal = MemoryJournal(self.journal.durable[:upto])
+        journal = MemoryJournal(self.journal.durable[:upto], parent=self.journal.parent)
         return replace(self, journal=journal, known=journal.known(), outcome=None)
 
     def retried(self) -> Execution:
         """A new run from where this one failed."""
-        parent = self.journal.known().again()
-        return replace(self, journal=MemoryJournal(), known=parent, outcome=None)
+        journal = MemoryJournal(parent=self.journal)
+        return replace(self, journal=journal, known=journal.known(), outcome=None)
 
     def set_time(self, time: float) -> None:
         """Of a jumping clock."""

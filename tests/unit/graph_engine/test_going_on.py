@@ -81,6 +81,41 @@ def test_run_that_is_cut_anywhere_ends_as_it_would_have(
     assert answer(to_its_end(twice.resumed(upto))) == answer(whole)
 
 
+def begun(told: list[records.Record]) -> set[tuple[str, int | None]]:
+    return {(one.place.key, one.item) for one in told if isinstance(one, records.Began)}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(shelves(), st.data())
+def test_run_that_is_cancelled_anywhere_ends_and_so_does_each_step_that_had_begun(
+    shelf: tuple[dict[str, Any], Library], data: st.DataObject
+) -> None:
+    document, library = shelf
+    whole = execution(document, library=library, limits=Limits(max_parallel=2)).run()
+    assert begun(whole.journal.durable) <= what_ended(whole.journal.durable).keys()
+    at = data.draw(st.integers(1, len(whole.journal.durable) - 1))
+    seen = []
+
+    def is_time(record: records.Record) -> bool:
+        seen.append(record)
+        return len(seen) == at
+
+    stopped = execution(document, library=library, limits=Limits(max_parallel=2)).stopped_at(is_time)
+    told = stopped.journal.durable
+    check_story(told)
+    assert stopped.ended.status in ("CANCELED", whole.ended.status)
+    assert begun(told) <= what_ended(told).keys()
+    if not any(isinstance(record, records.RunStopping) for record in told):
+        return
+    stopping = next(number for number, record in enumerate(told, 1) if isinstance(record, records.RunStopping))
+    again = stopped.resumed(data.draw(st.integers(stopping, len(told) - 1))).run()
+    check_story(again.journal.durable)
+    assert again.ended.status == "CANCELED"
+    assert begun(again.journal.durable) <= what_ended(again.journal.durable).keys()
+    last_nodes = {one for one in what_ended(told) if one in begun(told)}
+    assert last_nodes <= what_ended(again.journal.durable).keys()
+
+
 def cut_in(run: Execution, name: str, item: int | None = None) -> Execution:
     """The run on another worker, after the first was lost while this ran."""
     told = run.run().journal.durable
@@ -190,12 +225,24 @@ def test_retry_of_a_retry_takes_what_both_did() -> None:
     fails = {"type": "fail", "config": {"message": "no"}}
     document = graph(node("a", "counted"), {"id": "b", **fails, "after": ["a"]})
     first = execution(document, node_types=types_with(counted), clock=RealClock()).run()
-    second = first.retried().run()
-    parent = first.journal.known().again().fold(second.journal.durable).again()
-    third = first.retried()
-    third.known = parent
-    assert third.run().ended.status == "FAILURE"
+    third = first.retried().run().retried().run()
+    assert third.ended.status == "FAILURE"
     assert counted.total == 1
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(shelves())
+def test_retry_that_is_cut_anywhere_ends_as_it_would_have(shelf: tuple[dict[str, Any], Library]) -> None:
+    document, library = shelf
+    failed = to_its_end(execution(document, library=library, limits=LIMITS))
+    whole = to_its_end(failed.retried())
+    for upto in range(len(whole.journal.durable)):
+        again = whole.resumed(upto)
+        again.set_time(whole.journal.durable[max(0, upto - 1)].ts)
+        again = to_its_end(again)
+        check_story(again.journal.durable)
+        assert answer(again) == answer(whole), upto
+        assert what_ended(again.journal.durable).keys() == what_ended(whole.journal.durable).keys()
 
 
 def test_run_that_only_waits_long_is_suspended_and_goes_on_when_due() -> None:
