@@ -71,9 +71,9 @@ def _fail(state: State, task: Task, error: NodeError, cut: Cut | None, *, is_fin
     if _is_tried_again(task, error, cut):
         _retry(state, task, described)
         return
-    cause = described_cause(task, described) if cut is None else cut.cause
     if task.item is not None:
         described |= state.runtime.masked(task.item.described())
+    cause = described_cause(task, described) if cut is None else cut.cause
     outputs = None if task.item is not None or is_final else _outputs_of_failure(task, error, described)
     told = records.Failed(
         state.clock.now(),

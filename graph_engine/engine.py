@@ -94,13 +94,13 @@ class Engine:
         state = self._state
         while True:
             self._work_through()
-            if state.root.phase is Phase.CLOSED:
+            if state.is_over:
                 return self._ended()
             stopping.rearm_when_drained(state)
             self._begin_ready()
             state.journal.breathe()
             state.timers.fire(state.clock.monotonic())
-            if not (state.results or state.quiet or state.root.phase is Phase.CLOSED):
+            if not (state.results or state.quiet or state.is_over):
                 suspended = self._suspended()
                 if suspended is not None:
                     return suspended
@@ -199,7 +199,7 @@ class Engine:
         timer, due = state.timers.next(), state.journal.due()
         times = [] if timer is None else [max(0.0, timer - state.clock.monotonic())]
         times += [] if due is None else [max(0.0, due)]
-        assert times or state.jobs or state.root.phase is Phase.CLOSED, "nothing runs, and the run has not ended"
+        assert times or state.jobs or state.is_over, "nothing runs, and the run has not ended"
         return min(times, default=None)
 
     # -- ending
@@ -210,7 +210,7 @@ class Engine:
 
     def _stop(self, status: Status, error: Error) -> None:
         state = self._state
-        if state.root.stop is None and state.root.phase is not Phase.CLOSED:
+        if state.root.stop is None and not state.is_over:
             state.append(records.RunStopping(state.clock.now(), status, error))
             self._end_early(status, error)
 

@@ -80,6 +80,11 @@ class State:
         self.computing = 0
         self.slow_types: set[str] = set()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has ended."""
+        return self.root.phase is Phase.CLOSED
+
     def append(self, record: Record) -> None:
         self.journal.append(record)
 

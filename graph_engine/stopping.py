@@ -72,7 +72,7 @@ def cut(state: State, frame: Frame) -> None:
 
 def stop_run(state: State, reason: Stop) -> None:
     """End the run: also what its nodes are doing in the world."""
-    if state.root.stop is not None or state.root.phase is Phase.CLOSED:
+    if state.root.stop is not None or state.is_over:
         return
     is_main = state.root.phase is Phase.MAIN
     stop(state, state.root, reason)

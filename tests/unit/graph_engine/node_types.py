@@ -48,7 +48,7 @@ class Counted(_Tested):
 
     name = "counted"
 
-    def __init__(self, during: Callable[[NodeCall[Empty]], None] = lambda call: None) -> None:
+    def __init__(self, during: Callable[[NodeCall[Empty]], object] = lambda call: None) -> None:
         self.during = during
         self.running = self.most = self.total = 0
         self._lock = threading.Lock()

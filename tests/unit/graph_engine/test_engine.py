@@ -84,7 +84,7 @@ def test_value_that_cannot_be_kept_fails_its_step_whatever_on_error_says() -> No
 
 def test_nodes_of_a_call_run_side_by_side_whatever_its_keys() -> None:
     together = threading.Barrier(4)
-    counted = Counted(lambda call: print(together.wait(10)))
+    counted = Counted(lambda call: together.wait(10))
     types = types_with(counted)
     library = called_with(types, *(node(f"n{number}", "counted") for number in range(4)))
     document = graph(call("c", retry={"max_attempts": 2}, timeout=60, on_error="continue"))
