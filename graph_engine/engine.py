@@ -84,11 +84,18 @@ class Engine:
         if known.stopping is not None:
             self._end_early(*known.stopping)
         elif state.limits.timeout is not None:
-            started = now if known.started_at is None else known.started_at
-            left = state.limits.timeout - max(0.0, now - started)
-            state.run_deadline = state.clock.monotonic() + left
-            state.timers.set(state.run_deadline, self._time_out, state.limits.timeout)
+            self._limit(state.limits.timeout, now if known.started_at is None else known.started_at)
         self._receive_waiting()
+
+    def _limit(self, timeout: float, started_at: float) -> None:
+        """Have the run stopped when its time is over: at once, if it was over before this worker came."""
+        state = self._state
+        left = timeout - max(0.0, state.clock.now() - started_at)
+        if left <= 0:
+            self._time_out(timeout)
+            return
+        state.run_deadline = state.clock.monotonic() + left
+        state.timers.set(state.run_deadline, self._time_out, timeout)
 
     def _drive(self) -> Outcome:
         state = self._state

@@ -60,7 +60,7 @@ def answer(run: Execution) -> Any:
     return run.ended.status, run.ended.outputs
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(shelves(), st.data())
 def test_run_that_is_cut_anywhere_ends_as_it_would_have(
     shelf: tuple[dict[str, Any], Library], data: st.DataObject
@@ -85,7 +85,7 @@ def begun(told: list[records.Record]) -> set[tuple[str, int | None]]:
     return {(one.place.key, one.item) for one in told if isinstance(one, records.Began)}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(shelves(), st.data())
 def test_run_that_is_cancelled_anywhere_ends_and_so_does_each_step_that_had_begun(
     shelf: tuple[dict[str, Any], Library], data: st.DataObject
@@ -298,6 +298,20 @@ def test_timeouts_of_the_run_and_of_a_call_count_on_while_it_is_suspended() -> N
     assert run.ended.error is not None
     assert run.ended.error["kind"] == "run_timeout"
     assert "node.failed d canceled 1" in run.story()
+
+
+def test_nothing_new_begins_in_a_run_whose_time_was_over_before_a_worker_came() -> None:
+    run = execution(graph(node("a"), node("b", after=["a"]), last("sweep", 1)), limits=Limits(timeout=60)).run()
+    told = run.journal.durable
+    again = run.resumed(next(n for n, one in enumerate(told, 1) if isinstance(one, records.Succeeded)))
+    again.set_time(1_000_061)
+    again.run()
+    assert again.ended.error is not None
+    assert again.ended.error["kind"] == "run_timeout"
+    assert [line for line in again.story() if line.startswith("node.started")] == [
+        "node.started a",
+        "node.started sweep",
+    ]
 
 
 def test_suspended_run_that_is_cancelled_ends_what_it_waited_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from graph_engine import records
 from graph_engine.engine import Engine
 from graph_engine.limits import Limits
 from graph_engine.outcome import Ended
+from graph_engine.testing.jumping_clock import JumpingClock
 from graph_engine.testing.memory_journal import MemoryJournal
 from tests.unit.graph_engine.execution import Execution, RealClock, execution
 from tests.unit.graph_engine.graphs import call, called, graph, last, node
@@ -112,6 +114,20 @@ def test_node_that_keeps_no_timeout_is_interrupted() -> None:
     assert run.ended.error is not None
     assert run.ended.error["kind"] == "timeout"
     assert run.story()[-1] == "run.failed deaf"
+
+
+def test_node_that_cannot_be_interrupted_is_given_up_and_the_run_goes_on_without_it() -> None:
+    leave = threading.Event()
+    blocked = Counted(lambda call: leave.wait(30))
+    document = graph(node("blocked", "counted", timeout=1, on_error="route"), node("other", after=["blocked"]))
+    run = execution(document, node_types=types_with(blocked), clock=JumpingClock(patience=0.5))
+    engine = run.engine()
+    ended = engine.run()
+    leave.set()
+    assert ended == Ended("SUCCESS")
+    assert engine.has_stuck_threads
+    assert "node.failed blocked timeout 1" in run.story()
+    assert run.clock.now() == pytest.approx(1_000_005, abs=0.1)
 
 
 def test_stop_before_the_run_begins_lets_only_what_runs_last_run() -> None:
