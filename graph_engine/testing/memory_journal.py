@@ -17,6 +17,7 @@ class MemoryJournal:
         self.commits: list[int] = []
         """How many records each commit made durable."""
         self._pending: list[Record] = []
+        self._is_due = False
         self._lock = threading.Lock()
         self._wake: Callable[[], None] = lambda: None
         self.parent = parent
@@ -26,14 +27,16 @@ class MemoryJournal:
         self._wake = wake
 
     def append(self, record: Record) -> None:
+        is_live = isinstance(record, Emitted)
         with self._lock:
             self._pending.append(record)
-        if isinstance(record, Emitted):
+            self._is_due |= is_live
+        if is_live:
             self._wake()
 
     def commit(self) -> None:
         with self._lock:
-            pending, self._pending = self._pending, []
+            pending, self._pending, self._is_due = self._pending, [], False
         if pending:
             self.durable += pending
             self.commits.append(len(pending))
@@ -43,7 +46,7 @@ class MemoryJournal:
             self.commit()
 
     def due(self) -> float | None:
-        return 0.0 if any(isinstance(record, Emitted) for record in self._pending) else None
+        return 0.0 if self._is_due else None
 
     def known(self) -> Known:
         """What the durable records prove."""
