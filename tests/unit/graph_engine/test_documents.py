@@ -26,12 +26,14 @@ REACHING = {
     "http_request",
     "http_upload",
     "parquet_and_back",
+    "parquet_late_column",
+    "parquet_rounds_late",
     "shell_sort",
     "sql_select_and_insert",
     "tell_the_world",
     "webhooks",
 }
-IN_THE_SANDBOX = {"foreach_collect", "node_timeout", "on_error_route", "retry_kinds"}
+IN_THE_SANDBOX = {"bytes_foreach", "foreach_collect", "node_timeout", "on_error_route", "retry_kinds"}
 """They tell how code failed in another process."""
 REORDERED = {
     "call_finally",
