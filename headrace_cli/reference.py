@@ -6,8 +6,9 @@ from pathlib import Path
 
 from graph_compiler.node_types import builtin_node_types
 from graph_compiler.reference import pages
+from headrace_cli.internals import ROOT, page, private_uses
 
-FOLDER = Path(__file__).parents[1] / "docs" / "reference" / "nodes"
+FOLDER = ROOT / "docs" / "reference"
 
 
 def write_pages(folder: Path) -> None:
@@ -21,4 +22,5 @@ def write_pages(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_pages(FOLDER)
+    write_pages(FOLDER / "nodes")
+    (FOLDER / "dagster-internals.md").write_text(page(private_uses()), "utf-8")

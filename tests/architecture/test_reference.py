@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from headrace_cli.internals import page, private_uses
 from headrace_cli.main import app
 from platform_core import errors
 from platform_core.settings import Settings
@@ -42,3 +43,11 @@ def test_every_command_is_documented() -> None:
     shown = {name for name, command in group.commands.items() if not command.hidden}
     documented = {name for row in rows("cli.md") for name in re.findall(r"`([a-z-]+)[^`]*`", row.split("|")[1])}
     assert shown - documented == set()
+
+
+def test_every_module_that_uses_a_private_name_of_dagster_is_listed_as_it_is_now() -> None:
+    assert (REFERENCE / "dagster-internals.md").read_text() == page(private_uses()), "`make docs` writes it"
+
+
+def test_every_module_that_uses_a_private_name_of_dagster_says_for_what() -> None:
+    assert [use.module for use in private_uses() if use.purpose is None] == []

@@ -39,14 +39,14 @@ GRAPH: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     with serving() as (cluster, api):
-        cluster.address = api._core.api_client.configuration.host  # type: ignore[attr-defined]
+        cluster.address = api._core.api_client.configuration.host  # type: ignore[attr-defined]  # the test's own note
         yield cluster
 
 
 @pytest.fixture(scope="module")
 def site(create_site: NewSite, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Site:
     config = tmp_path_factory.mktemp("kube") / "config"
-    address = cluster.address  # type: ignore[attr-defined]
+    address = cluster.address  # type: ignore[attr-defined]  # the test's own note
     content = {
         "apiVersion": "v1",
         "kind": "Config",
