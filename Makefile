@@ -37,10 +37,10 @@ demo: setup ## Start everything, run the example on a signed GitHub push, show i
 	$(BIN)/python examples/demo.py
 
 test: setup ## All tests, with a real PostgreSQL; `make test T=stream_api` those of a folder, path or keyword
-	$(BIN)/python -m pytest -n $(WORKERS) $(CHOSEN)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(CHOSEN)
 
 unit: setup ## The quick tests, without a database
-	$(BIN)/python -m pytest -q -n $(WORKERS) tests/unit tests/architecture
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not slow" tests/unit tests/architecture
 
 watch: setup ## Run the unit tests of what changed, at each change
 	$(BIN)/python -m tests.rerun

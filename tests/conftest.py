@@ -12,12 +12,14 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy.engine import Engine
+from xdist.remote import Producer
 
 from platform_core import schema
 from platform_core.database import build_engine
 from platform_core.keys import KeyRing
 from platform_core.postgres import STOP_SIGNAL, EmbeddedPostgres
 from platform_core.settings import Settings
+from tests.distribution import ByModule, by_slowness, processes
 from tests.waiting import wait_until
 
 TEMPLATE = "headrace_template"
@@ -28,6 +30,19 @@ def pytest_configure() -> None:
     # executed a job (`dagster._utils.interrupts`): no child of a later test could be ended by it.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    return processes()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByModule:
+    return ByModule(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=by_slowness)
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +78,7 @@ def create_database(postgres: EmbeddedPostgres) -> Iterator[Callable[[str | None
 
     def create(template: str | None) -> str:
         name = f"test_{uuid.uuid4().hex}"
-        _execute(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template or "template0"}"')
+        _execute(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template or "template0"}" STRATEGY FILE_COPY')
         created.append(name)
         return postgres.url_of(name)
 

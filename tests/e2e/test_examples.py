@@ -13,6 +13,8 @@ import pytest
 from tests.e2e.installation import Installation
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.xdist_group("installation")
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "orders.yaml"
 TOKEN = "a token of the test"
 LINES = [{"price": 3}, {"price": 4}]

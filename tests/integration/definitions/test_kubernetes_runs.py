@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,10 @@ def supervising(site: Site) -> Iterator[KubernetesSupervision]:
         supervision.close()
 
 
+def has_job(cluster: Cluster, name: str) -> bool:
+    return name in cluster.names("jobs")
+
+
 def job_of(cluster: Cluster, run_id: str) -> dict[str, Any]:
     return cluster.objects["jobs", f"headrace-run-{run_id}"]
 
@@ -138,9 +143,10 @@ def test_jobs_of_one_version_differ_in_their_run_alone(site: Site, cluster: Clus
         run_id = site.launch(GRAPH)
         run = site.instance.get_run_by_id(run_id)
         assert run is not None
-        wait_until(lambda run_id=run_id: f"headrace-run-{run_id}" in cluster.names("jobs"), "its Job is made")
+        name = f"headrace-run-{run_id}"
+        wait_until(partial(has_job, cluster, name), "its Job is made")
         texts.append(json.dumps(job_of(cluster, run_id)["spec"]).replace(run_id, "RUN"))
-        cluster.remove("jobs", f"headrace-run-{run_id}")
+        cluster.remove("jobs", name)
         site.instance.report_run_canceled(run)
     assert texts[0] == texts[1]
 
@@ -215,7 +221,9 @@ def test_what_a_graph_may_not_ask_for_ends_its_run(site: Site) -> None:
 
 def test_what_outlives_its_run_is_deleted_and_what_ended_is_kept(site: Site, cluster: Cluster) -> None:
     run_id = site.launch(GRAPH)
-    site.instance.report_run_failed(site.instance.get_run_by_id(run_id))
+    run = site.instance.get_run_by_id(run_id)
+    assert run is not None
+    site.instance.report_run_failed(run)
     done = pods.job({"type": "Complete", "status": "True"})
     done["metadata"] = {**done["metadata"], "name": "done", "labels": {"headrace/run": "gone"}}
     cluster.change("jobs", done)

@@ -8,6 +8,10 @@ import sys
 _PROGRAM = """
 import os, threading
 from definitions.warm_up import warm_up
+
+import pytest
+
+pytestmark = pytest.mark.slow
 def sockets():
     links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
     return {os.readlink(link) for link in links if os.path.exists(link) and "socket" in os.readlink(link)}

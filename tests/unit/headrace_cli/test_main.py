@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HEAVY = ["dagster", "fastapi", "sqlalchemy", "pydantic", "httpx", "networkx", "rich.live"]
 
 
