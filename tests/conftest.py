@@ -42,7 +42,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByModul
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
-        items.sort(key=by_slowness)
+        items.sort(key=lambda item: by_slowness(item.nodeid))
 
 
 @pytest.fixture(scope="session")

@@ -24,9 +24,9 @@ class ByModule(LoadGroupScheduling):  # type: ignore[misc]  # xdist is not annot
         return str(super()._split_scope(nodeid)).partition("::")[0]
 
 
-def by_slowness(item: pytest.Item) -> int:
+def by_slowness(nodeid: str) -> int:
     """The rank of the test's folder, from 0 for the slowest."""
-    ranks = (rank for rank, folder in enumerate(SLOWEST_FIRST) if item.nodeid.startswith(folder))
+    ranks = (rank for rank, folder in enumerate(SLOWEST_FIRST) if nodeid.startswith(folder))
     return next(ranks, len(SLOWEST_FIRST))
 
 
