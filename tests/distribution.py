@@ -31,5 +31,5 @@ def by_slowness(nodeid: str) -> int:
 
 
 def processes() -> int:
-    """One more than there are cores: tests wait for processes, timers and disks about a third of their time."""
+    """One more than there are cores, since tests also wait: for processes, leases and disks."""
     return (os.cpu_count() or 1) + 1
