@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings as property_settings
 from sqlalchemy.engine import Engine
 from xdist.remote import Producer
 
@@ -23,6 +24,10 @@ from tests.distribution import ByModule, by_slowness, processes
 from tests.waiting import wait_until
 
 TEMPLATE = "headrace_template"
+
+# Machines are shared, and no property is about time.
+property_settings.register_profile("untimed", deadline=None)
+property_settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:
