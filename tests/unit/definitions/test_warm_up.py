@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
-_PROGRAM = """
-import os, threading
-from definitions.warm_up import warm_up
-
 import pytest
 
 pytestmark = pytest.mark.slow
+
+_PROGRAM = """
+import os, threading
+from definitions.warm_up import warm_up
 def sockets():
     links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
     return {os.readlink(link) for link in links if os.path.exists(link) and "socket" in os.readlink(link)}
