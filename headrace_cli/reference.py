@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graph_compiler.node_types import builtin_node_types
-from graph_compiler.reference import pages
+from graph_compiler.catalogue.node_types import builtin_node_types
+from graph_compiler.catalogue.reference import pages
 from headrace_cli.internals import ROOT, page, private_uses
 
 FOLDER = ROOT / "docs" / "reference"
