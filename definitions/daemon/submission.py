@@ -1,6 +1,9 @@
 """Runs whose turn has come become Dagster runs and are launched: with the same id, so that doing it twice makes one.
 
 The daemon alone does this; the APIs only write to our tables (docs/adr/0007, 0022).
+
+Internals used: `LaunchRunContext`, with which a run launcher is called, and the tags by which Dagster's UI links a run
+to its code location, sensor or schedule.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 The daemon launches a run within milliseconds of its turn (docs/adr/0007, 0022); this is the second look that people
 can see. It goes by the same queue and launches by the same way, so a run is launched once whoever comes first.
+
+Internals used: the tags by which Dagster's UI links a run to its sensor.
 """
 
 from __future__ import annotations

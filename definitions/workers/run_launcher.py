@@ -2,6 +2,9 @@
 
 Launching never raises when the pool is away: the run stays STARTING and the queue daemon sends it again, which is
 harmless, because a worker takes a run's lock and looks at its status before it does anything.
+
+Internals used: `RunLauncher` as a base class, with what it is given and answers, and `ConfigurableClass`, by which
+dagster.yaml names it.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def entry(hook: Hook, key: str, **changes: object) -> Entry:
         body_size=3,
     )
     run = NewRun(hook.graph_id, hook.version, hook.owner_id, {"got": key}, "webhook", hook.trigger_id, {"event": None})
-    return dataclasses.replace(Entry(hook, new, run), **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(Entry(hook, new, run), **changes)  # type: ignore[arg-type]  # fields of Entry
 
 
 def write(engine: Engine, entries: list[Entry]) -> list[Kept | BaseException | None]:
