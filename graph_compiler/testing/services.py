@@ -58,7 +58,7 @@ class MemoryServices:
         headers: Mapping[str, str],
         params: Mapping[str, Any],
         json: Any,
-        body: str | None,
+        body: str | bytes | None,
         timeout: float,
         upload: HttpUpload | None = None,
         save_to: str | None = None,

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MAP = (ROOT / "docs" / "map.md").read_text()
-PACKAGES = "definitions|graph_compiler|headrace|headrace_cli|platform_core|stream_api|trigger_api"
+PACKAGES = "definitions|graph_compiler|graph_engine|headrace|headrace_cli|platform_core|stream_api|trigger_api"
 SECTIONS = {part.splitlines()[0]: part for part in MAP.split("\n## ")[1:]}
 
 

@@ -1,4 +1,4 @@
-"""What a wheel holds: all packages, which an editable installation cannot show to be missing."""
+"""What a wheel holds: all packages, and that they are typed; an editable installation cannot show that they miss."""
 
 from __future__ import annotations
 
@@ -47,3 +47,10 @@ def test_the_driver_of_the_database_is_used_outside_the_platform_only_where_a_po
         if re.search(r"^(?:import|from) psycopg(?:_pool)?\b", module.read_text(), re.MULTILINE)
     }
     assert found == set(DRIVER_USERS)
+
+
+def test_every_package_tells_type_checkers_that_it_is_typed() -> None:
+    marked = {path.parent.name for path in ROOT.glob("*/py.typed")}
+    assert marked == {top.name for top in tops()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "py.typed" in project["tool"]["setuptools"]["package-data"]["*"]

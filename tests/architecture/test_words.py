@@ -11,7 +11,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
-    *("definitions", "graph_compiler", "headrace", "headrace_cli", "platform_core", "stream_api", "trigger_api"),
+    *(
+        "definitions",
+        "graph_compiler",
+        "graph_engine",
+        "headrace",
+        "headrace_cli",
+        "platform_core",
+        "stream_api",
+        "trigger_api",
+    ),
     *("benchmarks", "deploy", "docs", "examples", "tests"),
 )
 SUFFIXES = {".py", ".md", ".yaml", ".html", ".js", ".mako", ".sh", ".issues"}

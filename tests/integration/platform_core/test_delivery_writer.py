@@ -53,7 +53,7 @@ def entry(webhook: Webhook, key: str, **changes: object) -> Entry:
         webhook.trigger_id,
         {"event": None},
     )
-    return dataclasses.replace(Entry(webhook, new, run), **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(Entry(webhook, new, run), **changes)  # type: ignore[arg-type]  # fields of Entry
 
 
 def write(engine: Engine, entries: list[Entry]) -> list[Kept | BaseException | None]:

@@ -18,7 +18,7 @@ from tests.integration.trigger_api.webhook_graphs import params_of_runs, save_we
 
 IMAGE = bytes(range(256)) * 40
 DIGEST = hashlib.sha256(IMAGE).hexdigest()
-SENT = {"photo": ("a photo.png", IMAGE, "image/png"), "note": (None, b"oak")}
+SENT: dict[str, Any] = {"photo": ("a photo.png", IMAGE, "image/png"), "note": (None, b"oak")}
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def save_webhook(client: httpx.Client, **webhook: Any) -> str:
     client.put(f"{API}/secrets/webhook_secret", json={"value": SECRET}).raise_for_status()
     saved = client.put(f"{API}/graphs/hooked", json=webhook_document(**webhook))
     assert saved.status_code in (200, 201), saved.text
-    return urlsplit(saved.json()["triggers"][0]["url"]).path
+    return urlsplit(str(saved.json()["triggers"][0]["url"])).path
 
 
 def stored(engine: Engine) -> list[Mapping[str, Any]]:
