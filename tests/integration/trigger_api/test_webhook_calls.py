@@ -20,6 +20,7 @@ from sqlalchemy.engine import Engine
 
 from platform_core.database.engine import build_engine
 from platform_core.identity.keys import KeyRing
+from platform_core.runs.retention_store import delete_runs
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, another_process, assert_problem, end_run
 from tests.integration.trigger_api.hooks import SECRET, hook_document, params_of_runs, save_hook, stored
@@ -486,6 +487,19 @@ def test_stream_is_the_answer(ada: httpx.Client, anonymous: httpx.Client, engine
     assert "event: run.succeeded" in rest
     final = json.loads(next(line for line in rest if line.startswith("data: ")).removeprefix("data: "))
     assert (final["final"], final["count"], final["id"]) == (True, 2, "2")
+
+
+def test_streamed_answer_ends_without_a_final_event_when_its_run_is_removed(
+    ada: httpx.Client, anonymous: httpx.Client, engine: Engine
+) -> None:
+    hook = save_hook(ada, respond="stream")
+    keyed = JSON | {"Idempotency-Key": "again"}
+    with anonymous.stream("POST", hook, content=b"1", headers=keyed) as answer:
+        lines = answer.iter_lines()
+        assert [next(lines) for _ in range(2)] == ["id: 1", "event: run.queued"]
+        with engine.begin() as connection:
+            delete_runs(connection, [stored(engine)[0]["run_id"]])
+        assert [line for line in lines if line.startswith("event: ")] == []
 
 
 def test_database_away_acknowledges_nothing(
