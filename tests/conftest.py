@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy.engine import Engine
 
 from platform_core.database import schema
@@ -24,6 +26,9 @@ TEMPLATE = "headrace_template"
 
 
 def pytest_configure() -> None:
+    # How long an example takes says more about the machine than about the code.
+    hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    hypothesis_settings.load_profile("untimed")
     # In the background of a script SIGINT is ignored, and Dagster gives SIGTERM the same fate in a process that has
     # executed a job (`dagster._utils.interrupts`): no child of a later test could be ended by it.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
