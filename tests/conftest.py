@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as property_settings
 from sqlalchemy.engine import Engine
 from xdist.remote import Producer
@@ -26,7 +27,7 @@ from tests.waiting import wait_until
 TEMPLATE = "headrace_template"
 
 # Machines are shared, and no property is about time.
-property_settings.register_profile("untimed", deadline=None)
+property_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 property_settings.load_profile("untimed")
 
 

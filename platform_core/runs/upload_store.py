@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import time
@@ -17,6 +18,7 @@ from platform_core.runs.owner_files import root_of
 from platform_core.settings import Settings
 
 UPLOADS = "uploads"
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def folder_of(run_id: str) -> str:
@@ -49,11 +51,14 @@ def remove_uploads(settings: Settings, owner: str, run_id: str) -> None:
 
 
 def runs_with_uploads(settings: Settings, owner: str) -> list[str]:
-    """The ids for which files are kept in the owner's folder, runs or not. Raises `Unavailable`."""
+    """The ids for which files are kept in the owner's folder, runs or not. Raises `Unavailable`.
+
+    What the owner's nodes have written there under other names is the owner's.
+    """
     with _failures_reported("list files"):
         place = _place(settings, owner, UPLOADS)
         try:
-            return sorted(child.name for child in place.iterdir())
+            return sorted(child.name for child in place.iterdir() if _RUN_ID.fullmatch(child.name))
         except (FileNotFoundError, NotADirectoryError):
             return []
 

@@ -13,6 +13,7 @@ from graph_compiler.checking.validation import check
 from graph_compiler.language import params
 from graph_compiler.language.spec import GraphSpec
 from graph_compiler.testing.memory import MemoryRuntime, memory_job
+from graph_compiler.values.binary import as_plain
 from tests.called_graphs import shelf
 from tests.integration.definitions.site import Site
 
@@ -28,13 +29,14 @@ BEYOND_THE_FAKE = {
     "foreach_skipped": "outputs of skipped nodes are our executor's",
     "when_everything_skipped": "outputs of skipped nodes are our executor's",
     "when_output_undefined": "outputs of skipped nodes are our executor's",
+    "bytes_foreach": "says the line at which code raised",
     "foreach_collect": "says the line at which code raised",
     "on_error_route": "says the line at which code raised",
     "file_round_trip": "names a file by the run",
     "bytes_between_nodes": "runs a shell script",
 }
 SHARED = sorted(path for path in VALID.iterdir() if path.stem not in BEYOND_THE_FAKE)
-GIVEN = {"webhook": {"action": "opened"}}
+GIVEN: dict[str, dict[str, Any]] = {"webhook": {"action": "opened"}, "for_one_item": {"ids": [7]}}
 
 Execute = Callable[[str, dict[str, Any]], tuple[str, Any]]
 """Executes a document's text with params; the run's status and its outputs."""
@@ -59,7 +61,7 @@ def on_the_fake(text: str, given: dict[str, Any]) -> tuple[str, Any]:
     assert issues == []
     result = memory_job(spec, MemoryRuntime(params=applied), library=shelf()).execute_in_process(raise_on_error=False)
     outputs = result.output_for_node("outputs_", "outputs") if result.success and spec.outputs else None
-    return ("SUCCESS" if result.success else "FAILURE"), outputs
+    return ("SUCCESS" if result.success else "FAILURE"), as_plain(outputs)
 
 
 @pytest.fixture(params=["fake", "real"])

@@ -24,12 +24,13 @@ class RunProgress:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._followed: Counter[str] = Counter()
-        self._seqs: dict[str, int] = {}
+        self._seqs: dict[str, int | None] = {}
         self._looking: asyncio.Task[None] | None = None
 
     async def frames(self, run_id: str) -> AsyncGenerator[ServerSentEvent, None]:
         """All events of the run in order, up to the final one, in the form of the stream API.
 
+        Without a final event it ends when the run is removed.
         Raises `Unavailable` when the database is lost; the stream then ends, and its client goes on at the stream API.
         """
         self._followed[run_id] += 1
@@ -42,24 +43,28 @@ class RunProgress:
                 if events and events[-1].is_final:
                     return
                 seq += len(events)
-                await self._more_than(run_id, seq)
+                if not await self._more_than(run_id, seq):
+                    return
         finally:
             self._followed[run_id] -= 1
             if not self._followed[run_id]:
                 del self._followed[run_id]
                 self._seqs.pop(run_id, None)
 
-    async def _more_than(self, run_id: str, seq: int) -> None:
-        while self._seqs.get(run_id, 0) <= seq:
+    async def _more_than(self, run_id: str, seq: int) -> bool:
+        """Wait until the run has events after `seq`; false if it is removed."""
+        while (last := self._seqs.get(run_id, 0)) is not None and last <= seq:
             if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look())
             await asyncio.shield(self._looking)
+        return last is not None
 
     async def _look(self) -> None:
         await asyncio.sleep(_INTERVAL)
-        found = await run_in_threadpool(self._ask, list(self._followed))
-        # Who left while this was asked has taken its entry along.
-        self._seqs |= {run_id: seq for run_id, seq in found.items() if run_id in self._followed}
+        asked = list(self._followed)
+        found = await run_in_threadpool(self._ask, asked)
+        # Who left while this was asked has taken its entry along; a run that is not found is removed.
+        self._seqs |= {run_id: found.get(run_id) for run_id in asked if run_id in self._followed}
 
     def _ask(self, run_ids: list[str]) -> dict[str, int]:
         with reading(self._engine) as connection:

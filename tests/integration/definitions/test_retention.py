@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
+import uuid
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from dagster import DagsterInstance
 
+from definitions.daemon.abandoned_uploads import remove_abandoned
 from definitions.daemon.retention import Retention, RunsKept
 from definitions.execution.context import process_context
 from platform_core.errors import RunNotFound
@@ -56,7 +61,7 @@ def test_files_that_were_sent_for_a_run_go_with_it_and_no_others(site: Site) -> 
     old, young = (site.execute(kept("brief", settings=HOUR)) for _ in range(2))
     grow_old(site, old, timedelta(minutes=61))
     owner = site.fetch("SELECT name FROM headrace.users WHERE id = :id", id=site.owner_id)[0].name
-    top = site.settings.home / "files" / owner
+    top: Path = site.settings.home / "files" / owner
     for run_id in (old, young):
         keep_file(site.settings, owner, f"{folder_of(run_id)}/a/b.txt", b"x")
     (top / "mine.txt").touch()
@@ -64,6 +69,48 @@ def test_files_that_were_sent_for_a_run_go_with_it_and_no_others(site: Site) -> 
     files = {path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file()}
     assert files == {"mine.txt", f"uploads/{young}/a/b.txt"}
     assert not (top / "uploads" / old).exists()
+
+
+def uploaded(site: Site, folder: str, age: timedelta) -> Path:
+    """A file in a folder of the owner's `uploads`, of that age."""
+    owner = site.fetch("SELECT name FROM headrace.users WHERE id = :id", id=site.owner_id)[0].name
+    keep_file(site.settings, owner, f"uploads/{folder}/{'0' * 64}/note.txt", b"x")
+    top: Path = site.settings.home / "files" / owner / "uploads" / folder
+    for place in (*top.rglob("*"), top):
+        os.utime(place, times=(time.time() - age.total_seconds(),) * 2)
+    return top
+
+
+def test_files_of_runs_that_never_came_to_be_are_removed_and_no_others(site: Site) -> None:
+    old, hour = timedelta(hours=2), timedelta(minutes=59)
+    ended = uploaded(site, site.execute(kept("brief", settings=HOUR)), old)
+    waiting = uploaded(site, site.accept(site.save_graph(kept("brief"))), old)
+    abandoned, young = uploaded(site, str(uuid.uuid4()), old), uploaded(site, str(uuid.uuid4()), hour)
+    own = uploaded(site, "2026", old)
+    (own.parent / "list.csv").touch()
+    os.utime(own.parent / "list.csv", (0, 0))
+    assert remove_abandoned(site.settings, site.engine, threading.Event()) == 1
+    assert not abandoned.exists()
+    assert {place.name for place in own.parent.iterdir()} >= {
+        ended.name,
+        waiting.name,
+        young.name,
+        own.name,
+        "list.csv",
+    }
+
+
+def test_abandoned_files_are_looked_for_once_an_hour(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    retention = Retention(site.settings, site.engine, site.instance, process_context().spilled_values)
+    stop = threading.Event()
+    first = uploaded(site, str(uuid.uuid4()), timedelta(hours=2))
+    retention.sweep(stop)
+    second = uploaded(site, str(uuid.uuid4()), timedelta(hours=2))
+    retention.sweep(stop)
+    assert (first.exists(), second.exists()) == (False, True)
+    monkeypatch.setattr("definitions.daemon.retention.ABANDONED_EVERY", 0.0)  # nobody waits for an hour
+    retention.sweep(stop)
+    assert not second.exists()
 
 
 def test_younger_runs_and_those_without_a_retention_stay(site: Site) -> None:

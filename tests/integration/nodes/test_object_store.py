@@ -17,7 +17,7 @@ from definitions.services.services import Services
 from definitions.services.spilled_values import SpilledValues
 from graph_compiler.values.errors import NodeError
 from platform_core.errors import Unavailable
-from platform_core.runs.upload_store import remove_uploads
+from platform_core.runs.upload_store import are_older, remove_uploads, runs_with_uploads
 from platform_core.settings import Settings
 from tests.integration.nodes.brokers import free_ports, program, serving
 from tests.integration.nodes.nodes import run_node, services_of
@@ -81,6 +81,29 @@ def test_file_is_written_listed_read_and_copied(services: Services, endpoint: st
     assert names == ["a.json", "copy.bin", "data.bin"]
 
 
+def test_listing_has_all_files_below_by_name_or_says_that_there_are_more(services: Services, endpoint: str) -> None:
+    given = connection(endpoint)["store"]
+    store = s3fs.S3FileSystem(**KEYS, endpoint_url=endpoint, skip_instance_cache=True)
+    names = sorted([f"{number}.txt" for number in range(7)] + ["deep/er/8.txt", "deep/9.txt"])
+    for name in [*names, ".headrace-0123", "deep/.headrace-4567"]:
+        store.pipe_file(f"headrace/listed/{name}", b"x")
+    store.pipe_file("headrace/listed-too/0.txt", b"x")
+    store.call_s3("put_object", Bucket="headrace", Key="listed/marked/")  # as consoles of stores make folders
+
+    def listed(limit: int, folder: str = "s3://headrace/listed") -> list[str]:
+        files = services.list_files(folder, limit=limit, connection=given)
+        assert {file["size"] for file in files} <= {1}
+        return [file["$file"].removeprefix("s3://headrace/listed/") for file in files]
+
+    assert listed(1000) == listed(9) == listed(9, "s3://headrace/listed/") == names
+    assert listed(9, "s3://headrace/listed/deep") == ["deep/9.txt", "deep/er/8.txt"]
+    assert listed(9, "s3://headrace/none") == []
+    for folder in ("s3://headrace/listed", "s3://headrace"):
+        with pytest.raises(NodeError, match="more than 8 files are here") as raised:
+            listed(8, folder)
+        assert raised.value.kind == "file_too_many"
+
+
 def test_failures_have_their_kinds_and_show_no_keys(services: Services, endpoint: str) -> None:
     def kind(url: str, **other: str) -> str:
         with pytest.raises(NodeError) as raised:
@@ -139,13 +162,17 @@ def test_files_that_callers_send_are_kept_there_until_their_run_goes(
         uploads.keep(settings, "ann")
         uploads.keep(settings, "ann")  # a second time it is the same file
     assert run_node(ann, "file.read", {"file": values[0], "as": "bytes"})["content"] == content
+    run_node(ann, "file.write", {"path": "uploads/own/a.txt", "content": "mine"})
+    assert runs_with_uploads(settings, "ann") == sorted(uploads.run_id for uploads in sent)
+    assert runs_with_uploads(settings, "bob") == []
+    assert [are_older(settings, "ann", sent[0].run_id, seconds) for seconds in (3600, -3600)] == [False, True]
     remove_uploads(settings, "ann", sent[0].run_id)
     remove_uploads(settings, "ann", sent[0].run_id)
     with pytest.raises(NodeError, match="file_missing"):
         run_node(ann, "file.read", {"file": values[0]})
     assert run_node(ann, "file.read", {"file": values[1], "as": "bytes"})["content"] == content
     names = [file["$file"] for file in run_node(ann, "file.list", {"folder": "uploads"})["files"]]
-    assert names == [values[1]["$file"]]
+    assert names == sorted([values[1]["$file"], "files:uploads/own/a.txt"])
 
 
 def test_a_store_that_is_away_takes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 
 from headrace_cli.main import app as commands
 from platform_core.database.tables import runs
+from platform_core.errors import GraphNotFound, Unavailable
+from platform_core.runs.upload_store import keep_file
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, Login, assert_problem, document
 
@@ -25,6 +27,7 @@ PARAMS = {
     "type": "object",
     "properties": {
         "photo": {"format": "file"},
+        "stamp": {"format": "file"},
         "seal": {"format": "bytes"},
         "text": {"type": "string"},
         "count": {"type": "integer"},
@@ -126,6 +129,44 @@ def test_what_does_not_fit_starts_nothing_and_keeps_nothing(ada: httpx.Client, e
     assert (_stored(engine), _kept(folder)) == ([], [])
 
 
+def test_files_of_a_launch_that_was_not_accepted_are_removed_unless_perhaps_it_was(
+    ada: httpx.Client, engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Launching is replaced: no test can delete the graph, or lose the database, between the files and the run."""
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("trigger_api.runs.uploads.launch", fail)
+    failure: Exception = GraphNotFound("There is no graph press.")
+    sent = {"photo": ("a.png", IMAGE)}
+    assert_problem(ada.post(LAUNCH, files=sent), 404, "graph_not_found")
+    assert (_kept(folder), list((folder / "uploads").iterdir())) == ([], [])
+    failure = Unavailable("The database cannot be reached.")
+    assert_problem(ada.post(LAUNCH, files=sent), 503, "unavailable")
+    assert len(_kept(folder)) == 1
+    assert _stored(engine) == []
+
+
+def test_files_are_kept_all_or_none(
+    ada: httpx.Client, engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is replaced: none fails at the second file on demand."""
+    taken: list[str] = []
+
+    def keep(settings: Settings, owner: str, path: str, content: bytes) -> None:
+        taken.append(path)
+        if len(taken) == 2:
+            raise Unavailable("The store of files does not take the file; nothing was started.")
+        keep_file(settings, owner, path, content)
+
+    monkeypatch.setattr("trigger_api.shared.uploads.keep_file", keep)
+    sent = {"photo": ("a.png", IMAGE), "stamp": ("b.png", IMAGE)}
+    assert_problem(ada.post(LAUNCH, files=sent), 503, "unavailable")
+    assert len(taken) == 2
+    assert (_kept(folder), list((folder / "uploads").iterdir()), _stored(engine)) == ([], [], [])
+
+
 def test_bodies_that_are_none_are_refused(ada: httpx.Client, engine: Engine, settings: Settings) -> None:
     request = ada.build_request("POST", LAUNCH, files={"text": ("a", b"water")})
     body, kind = request.read(), {"Content-Type": request.headers["Content-Type"]}
@@ -143,13 +184,24 @@ def test_bodies_that_are_none_are_refused(ada: httpx.Client, engine: Engine, set
     assert _stored(engine) == []
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "..", "a/b\\c", "x" * 300, "a:b", ""])
-def test_a_files_name_leads_nowhere_else(ada: httpx.Client, folder: Path, name: str) -> None:
-    answer = ada.post(LAUNCH, files={"photo": (name or "file", IMAGE)})
+@pytest.mark.parametrize(
+    ("name", "kept_as"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("..", "__"),
+        ("a/b\\c", "c"),
+        ("x" * 300, "x" * 200),
+        ("a:b", "a_b"),
+        ("file", "file"),
+    ],
+    ids=["path", "parent", "backslash", "long", "colon", "plain"],
+)
+def test_a_files_name_leads_nowhere_else(ada: httpx.Client, folder: Path, name: str, kept_as: str) -> None:
+    answer = ada.post(LAUNCH, files={"photo": (name, IMAGE)})
     assert answer.status_code == 202
     [kept] = _kept(folder)
     assert kept.parent == folder / "uploads" / answer.json()["run_id"] / hashlib.sha256(IMAGE).hexdigest()
-    assert kept.name in {"passwd", "file", "c"}
+    assert kept.name == kept_as
 
 
 def test_rights_are_checked_before_the_body_is_read(login: Login, anonymous: httpx.Client, engine: Engine) -> None:

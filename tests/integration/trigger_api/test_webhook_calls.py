@@ -20,13 +20,18 @@ from sqlalchemy.engine import Engine
 
 from platform_core.database.engine import build_engine
 from platform_core.identity.keys import KeyRing
+from platform_core.operation.metrics import Metrics
+from platform_core.runs.retention_store import delete_runs
 from platform_core.settings import Settings
+from platform_core.web.services import Services
 from tests.integration.trigger_api.conftest import API, another_process, assert_problem, end_run
 from tests.integration.trigger_api.webhook_graphs import SECRET, params_of_runs, save_webhook, stored, webhook_document
 from tests.serving import served
 from tests.waiting import wait_until
 from tests.webhook_signing import SCHEMES, secret_for, signed
 from trigger_api.app import create_app
+from trigger_api.live.known_webhooks import KnownWebhooks
+from trigger_api.shared.graph_access import SpecCache
 
 JSON = {"Content-Type": "application/json"}
 BODY = b'{"wheel": "oak", "n": 3}'
@@ -34,7 +39,7 @@ BODY = b'{"wheel": "oak", "n": 3}'
 
 def verify_of(scheme: str, **more: Any) -> dict[str, Any]:
     verify = SCHEMES[scheme][0] | {"secret": "webhook_secret"} | more
-    return verify | {"signed": verify["signed"].replace("{path}", "/hook/x")} if "signed" in verify else verify
+    return verify | {"signed": verify["signed"].replace("{path}", "/webhook/x")} if "signed" in verify else verify
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -232,8 +237,11 @@ def test_slack_asks_with_a_signature(ada: httpx.Client, anonymous: httpx.Client,
     webhook = save_webhook(ada, verify=verify_of("slack"))
     body = b'{"type": "url_verification", "challenge": "3eZbrw"}'
     assert_problem(anonymous.post(webhook, content=body, headers=JSON), 401, "bad_signature")
+    known = anonymous.post(webhook, content=b"{}", headers=JSON | signed("slack", SECRET, b"{}"))
+    assert known.status_code == 202
     answer = anonymous.post(webhook, content=body, headers=JSON | signed("slack", SECRET, body))
-    assert (answer.status_code, answer.text, stored(engine)) == (200, "3eZbrw", [])
+    assert (answer.status_code, answer.text, len(stored(engine))) == (200, "3eZbrw", 1)
+    assert 'headrace_deliveries_total{verdict="challenge"} 1.0' in anonymous.get("/metrics").text
 
 
 def test_body_limit_of_a_webhook(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
@@ -260,6 +268,17 @@ def test_body_that_breaks_off_is_not_a_delivery(ada: httpx.Client, address: str,
                 connection.recv(1000)
     text = 'headrace_deliveries_total{verdict="incomplete_body"} 2.0'
     wait_until(lambda: text in httpx.get(f"{address}/metrics").text, "both are refused")
+    assert stored(engine) == []
+
+
+@pytest.mark.parametrize("length", ["9" * 19, "9" * 30, "9" * 5000, "-1", "\u00b2"])
+def test_length_that_no_body_has_is_refused(ada: httpx.Client, address: str, engine: Engine, length: str) -> None:
+    webhook = save_webhook(ada)
+    server = urlsplit(address)
+    head = f"POST {webhook} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    with socket.create_connection((server.hostname, server.port), timeout=30) as connection:
+        connection.sendall(head.encode("latin-1") + b"{}")
+        assert connection.recv(100).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 413 "))
     assert stored(engine) == []
 
 
@@ -310,6 +329,36 @@ def test_rate_limit_counts_in_all_processes(
         connection.execute(sa.text("UPDATE headrace.hook_rates SET free_at = free_at - interval '6 minutes'"))
     codes = [anonymous.post(webhook, content=b"1", headers=JSON).status_code for _ in range(2)]
     assert codes == [202, 429]
+
+
+def test_a_call_that_is_received_twice_counts_once(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
+    """By what was remembered, then by what the database says: of a graph just saved, and of a call that is refused."""
+    limit = {"requests": 4, "per": "1h"}
+    webhook = save_webhook(ada, rate_limit=limit)
+    codes = [anonymous.post(webhook, content=b"1", headers=JSON).status_code]
+    save_webhook(ada, rate_limit=limit, params={"got": "new"})
+    codes += [anonymous.post(webhook, content=b"1", headers=JSON).status_code]
+    codes += [anonymous.post(webhook, content=b"\x89", headers={"Content-Type": "image/png"}).status_code]
+    codes += [anonymous.post(webhook, content=b"1", headers=JSON).status_code for _ in range(2)]
+    assert codes == [202, 202, 415, 202, 429]
+    assert params_of_runs(engine) == [{"got": 1}, {"got": "new"}, {"got": "new"}]
+
+
+def test_webhook_that_is_called_is_remembered_longer_than_one_that_was_read_later(
+    ada: httpx.Client, app: FastAPI, settings: Settings, engine: Engine, keys: KeyRing
+) -> None:
+    first, second, third = (
+        urlsplit(
+            ada.put(f"{API}/graphs/{name}", json=webhook_document() | {"name": name}).json()["triggers"][0]["url"]
+        ).path.rpartition("/")[2]
+        for name in ("one", "two", "three")
+    )
+    webhooks = KnownWebhooks(Services(settings, engine, keys, Metrics()), SpecCache(), size=2)
+    for webhook in (first, second):
+        webhooks.read(webhook)
+    assert webhooks.recall(first) is not None
+    webhooks.read(third)
+    assert [webhooks.recall(webhook) is not None for webhook in (first, second, third)] == [True, False, True]
 
 
 def test_unverified_calls_do_not_use_up_the_limit(ada: httpx.Client, anonymous: httpx.Client) -> None:
@@ -488,6 +537,19 @@ def test_stream_is_the_answer(ada: httpx.Client, anonymous: httpx.Client, engine
     assert "event: run.succeeded" in rest
     final = json.loads(next(line for line in rest if line.startswith("data: ")).removeprefix("data: "))
     assert (final["final"], final["count"], final["id"]) == (True, 2, "2")
+
+
+def test_streamed_answer_ends_without_a_final_event_when_its_run_is_removed(
+    ada: httpx.Client, anonymous: httpx.Client, engine: Engine
+) -> None:
+    webhook = save_webhook(ada, respond="stream")
+    keyed = JSON | {"Idempotency-Key": "again"}
+    with anonymous.stream("POST", webhook, content=b"1", headers=keyed) as answer:
+        lines = answer.iter_lines()
+        assert [next(lines) for _ in range(2)] == ["id: 1", "event: run.queued"]
+        with engine.begin() as connection:
+            delete_runs(connection, [stored(engine)[0]["run_id"]])
+        assert [line for line in lines if line.startswith("event: ")] == []
 
 
 def test_database_away_acknowledges_nothing(

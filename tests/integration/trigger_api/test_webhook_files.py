@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy.engine import Engine
 
+from platform_core.errors import Unavailable
 from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, another_process, assert_problem
@@ -115,3 +116,34 @@ def test_a_store_that_takes_no_files_acknowledges_nothing(
     assert (stored(engine), params_of_runs(engine)) == ([], [])
     uploads.unlink()
     assert anonymous.post(webhook, files=SENT).status_code == 202
+
+
+def test_a_call_whose_webhook_changed_meanwhile_keeps_its_files_once(
+    ada: httpx.Client, anonymous: httpx.Client, engine: Engine, uploads: Path
+) -> None:
+    """It is received by what was remembered, then by what the database says: the first attempt's files go."""
+    webhook = save_webhook(ada)
+    first = anonymous.post(webhook, files=SENT).json()["run_id"]
+    save_webhook(ada, params={"got": "{{ body.photo }}"})
+    second = anonymous.post(webhook, files=SENT).json()["run_id"]
+    assert params_of_runs(engine) == [got(first), {"got": got(second)["got"]["photo"]}]
+    assert sorted(path.name for path in uploads.iterdir()) == sorted([first, second])
+
+
+def test_files_of_a_call_that_was_not_stored_are_removed_unless_perhaps_it_was(
+    ada: httpx.Client, anonymous: httpx.Client, engine: Engine, uploads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer is replaced: no real database fails between two statements on demand."""
+    webhook = save_webhook(ada)
+
+    async def fail(_: object, __: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("platform_core.triggers.delivery_writer.DeliveryWriter.write", fail)
+    failure: Exception = RuntimeError("a mistake")
+    assert anonymous.post(webhook, files=SENT).status_code == 500
+    assert (kept(uploads), list(uploads.iterdir())) == ([], [])
+    failure = Unavailable("The database cannot be reached.")
+    assert_problem(anonymous.post(webhook, files=SENT), 503, "unavailable")
+    assert len(kept(uploads)) == 1
+    assert params_of_runs(engine) == []

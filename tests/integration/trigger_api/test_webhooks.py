@@ -106,6 +106,7 @@ def test_a_delivery_is_answered_with_its_run_and_again_with_the_same(
         "links": {
             "self": here,
             "events": f"{here}/events",
+            "files": f"{here}/files",
             "websocket": f"ws://headrace.test/api/v1/runs/{run_id}/ws",
             "delivery": f"http://headrace.test/api/v1/deliveries/{stored(engine)[0]['id']}",
             "watch": f"http://headrace.test/watch/{run_id}",

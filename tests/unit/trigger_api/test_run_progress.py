@@ -1,4 +1,4 @@
-"""Who leaves a streamed answer leaves nothing behind."""
+"""Who leaves a streamed answer leaves nothing behind, and no one waits for a run that is removed."""
 
 from __future__ import annotations
 
@@ -45,4 +45,19 @@ async def test_a_run_that_is_left_while_it_is_asked_about_is_forgotten() -> None
         await asyncio.wait([following])
         progress.answer.set()
         await looking
+    assert (progress._seqs, dict(progress._followed)) == ({}, {})
+
+
+class Removed(HeldBack):
+    """Its run has one event and is removed before the next."""
+
+    def _ask(self, run_ids: list[str]) -> dict[str, int]:
+        return {}
+
+
+async def test_the_answer_ends_when_its_run_is_removed() -> None:
+    progress = Removed()
+    async with asyncio.timeout(20):
+        followed = [[frame.id async for frame in progress.frames("run")] for _ in range(2)]
+    assert followed == [["1"], ["1"]]
     assert (progress._seqs, dict(progress._followed)) == ({}, {})
