@@ -61,7 +61,7 @@ class RunPod:
             self._process.interpreter.close()
 
     def end(self) -> None:
-        """End the run, as its pod is to end: since the run was canceled, or for a cause of the cluster's, which fails it."""
+        """End the run, since it was canceled or for a cause of the cluster's, which fails it."""
         try:
             is_canceled = self._is_canceled()
         except Exception:
@@ -93,10 +93,17 @@ class RunPod:
         threading.Thread(target=self.end, name="ending", daemon=True).start()
 
     def _is_canceled(self) -> bool:
-        if read_patiently(self._process.engine, lambda connection: is_cancel_requested(connection, self._run_id)):
-            return True
         run = self._instance.get_run_by_id(self._run_id)
-        return run is not None and run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
+        if run is None:
+            return False
+        if run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED):
+            return True
+        if not read_patiently(self._process.engine, lambda connection: is_cancel_requested(connection, self._run_id)):
+            return False
+        # The daemon has not come so far; unless it is known to be canceled, Dagster calls an interrupted run failed.
+        self._instance.report_run_canceling(run)
+        self._storage.flush()
+        return True
 
 
 def _ignore(_: object) -> None:

@@ -91,9 +91,11 @@ def pod_process(site: Site, run_id: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(30)
 
 
-@pytest.mark.parametrize(("is_canceled", "status", "kind"), [(False, "FAILURE", TERMINATED), (True, "CANCELED", None)])
+@pytest.mark.parametrize(
+    ("is_canceled", "status", "kind"), [(False, "FAILURE", TERMINATED), (True, "CANCELED", "canceled")]
+)
 def test_signal_ends_the_process_with_its_run(
-    site: Site, run_id: str, is_canceled: bool, status: str, kind: str | None
+    site: Site, run_id: str, is_canceled: bool, status: str, kind: str
 ) -> None:
     with pod_process(site, run_id) as process:
         site.wait_for_event(run_id, "node.started", "nap", 120)

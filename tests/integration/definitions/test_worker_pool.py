@@ -13,6 +13,7 @@ import pytest
 from definitions.shared import addresses
 from definitions.workers import run_lock
 from definitions.workers.run_launcher import WarmRunLauncher
+from definitions.workers.run_worker import MESSAGE, TERMINATED
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import document, napping, python, versioned, waiting
 from tests.integration.definitions.services import Service
@@ -165,8 +166,7 @@ class TestPoolThatEnds:
         assert pool.stop() == 0
         wait_until(lambda: not any(alive(process) for process in family), "all its processes are gone")
         run = site.run(run_id)
-        assert run.status == "FAILURE"
-        assert run.error is not None
+        assert (run.status, run.error) == ("FAILURE", {"kind": TERMINATED, "message": MESSAGE, "node": None})
 
 
 def launcher(site: Site) -> WarmRunLauncher:
