@@ -162,10 +162,13 @@ def _commands() -> list[str]:
     return list(group.commands)
 
 
-def test_services_have_the_time_that_they_take_to_end() -> None:
-    for overlay in OVERLAYS:
-        for name, deployment in named(render(overlay), "Deployment").items():
-            assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > SUPERVISOR_STOP, name
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_services_have_the_time_that_they_take_to_end(overlay: str) -> None:
+    for name, deployment in named(render(overlay), "Deployment").items():
+        assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > SUPERVISOR_STOP, name
+
+
+def test_workers_of_the_compose_file_have_the_time_that_they_take_to_end() -> None:
     workers = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["workers"]
     assert int(str(workers.get("stop_grace_period", COMPOSE_GRACE)).removesuffix("s")) > POOL_STOP
 
