@@ -34,6 +34,8 @@ class Cancellation:
     requested: threading.Event = field(default_factory=threading.Event)
     because: BaseException | None = None
     """What the run ends with instead of being canceled."""
+    loss: BaseException | None = None
+    """What a run ends with when a signal tells its process to end; None cancels it."""
     was_requested: bool = False
     """Whether it was requested before `rearm`."""
     _listeners: list[Callable[[], None]] = field(default_factory=list)
@@ -44,6 +46,10 @@ class Cancellation:
         self.requested.set()
         for listener in list(self._listeners):
             listener()
+
+    def interrupt(self) -> None:
+        """End the run, since a signal tells its process to end."""
+        self.request(self.loss)
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         self._listeners.append(listener)

@@ -23,7 +23,7 @@ from dagster._core.execution.plan.instance_concurrency_context import InstanceCo
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
-from dagster._utils.interrupts import check_captured_interrupt
+from dagster._utils.interrupts import check_captured_interrupt, pop_captured_interrupt
 
 from definitions.execution.context import process_context
 from definitions.execution.run_execution import RunExecution
@@ -86,6 +86,7 @@ class ThreadedSteps:
         finally:
             self._threads.close()
         if self._end is not None:
+            pop_captured_interrupt()  # or Dagster would raise that in the place of this
             raise self._end
 
     def _drive_all(self) -> Iterator[DagsterEvent]:
@@ -160,7 +161,9 @@ class ThreadedSteps:
         try:
             return self._news.get(timeout=wait) if wait else self._news.get_nowait()
         except queue.Empty:
-            return _Canceled() if check_captured_interrupt() else None
+            if check_captured_interrupt():  # by Dagster's handler, which in the main thread replaces the process's own
+                self._process.cancellation.interrupt()
+            return self._waiting_news()
 
     def _waiting_news(self) -> DagsterEvent | RunningStep | _Canceled | None:
         try:

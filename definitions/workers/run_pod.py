@@ -60,6 +60,16 @@ class RunPod:
         finally:
             self._process.interpreter.close()
 
+    def end(self) -> None:
+        """End the run, since it was canceled or for a cause of the cluster's, which fails it."""
+        try:
+            is_canceled = self._is_canceled()
+        except Exception:
+            _logger.exception("It is not known whether run %s was canceled.", self._run_id)
+            is_canceled = False
+        message = "The run's pod was asked to end: it was deleted or evicted, or its node is going away."
+        self._process.cancellation.request(None if is_canceled else RunLost(TERMINATED, message))
+
     def _execute_claimed(self) -> None:
         run = self._instance.get_run_by_id(self._run_id)
         if run is None or run.status not in (DagsterRunStatus.STARTING, DagsterRunStatus.NOT_STARTED):
@@ -80,23 +90,20 @@ class RunPod:
             self._storage.store_run_event(self._run_id, event)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        threading.Thread(target=self._end, name="ending", daemon=True).start()
-
-    def _end(self) -> None:
-        """The pod is to end: since the run was canceled, or for a cause of the cluster's, which fails it."""
-        try:
-            is_canceled = self._is_canceled()
-        except Exception:
-            _logger.exception("It is not known whether run %s was canceled.", self._run_id)
-            is_canceled = False
-        message = "The run's pod was asked to end: it was deleted or evicted, or its node is going away."
-        self._process.cancellation.request(None if is_canceled else RunLost(TERMINATED, message))
+        threading.Thread(target=self.end, name="ending", daemon=True).start()
 
     def _is_canceled(self) -> bool:
-        if read_patiently(self._process.engine, lambda connection: is_cancel_requested(connection, self._run_id)):
-            return True
         run = self._instance.get_run_by_id(self._run_id)
-        return run is not None and run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
+        if run is None:
+            return False
+        if run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED):
+            return True
+        if not read_patiently(self._process.engine, lambda connection: is_cancel_requested(connection, self._run_id)):
+            return False
+        # The daemon has not come so far; unless it is known to be canceled, Dagster calls an interrupted run failed.
+        self._instance.report_run_canceling(run)
+        self._storage.flush()
+        return True
 
 
 def _ignore(_: object) -> None:

@@ -18,11 +18,14 @@ from dagster._cli.api import _execute_run_command_body
 
 from definitions.execution.context import ProcessContext
 from definitions.instance.event_storage import event_storage_of
+from definitions.instance.run_loss import RunLost
 from definitions.shared import addresses
 from definitions.workers.run_lock import RunLock, RunTaken
 from definitions.workers.worker_control import CancelReceiver
 
 DONE = b"done\n"
+TERMINATED = "worker_terminated"
+MESSAGE = "The run's worker was asked to end: its pool is being stopped or started again."
 _logger = logging.getLogger("headrace.worker")
 
 
@@ -40,7 +43,8 @@ class RunWorker:
 
     def serve(self) -> None:
         """Until the pool closes the channel, the worker has done its share, or a run leaves something behind."""
-        signal.signal(signal.SIGTERM, lambda *_: self._process.cancellation.request())
+        self._process.cancellation.loss = RunLost(TERMINATED, MESSAGE)
+        signal.signal(signal.SIGTERM, lambda *_: self._process.cancellation.interrupt())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._storage.buffer()
         receiver = CancelReceiver(self._folder, os.getpid(), self._cancel)

@@ -116,7 +116,7 @@ class Child:
     def _copy_output(self, output: IO[bytes]) -> None:
         with output, contextlib.suppress(ValueError):
             for line in iter(lambda: output.readline(_LONGEST_LINE), b""):
-                # Read on when the disk is full, or the process would wait for ever at its next line.
+                # Read on when the console is gone, or the process would wait for ever at its next line.
                 with contextlib.suppress(OSError):
                     self._log.write(line)
 

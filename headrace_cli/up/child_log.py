@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -31,8 +32,8 @@ class ChildLog:
         self._file = path.open("ab")
 
     def write(self, line: bytes) -> None:
-        """Append one line and hand its text to the console."""
-        with self._lock:
+        """Append one line and hand its text to the console, which gets it also when the file takes nothing."""
+        with self._lock, suppress(OSError):
             if self._file.tell() > self._max_bytes:
                 self._rotate()
             self._file.write(line if line.endswith(b"\n") else line + b"\n")
@@ -47,10 +48,12 @@ class ChildLog:
 
     def close(self) -> None:
         """Close the file; later lines are not expected."""
-        with self._lock:
+        with self._lock, suppress(OSError):
             self._file.close()
 
     def _rotate(self) -> None:
-        self._file.close()
-        self.path.replace(self.path.with_suffix(".log.1"))
-        self._file = self.path.open("ab")
+        with suppress(FileNotFoundError):  # somebody removed it
+            self.path.replace(self.path.with_suffix(".log.1"))
+        full, self._file = self._file, self.path.open("ab")
+        with suppress(OSError):
+            full.close()

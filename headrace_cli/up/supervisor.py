@@ -166,9 +166,7 @@ class Supervisor:
                 if program.probe(child.started_at):
                     self._notices.put(_Ready(program.name, child.pid))
                     return
-            except (
-                Exception
-            ) as raised:  # an answer that nobody foresaw is no sign of life, and does not end the probing
+            except Exception as raised:  # what nobody foresaw is no sign of life, and does not end the probing
                 if error != str(raised):
                     error = str(raised)
                     self._say(program.name, f"cannot be probed: {type(raised).__name__}: {error}")

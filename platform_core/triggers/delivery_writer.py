@@ -24,6 +24,7 @@ WRITERS = 2
 
 _logger = logging.getLogger("headrace.deliveries")
 _Outcome = Kept | Exception | None
+_Waiting = tuple[Entry, "asyncio.Future[Kept | None]"]
 
 
 class DeliveryWriter:
@@ -31,7 +32,7 @@ class DeliveryWriter:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._waiting: list[tuple[Entry, asyncio.Future[Kept | None]]] = []
+        self._waiting: list[_Waiting] = []
         self._writers: set[asyncio.Task[None]] = set()
         self._limiter = CapacityLimiter(WRITERS)
 
@@ -54,25 +55,24 @@ class DeliveryWriter:
         finally:
             # Not by a callback: a caller that comes before that would wait for a writer that has ended.
             self._writers.discard(writer)
+            if not self._writers:  # nothing waits unless this one was cut off
+                left, self._waiting = self._waiting, []
+                _refuse(left)
 
-    async def _write(self, batch: Sequence[tuple[Entry, asyncio.Future[Kept | None]]]) -> None:
+    async def _write(self, batch: Sequence[_Waiting]) -> None:
         try:
             found = await to_thread.run_sync(self._store, [entry for entry, _ in batch], limiter=self._limiter)
-        except BaseException as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(Unavailable("The delivery could not be stored; send it again."))
-            if not isinstance(error, Exception):
-                raise
+            for (_, future), outcome in zip(batch, found, strict=True):
+                if future.done():
+                    continue  # the caller has gone
+                if isinstance(outcome, Exception):
+                    future.set_exception(outcome)
+                else:
+                    future.set_result(outcome)
+        except Exception:
             _logger.exception("A batch of deliveries could not be stored.")
-            return
-        for (_, future), outcome in zip(batch, found, strict=True):
-            if future.done():
-                continue  # the caller has gone
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
+        finally:
+            _refuse(batch)
 
     def _store(self, entries: Sequence[Entry]) -> Sequence[_Outcome]:
         try:
@@ -90,3 +90,10 @@ class DeliveryWriter:
                 return store_delivery(connection, entry)
         except Exception as error:  # the caller's to handle
             return error
+
+
+def _refuse(batch: Sequence[_Waiting]) -> None:
+    """Tell those that have no answer yet to send theirs again; its key keeps it from being stored twice."""
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(Unavailable("The delivery could not be stored; send it again."))

@@ -92,7 +92,7 @@ class Service:
         """Return when this worker pool has a worker that is ready."""
         folder = addresses.run_folder(Settings().home)
         wait_until(
-            lambda: any((folder / f"{pid}.ctl").exists() for pid in self.children()), "a run worker is ready", 60
+            lambda: any((folder / f"{pid}.ctl").exists() for pid in self.children()), "a run worker is ready", 180
         )
 
     def children(self) -> list[int]:

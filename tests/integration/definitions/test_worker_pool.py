@@ -14,6 +14,7 @@ from definitions.sandbox.interpreter import PROGRAM
 from definitions.shared import addresses
 from definitions.workers import run_lock
 from definitions.workers.run_launcher import WarmRunLauncher
+from definitions.workers.run_worker import MESSAGE, TERMINATED
 from definitions.workers.worker_pool import SURPLUS_AFTER
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import document, napping, python, versioned, waiting
@@ -192,8 +193,7 @@ class TestPoolThatEnds:
         assert pool.stop() == 0
         wait_until(lambda: not any(alive(process) for process in family), "all its processes are gone")
         run = site.run(run_id)
-        assert run.status == "FAILURE"
-        assert run.error is not None
+        assert (run.status, run.error) == ("FAILURE", {"kind": TERMINATED, "message": MESSAGE, "node": None})
 
 
 def workers_in(pool: Service) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import threading
 import uuid
 
 import pytest
@@ -114,6 +115,62 @@ def test_a_webhook_that_changed_stores_nothing_and_the_others_do(engine: Engine,
     assert [count(engine, table) for table in (deliveries, runs)] == [2, 1]
 
 
+@pytest.mark.parametrize("answers", ["none", "too few", "too many"])
+def test_a_defect_of_the_store_is_reported_to_all_callers_and_the_next_ones_are_stored(
+    engine: Engine, webhook: Webhook, caplog: pytest.LogCaptureFixture, answers: str
+) -> None:
+    """No database answers so; a caller that waits must have an answer all the same."""
+
+    def defect(self: DeliveryWriter, entries: list[Entry]) -> list[None]:
+        if answers == "none":
+            raise RuntimeError("odd")
+        return [None] * (len(entries) + (1 if answers == "too many" else -1))
+
+    async def twice() -> list[list[Kept | BaseException | None]]:
+        writer = DeliveryWriter(engine)
+        told = []
+        for is_odd in (True, False):
+            with pytest.MonkeyPatch.context() as patch:
+                if is_odd:
+                    patch.setattr(DeliveryWriter, "_store", defect)
+                every = (writer.write(entry(webhook, f"{is_odd}-{number}")) for number in range(LARGEST_BATCH))
+                told.append(await asyncio.gather(*every, return_exceptions=True))
+        return told
+
+    odd, stored = asyncio.run(twice())
+    assert isinstance(odd[-1], Unavailable | None)
+    assert answers != "none" or all(isinstance(one, Unavailable) for one in odd)
+    assert all(isinstance(one, Kept) for one in stored)
+    assert {record.getMessage() for record in caplog.records} == {"A batch of deliveries could not be stored."}
+
+
+def test_callers_that_wait_when_the_writers_are_cut_off_are_answered(
+    engine: Engine, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than the writers have taken: the rest waits for a writer that never takes it."""
+    begun, go = threading.Event(), threading.Event()
+    stored = DeliveryWriter._store
+
+    def held(self: DeliveryWriter, entries: list[Entry]) -> object:
+        begun.set()
+        go.wait(30)
+        return stored(self, entries)
+
+    monkeypatch.setattr(DeliveryWriter, "_store", held)
+
+    async def cut_off() -> list[Kept | BaseException | None]:
+        writer = DeliveryWriter(engine)
+        every = [asyncio.create_task(writer.write(entry(webhook, f"d-{i}"))) for i in range(3 * LARGEST_BATCH)]
+        assert await asyncio.to_thread(begun.wait, 30)
+        for task in asyncio.all_tasks() - {asyncio.current_task(), *every}:
+            task.cancel()
+        go.set()
+        return await asyncio.wait_for(asyncio.gather(*every, return_exceptions=True), 60)
+
+    told = asyncio.run(cut_off())
+    assert [type(one) for one in told] == [Unavailable] * len(told)
+
+
 def test_a_database_away_is_reported_to_all_callers_and_one_that_comes_back_is_used(
     engine: Engine, webhook: Webhook, database_url: str
 ) -> None:
@@ -126,7 +183,7 @@ def test_a_database_away_is_reported_to_all_callers_and_one_that_comes_back_is_u
         writer = DeliveryWriter(ours)
         assert await writer.write(entry(webhook, "a")) is not None
         with engine.begin() as connection:
-            cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut'"
+            cut = "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE application_name = 'cut'"
             connection.execute(sa.text(cut))
         assert await writer.write(entry(webhook, "b")) is not None
 

@@ -93,7 +93,7 @@ def test_with_the_database_away_nothing_is_acknowledged(adrift: str, keys: KeyRi
 def test_a_lost_connection_is_a_503_and_the_next_request_works(ada: httpx.Client, engine: Engine) -> None:
     ada.post(f"{API}/graphs", json=document())
     end_others = sa.text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
         " AND datname = current_database()"
     )
     with engine.connect() as connection:

@@ -17,12 +17,15 @@ from kubernetes_validate import utils
 
 from headrace_cli.main import app
 from headrace_cli.serve.applications import STREAM_PATH
+from platform_core.ending_times import POOL_STOP, SUPERVISOR_STOP
 from platform_core.settings import Settings
 from tests.unit.deploy.rendering import DEPLOY, OVERLAYS, named, pod_specs, render
 
 OPERATORS = {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
 """Kinds of the Prometheus operator, whose schemas are not Kubernetes'."""
 OLDEST = (1, 29)
+COMPOSE_GRACE = 10
+"""Seconds between SIGTERM and SIGKILL where a compose file names none."""
 
 
 def versions() -> list[str]:
@@ -168,6 +171,17 @@ def _commands() -> list[str]:
     group = typer.main.get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
     return list(group.commands)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_services_have_the_time_that_they_take_to_end(overlay: str) -> None:
+    for name, deployment in named(render(overlay), "Deployment").items():
+        assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > SUPERVISOR_STOP, name
+
+
+def test_workers_of_the_compose_file_have_the_time_that_they_take_to_end() -> None:
+    workers = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["workers"]
+    assert int(str(workers.get("stop_grace_period", COMPOSE_GRACE)).removesuffix("s")) > POOL_STOP
 
 
 def test_the_compose_file_names_what_there_is() -> None:

@@ -261,14 +261,22 @@ class TestBadAnswers:
         assert kind == "http_unreachable"
         assert message.startswith(f"GET http://127.0.0.1:{port}/ cannot be reached:")
 
-    def test_a_name_that_does_not_resolve_is_reported(self, make_client: MakeClient) -> None:
+    @pytest.mark.parametrize("error", [OSError, UnicodeError, ValueError, RuntimeError])
+    def test_a_name_that_does_not_resolve_is_reported(self, make_client: MakeClient, error: type[Exception]) -> None:
+        """Of a name that is none Python's resolver raises more than OSError."""
+
         def nobody(host: str, port: int) -> list[str]:
-            raise OSError("unknown")
+            raise error("unknown")
 
         assert failure(get, make_client(resolve=nobody), "http://example.com/") == (
             "http_unreachable",
             "GET http://example.com/ cannot be reached: unknown",
         )
+
+    @pytest.mark.parametrize("host", ["a..example", "x" * 64 + ".example"])
+    def test_a_name_that_can_be_none_is_told_at_once(self, client: HttpClient, host: str) -> None:
+        kind, message = failure(get, client, f"http://{host}/", timeout=3600)
+        assert (kind in ("http_unreachable", "http_bad_url"), host in message) == (True, True), (kind, message)
 
     def test_a_header_that_http_does_not_know_is_refused_without_its_value(self, client: HttpClient, url: str) -> None:
         assert failure(get, client, f"{url}/echo", headers={"x": "secret\r\ny: z"}) == (

@@ -28,6 +28,35 @@ def test_large_file_is_rotated_and_one_earlier_file_kept(tmp_path: Path) -> None
     assert (tmp_path / "api.log.1").read_text() == "line 2\nline 3\n"
 
 
+def test_line_that_a_full_disk_does_not_take_is_shown_and_later_lines_are_kept(tmp_path: Path) -> None:
+    shown: list[str] = []
+    path = tmp_path / "api.log"
+    path.symlink_to("/dev/full")
+    log = ChildLog(path, shown.append, max_bytes=10)
+    for number in range(2):
+        log.write(b"line %d" % number)
+    log.write(b"after the rotation")
+    log.close()
+    assert shown == ["line 0", "line 1", "after the rotation"]
+    assert path.read_text() == "after the rotation\n"
+
+
+def test_file_that_somebody_removed_is_made_again_at_its_rotation(tmp_path: Path) -> None:
+    log = ChildLog(tmp_path / "api.log", lambda _: None, max_bytes=10)
+    log.write(b"a long line of text")
+    log.path.unlink()
+    log.write(b"kept")
+    log.close()
+    assert log.path.read_text() == "kept\n"
+
+
+def test_close_on_a_full_disk_raises_nothing(tmp_path: Path) -> None:
+    (tmp_path / "api.log").symlink_to("/dev/full")
+    log = ChildLog(tmp_path / "api.log", lambda _: None)
+    log.write(b"lost")
+    log.close()
+
+
 def test_tail_is_the_last_lines_in_order(tmp_path: Path) -> None:
     log = ChildLog(tmp_path / "api.log", lambda _: None)
     for number in range(5):

@@ -222,6 +222,40 @@ def test_orphans_that_the_process_adopted_are_reaped(supervisor: Supervisor, tmp
     watch_until(supervisor, lambda: not psutil.pid_exists(orphan))
 
 
+@pytest.mark.parametrize("console_fails", [False, True])
+def test_program_that_writes_much_ends_although_the_disk_is_full(tmp_path: Path, console_fails: bool) -> None:
+    """More than a pipe holds: nobody would take it from the program if the copying ended with the first failure."""
+    console = Console()
+
+    def show(name: str, line: str) -> None:
+        if console_fails:
+            raise OSError("closed")
+        console.show(name, line)
+
+    (tmp_path / "talker.log").symlink_to("/dev/full")
+    with Supervisor(tmp_path, say=console.say, show=show) as supervisor:
+        supervisor.start(program("talker", "for number in range(3000): print('x' * 99)", probe=None))
+        supervisor.wait_ready(["talker"], 30)
+    assert len(console.shown) == (0 if console_fails else 3000)
+
+
+def test_probe_that_raises_is_repeated_and_said_once_for_each_error(supervisor: Supervisor, console: Console) -> None:
+    answers = [KeyError("data"), KeyError("data"), ValueError("no JSON"), True]
+
+    def probe(_: float) -> bool:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return bool(answer)
+
+    supervisor.start(program("odd", SLEEP, probe=probe))
+    supervisor.wait_ready(["odd"], 30)
+    assert console.said == [
+        "odd: cannot be probed: KeyError: 'data'",
+        "odd: cannot be probed: ValueError: no JSON",
+    ]
+
+
 def test_change_of_the_processes_is_reported(supervisor: Supervisor) -> None:
     seen: list[dict[str, int]] = []
     supervisor.on_change = lambda: seen.append(dict(supervisor.pids))
