@@ -90,8 +90,10 @@ def publish(url: str, message: Message, *, timeout: float, allow_private: bool) 
 
 def _client(module: str, extra: str) -> Publish:
     try:
-        send: Publish = import_module(f"definitions.{module}").publish
-    except ImportError:
+        send: Publish = import_module(f"{__package__}.{module}").publish
+    except ImportError as error:
+        if (error.name or "").startswith(f"{__package__}."):
+            raise  # it is ours that is not there, not the client
         said = f"this installation has no client for it; install headrace[{extra}]"
         raise NodeError("publish_unavailable", said, retryable=False) from None
     return send
