@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,7 @@ def test_private_broker_is_refused_where_the_installation_says_so(tmp_path: Path
 
 
 def test_client_that_is_not_installed_is_named(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "definitions.services.redis_broker", None)
+    monkeypatch.delitem(sys.modules, "definitions.services.redis_broker", raising=False)
+    monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(NodeError, match=r"publish_unavailable: .*install headrace\[redis\]"):
         publish(services, "redis://127.0.0.1", "orders")
