@@ -21,11 +21,13 @@ from definitions.shared.names import LOCATION, TRIGGER_KIND_TAG, TRIGGER_TAG, sc
 from definitions.shared.pinning import code_origin, remote_origin
 from platform_core.database.engine import DatabaseError, Engine, reading, transaction
 from platform_core.errors import Unavailable
+from platform_core.facts.run_status import RunStatus
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.runs.execution_store import Execution, list_to_cancel, read_executions
 from platform_core.runs.queue_store import claim
 from platform_core.runs.run_ending import NOT_BEGUN, cancel_unsubmitted, end_unsubmitted
 from platform_core.settings import Settings
-from platform_core.triggers.timer_store import SCHEDULE, SENSOR, is_plain_cron
+from platform_core.triggers.timer_store import SENSOR, is_plain_cron
 
 _PRIORITY_TAG = "dagster/priority"
 _EXAMPLES = 1000
@@ -146,7 +148,7 @@ class Submission:
 
     def _schedule_tag(self, execution: Execution) -> dict[str, str]:
         """By which Dagster's UI lists the run under its schedule, or under the timer sensor."""
-        if execution.trigger["kind"] != SCHEDULE:
+        if execution.trigger["kind"] != TriggerKind.SCHEDULE:
             return {}
         with reading(self._engine) as connection:
             is_plain = is_plain_cron(connection, execution.graph_id, execution.trigger["id"])
@@ -157,7 +159,7 @@ class Submission:
         _logger.exception("Run %s cannot be launched.", run_id)
         reason = {"kind": "not_submittable", "message": f"The run could not be submitted: {error}", "node": None}
         with transaction(self._engine) as connection:
-            if end_unsubmitted(connection, run_id, "FAILURE", reason):
+            if end_unsubmitted(connection, run_id, RunStatus.FAILURE, reason):
                 return
         run = self._instance.get_run_by_id(run_id)
         if run is not None and not run.is_finished:

@@ -34,6 +34,7 @@ from definitions.instance.run_events import NO_PLACE, TIMED_OUT, cut_short, fail
 from definitions.instance.run_loss import RunLost
 from graph_compiler.jobs.tags import MAX_NODES_TAG, TIMEOUT_TAG
 from platform_core.ending_times import EndingTimes
+from platform_core.facts.run_status import RunStatus
 
 _POLL = 0.25
 """Seconds between looks at a captured signal, which cannot put itself into the queue, and at what takes too long."""
@@ -211,15 +212,18 @@ class ThreadedSteps:
     def _outcome(self) -> dict[str, Any]:
         if isinstance(self._end, RunTimedOut):
             error = {"kind": "run_timeout", "message": str(self._end), **NO_PLACE}
-            return {"status": "FAILURE", "error": error}
+            return {"status": RunStatus.FAILURE.value, "error": error}
         if isinstance(self._end, RunLost):
             error = {"kind": self._end.kind, "message": self._end.message, **NO_PLACE}
-            return {"status": "FAILURE", "error": error}
+            return {"status": RunStatus.FAILURE.value, "error": error}
         if self._end is not None:
-            return {"status": "CANCELED", "error": {"kind": "canceled", "message": "The run was canceled.", **NO_PLACE}}
+            return {
+                "status": RunStatus.CANCELED.value,
+                "error": {"kind": "canceled", "message": "The run was canceled.", **NO_PLACE},
+            }
         if self._failure is not None:
-            return {"status": "FAILURE", "error": failed_step_error(self._failure)}
-        return {"status": "SUCCESS", "error": None}
+            return {"status": RunStatus.FAILURE.value, "error": failed_step_error(self._failure)}
+        return {"status": RunStatus.SUCCESS.value, "error": None}
 
 
 def _deadline(context: PlanExecutionContext) -> float | None:

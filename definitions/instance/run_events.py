@@ -16,6 +16,7 @@ from dagster_shared.error import SerializableErrorInfo
 from definitions.instance.run_loss import CLASS_NAME, kind_and_message
 from graph_compiler.running.naming import StepPlace, step_place
 from graph_compiler.values.errors import NodeError
+from platform_core.facts.run_status import RunStatus
 
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "error"}
 _LONGEST_MESSAGE = 10_000
@@ -57,7 +58,7 @@ class NewEvent:
 class StatusChange:
     """What an event says about its run as a whole; `None` leaves a column as it is."""
 
-    status: str
+    status: RunStatus
     is_start: bool = False
     is_end: bool = False
     error: Mapping[str, Any] | None = None
@@ -70,20 +71,20 @@ def status_change(entry: EventLogEntry) -> StatusChange | None:
     event = entry.get_dagster_event()
     match event.event_type:
         case DagsterEventType.RUN_ENQUEUED:
-            return StatusChange("QUEUED")
+            return StatusChange(RunStatus.QUEUED)
         case DagsterEventType.RUN_STARTING:
-            return StatusChange("STARTING")
+            return StatusChange(RunStatus.STARTING)
         case DagsterEventType.RUN_START:
-            return StatusChange("RUNNING", is_start=True)
+            return StatusChange(RunStatus.RUNNING, is_start=True)
         case DagsterEventType.RUN_CANCELING:
-            return StatusChange("CANCELING")
+            return StatusChange(RunStatus.CANCELING)
         case DagsterEventType.RUN_SUCCESS:
-            return StatusChange("SUCCESS", is_end=True)
+            return StatusChange(RunStatus.SUCCESS, is_end=True)
         case DagsterEventType.RUN_FAILURE:
-            return StatusChange("FAILURE", is_end=True, error=run_error(event))
+            return StatusChange(RunStatus.FAILURE, is_end=True, error=run_error(event))
         case DagsterEventType.RUN_CANCELED:
             error = {"kind": "canceled", "message": _canceled_message(event), **NO_PLACE}
-            return StatusChange("CANCELED", is_end=True, error=error)
+            return StatusChange(RunStatus.CANCELED, is_end=True, error=error)
     return None
 
 

@@ -12,7 +12,9 @@ from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import graph_versions, graphs, runs, users
 from platform_core.errors import RunNotFound, VersionNotFound
-from platform_core.runs.run_store import QUEUED, announce, select_runs
+from platform_core.facts.run_status import RunStatus
+from platform_core.facts.trigger_kind import TriggerKind
+from platform_core.runs.run_store import announce, select_runs
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,8 @@ def adopt_run(connection: Connection, run_id: str, graph_id: str, version: int, 
         "graph_id": graph_id,
         "version": version,
         "owner_id": owner,
-        "status": QUEUED,
-        "trigger_kind": "manual",
+        "status": RunStatus.QUEUED,
+        "trigger_kind": TriggerKind.MANUAL,
         "trigger_id": "dagster-ui",
         "params": dict(params),
         "tags": {},
@@ -95,7 +97,7 @@ def adopt_run(connection: Connection, run_id: str, graph_id: str, version: int, 
     statement = insert(runs).values(values).on_conflict_do_nothing(index_elements=["run_id"])
     if connection.execute(statement.returning(runs.c.run_id)).first() is None:
         return False
-    announce(connection, run_id, "manual")
+    announce(connection, run_id, TriggerKind.MANUAL)
     return True
 
 
@@ -122,5 +124,7 @@ def list_to_cancel(connection: Connection) -> list[str]:
 
 def _execution(row: sa.RowMapping) -> Execution:
     fields: dict[str, Any] = {str(name): value for name, value in row.items()}
-    trigger = {"kind": fields.pop("trigger_kind"), "id": fields.pop("trigger_id")} | (fields.pop("trigger_data") or {})
+    trigger = {"kind": fields.pop("trigger_kind").value, "id": fields.pop("trigger_id")} | (
+        fields.pop("trigger_data") or {}
+    )
     return Execution(trigger=trigger, **fields)

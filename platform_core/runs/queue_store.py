@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import runs, users
+from platform_core.facts.run_status import RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ _LOAD = (
         runs.c.owner_id,
         runs.c.graph_id,
         sa.func.count(),
-        sa.func.count().filter(runs.c.status == "QUEUED"),
+        sa.func.count().filter(runs.c.status == RunStatus.QUEUED),
     )
     .where(runs.c.submitted_at.is_not(None), _UNENDED)
     .group_by(runs.c.owner_id, runs.c.graph_id)

@@ -10,11 +10,12 @@ from sqlalchemy.engine import Connection
 
 from platform_core import channels
 from platform_core.database.tables import run_events, runs
+from platform_core.facts.run_status import RunStatus
 
 NOT_BEGUN = "The run was canceled before it began."
 
 
-def end_unsubmitted(connection: Connection, run_id: str, status: str, error: Mapping[str, Any]) -> bool:
+def end_unsubmitted(connection: Connection, run_id: str, status: RunStatus, error: Mapping[str, Any]) -> bool:
     """End a run that Dagster never knew: `status` FAILURE or CANCELED with `error` {kind, message, node}.
 
     Returns whether it did; a run that was submitted or has ended meanwhile is not touched.
@@ -37,10 +38,10 @@ def end_unsubmitted(connection: Connection, run_id: str, status: str, error: Map
         "run_id": run_id,
         "seq": row.last_seq,
         "ts": sa.func.clock_timestamp(),
-        "type": "run.failed" if status == "FAILURE" else "run.canceled",
-        "level": "error" if status == "FAILURE" else "warning",
+        "type": "run.failed" if status == RunStatus.FAILURE else "run.canceled",
+        "level": "error" if status == RunStatus.FAILURE else "warning",
         "message": error["message"],
-        "data": {"error": dict(error)} if status == "FAILURE" else {},
+        "data": {"error": dict(error)} if status == RunStatus.FAILURE else {},
     }
     connection.execute(run_events.insert().values(event))
     connection.execute(sa.select(sa.func.pg_notify(channels.EVENTS, f"{run_id}:{row.last_seq}")))
@@ -50,4 +51,4 @@ def end_unsubmitted(connection: Connection, run_id: str, status: str, error: Map
 def cancel_unsubmitted(connection: Connection, run_id: str) -> bool:
     """End a run that waits as CANCELED; False if Dagster knows it or it has ended."""
     error = {"kind": "canceled", "message": NOT_BEGUN, "node": None}
-    return end_unsubmitted(connection, run_id, "CANCELED", error)
+    return end_unsubmitted(connection, run_id, RunStatus.CANCELED, error)

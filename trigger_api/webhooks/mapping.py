@@ -10,6 +10,7 @@ from graph_compiler.language.issues import Issue
 from graph_compiler.language.params import apply
 from graph_compiler.language.webhook_verify import GithubVerify
 from graph_compiler.triggers.triggers import map_params, passes_filter
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.runs.run_store import NewRun
 from platform_core.triggers.delivery_store import FILTERED, REFUSED
 from trigger_api.live.known_hooks import KnownHook
@@ -53,7 +54,7 @@ def context_of(known: KnownHook, call: Call, headers: Mapping[str, str], body: A
         "path": call.path,
         "method": call.method,
         "body": body,
-        "trigger": {"kind": "webhook", "id": known.trigger.id},
+        "trigger": {"kind": TriggerKind.WEBHOOK.value, "id": known.trigger.id},
     }
 
 
@@ -76,7 +77,7 @@ def map_call(known: KnownHook, context: Mapping[str, Any], trigger_data: Mapping
             version=hook.version,
             owner_id=hook.owner_id,
             params=params,
-            trigger_kind="webhook",
+            trigger_kind=TriggerKind.WEBHOOK,
             trigger_id=hook.trigger_id,
             trigger_data=trigger_data,
             priority=known.spec.settings.priority,

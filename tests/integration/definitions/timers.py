@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from definitions.daemon.timer_firing import TimerFiring
+from platform_core.facts.run_status import RunStatus
 from platform_core.graphs.graph_store import Graph
 from platform_core.runs.run_ending import end_unsubmitted
 from platform_core.triggers.tick_store import Tick, list_ticks
@@ -92,7 +93,7 @@ class Timed:
         error = {"kind": "canceled", "message": "The test ended it.", "node": None}
         for (run_id,) in self.site.fetch(query, graph=self.graph.id):
             with self.site.engine.begin() as connection:
-                assert end_unsubmitted(connection, run_id, "CANCELED", error)
+                assert end_unsubmitted(connection, run_id, RunStatus.CANCELED, error)
 
     def execute(self, statement: str, **values: Any) -> None:
         given = {"trigger": self.trigger, **values}

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 from platform_core.database.engine import build_engine
 from platform_core.database.tables import deliveries, run_events, runs
 from platform_core.errors import Unavailable
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import save_graph
 from platform_core.identity.user_store import User
 from platform_core.runs.run_store import NewRun
@@ -44,7 +45,9 @@ def entry(hook: Hook, key: str, **changes: object) -> Entry:
         body=b"\0{}",
         body_size=3,
     )
-    run = NewRun(hook.graph_id, hook.version, hook.owner_id, {"got": key}, "webhook", hook.trigger_id, {"event": None})
+    run = NewRun(
+        hook.graph_id, hook.version, hook.owner_id, {"got": key}, TriggerKind.WEBHOOK, hook.trigger_id, {"event": None}
+    )
     return dataclasses.replace(Entry(hook, new, run), **changes)  # type: ignore[arg-type]
 
 
