@@ -12,33 +12,23 @@ from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import graph_versions, graphs, runs, users
 from platform_core.errors import RunNotFound, VersionNotFound
+from platform_core.facts.run_ref import RunRef, VersionRef
 from platform_core.facts.run_status import RunStatus
 from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.runs.run_store import announce, select_runs
 
 
-@dataclass(frozen=True)
-class PinnedVersion:
+@dataclass(frozen=True, kw_only=True)
+class PinnedVersion(VersionRef):
     """One immutable document with the names its job is known by, also of a graph that was deleted since."""
 
-    graph_id: str
-    graph: str
-    owner_id: str
-    owner: str
-    version: int
     document: str
 
 
-@dataclass(frozen=True)
-class Execution:
+@dataclass(frozen=True, kw_only=True)
+class Execution(RunRef):
     """A run as its worker and its templates see it; `trigger` holds `kind`, `id` and the trigger's data."""
 
-    run_id: str
-    graph_id: str
-    graph: str
-    version: int
-    owner_id: str
-    owner: str
     params: dict[str, Any]
     tags: dict[str, str]
     priority: int

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from platform_core import channels
 from platform_core.database.tables import JsonText, graphs, run_events, runs, users
 from platform_core.errors import IdempotencyKeyReused, RunEnded, RunNotFinished, RunNotFound, RunSucceeded
+from platform_core.facts.run_ref import RunRef
 from platform_core.facts.run_status import ENDED, RunStatus
 from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.runs.run_ending import cancel_unsubmitted
@@ -44,16 +45,10 @@ class NewRun:
     """Of a run that had to have one before it was accepted, as for its files; else a new one is given."""
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, kw_only=True)
+class Run(RunRef):
     """One execution of a graph version, as the HTTP interface shows it."""
 
-    run_id: str
-    graph_id: str
-    graph: str
-    version: int
-    owner_id: str
-    owner: str
     status: RunStatus
     trigger_kind: TriggerKind
     trigger_id: str | None
