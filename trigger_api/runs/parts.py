@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.language.params import schema_of
 from graph_compiler.values.charsets import BadText, decoded
 from graph_compiler.values.pointers import pointer
@@ -52,7 +53,7 @@ def params_of(parts: Mapping[str, Part], schema: Mapping[str, Any], uploads: Upl
                 params[name] = _value(decoded(part.content, part.charset), wanted)
             except BadText as error:
                 said = f"{error}; a param with `format: file` or `format: bytes` takes any file"
-                issues.append({"code": "bad_param", "path": f"/params{pointer([name])}", "message": said})
+                issues.append(Issue("bad_param", f"/params{pointer([name])}", said).as_dict())
     if issues:
         raise InvalidParams("The parts do not fit the graph.", issues)
     return params

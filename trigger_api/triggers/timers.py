@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.language.schedule_trigger import ScheduleTrigger
 from graph_compiler.triggers.fire_times import FireTimes
 from graph_compiler.triggers.triggers import iso, schedule_data, tick_params
@@ -103,8 +104,7 @@ def plan_backfill(connection: Connection, trigger: Trigger, timer: ScheduleTrigg
     times = tuple(islice(FireTimes(timer).between(begin - _TICK, end - _TICK), MAX_TIMES + 1))
     if len(times) > MAX_TIMES:
         message = f"The period has more than {MAX_TIMES} times, from {iso(times[0])} to {iso(times[-1])} alone."
-        issue = {"code": "too_many_times", "path": "/to", "message": message, "hint": "take a shorter period"}
-        raise TooManyTimes(message, [{**issue, "line": None, "column": None}])
+        raise TooManyTimes(message, [Issue("too_many_times", "/to", message, "take a shorter period").as_dict()])
     return Plan(times, tick_store.statuses_between(connection, trigger.id, times), (begin, end))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.data.query import QUERY_FAILURES
 from graph_compiler.nodes.failures import FILE_FAILURES
 from graph_compiler.nodes.http.http_auth import Auth, credentials
@@ -14,7 +15,6 @@ from graph_compiler.nodes.http.http_paging import PageRequest, Paging, first_pag
 from graph_compiler.nodes.http.http_retry import StatusRetry, with_retries
 from graph_compiler.nodes.node_type import (
     TEMPLATED,
-    ConfigDefect,
     FailureKind,
     NodeCall,
     NodeConfig,
@@ -161,17 +161,17 @@ class HttpRequest(NodeType[HttpRequestConfig]):
             ),
         )
 
-    def defects(self, config: HttpRequestConfig) -> Iterator[ConfigDefect]:
+    def defects(self, config: HttpRequestConfig) -> Iterator[Issue]:
         named = {name: getattr(config, field) is not None for name, field in _BODIES.items()}
         named["form"] |= named.pop("files")
         given = [name for name, is_given in named.items() if is_given]
         if len(given) > 1:
             places = " and ".join(f"`{name}`" for name in given[:2])
-            yield ConfigDefect("bad_value", f"/{given[1]}", f"{places} exclude each other")
+            yield Issue("bad_value", f"/{given[1]}", f"{places} exclude each other")
         if config.pages is not None:
             yield from paging_defects(config.pages)
             if config.save_as is not None:
-                yield ConfigDefect("bad_value", "/save_as", "`save_as` and `pages` exclude each other")
+                yield Issue("bad_value", "/save_as", "`save_as` and `pages` exclude each other")
 
     def execute(self, call: NodeCall[HttpRequestConfig]) -> Mapping[str, Any]:
         exchange = _Exchange(call)
