@@ -22,7 +22,7 @@ from graph_compiler.nodes.node_type import (
     Port,
     Ports,
 )
-from graph_compiler.nodes.runtime import HttpAnswer, HttpUpload
+from graph_compiler.nodes.runtime import HttpAnswer, HttpCall, HttpUpload
 from graph_compiler.values.durations import Duration
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.file_values import FileReference, reference_of
@@ -205,11 +205,11 @@ class _Exchange:
         query: dict[str, Any] = {} if page.url != config.url else dict(config.query)
         own = {**page.query, **self._query}
         query |= own
-        return self._call.runtime.http(
+        call = HttpCall(
             config.method,
             without_query(page.url, own.keys()),
             headers={**config.headers, **self._headers},
-            params={name: value for name, value in query.items() if value is not None},
+            query={name: value for name, value in query.items() if value is not None},
             json=config.json_,
             body=config.body,
             timeout=self._time(),
@@ -217,6 +217,7 @@ class _Exchange:
             save_to=None if config.save_as is None else reference_of(config.save_as),
             private_headers=frozenset(self._headers),
         )
+        return self._call.runtime.http(call)
 
     def _time(self) -> float:
         timeout = self._call.config.timeout
