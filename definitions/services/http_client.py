@@ -15,9 +15,9 @@ from definitions.services.http_network import GuardedNetwork, Resolve, TargetRef
 from definitions.services.service_targets import HTTP_SETTING, refusal
 from graph_compiler.nodes.runtime import HttpAnswer, HttpCall
 from graph_compiler.values.binary import as_plain
-from graph_compiler.values.charsets import BadText, decoded
 from graph_compiler.values.errors import NodeError, Stopped
 from graph_compiler.values.header_fields import combined, media_type
+from graph_compiler.values.text_decoding import BadText, text_of
 from graph_compiler.values.texts import quoted
 from graph_compiler.values.urls import shown, with_query
 
@@ -246,7 +246,7 @@ def _body(response: httpx.Response, content: bytes) -> Any:
         return None
     try:
         # Of bytes, Python tells which of the Unicode encodings it is.
-        text = content if charset is None or charset.lower().startswith("utf") else decoded(content, charset)
+        text = content if charset is None or charset.lower().startswith("utf") else text_of(content, charset)
         return jsonlib.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         if response.status_code >= 400:  # what it says is shown beside the status, whatever it is
@@ -257,7 +257,7 @@ def _body(response: httpx.Response, content: bytes) -> Any:
 def _text(response: httpx.Response, content: bytes, charset: str | None) -> str | bytes:
     """The text; bytes that are none stay bytes where no charset is declared, or the answer is an error."""
     try:
-        return decoded(content, charset)
+        return text_of(content, charset)
     except BadText as error:
         if charset is None or response.status_code >= 400:
             return content
