@@ -21,6 +21,7 @@ from definitions.shared.names import LOCATION, TRIGGER_KIND_TAG, TRIGGER_TAG, sc
 from definitions.shared.pinning import code_origin, remote_origin
 from platform_core.database.engine import DatabaseError, Engine, reading, transaction
 from platform_core.errors import Unavailable
+from platform_core.facts.run_error import RunError
 from platform_core.facts.run_status import RunStatus
 from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.runs.execution_store import Execution, list_to_cancel, read_executions
@@ -157,7 +158,7 @@ class Submission:
 
     def _fail(self, run_id: str, error: Exception) -> None:
         _logger.exception("Run %s cannot be launched.", run_id)
-        reason = {"kind": "not_submittable", "message": f"The run could not be submitted: {error}", "node": None}
+        reason = RunError("not_submittable", f"The run could not be submitted: {error}")
         with transaction(self._engine) as connection:
             if end_unsubmitted(connection, run_id, RunStatus.FAILURE, reason):
                 return
