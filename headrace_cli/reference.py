@@ -7,9 +7,10 @@ from pathlib import Path
 from graph_compiler.catalogue.node_types import builtin_node_types
 from graph_compiler.catalogue.reference import pages
 from graph_compiler.checking.document_reference import document_page
+from headrace_cli.internals import ROOT, page, private_uses
 from headrace_cli.settings_reference import settings_page
 
-FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+FOLDER = ROOT / "docs" / "reference"
 
 
 def write_pages(folder: Path) -> None:
@@ -27,6 +28,7 @@ def write_reference(folder: Path) -> None:
     write_pages(folder / "nodes")
     (folder / "document.md").write_text(document_page(), "utf-8")
     (folder / "settings.md").write_text(settings_page(), "utf-8")
+    (folder / "dagster-internals.md").write_text(page(private_uses()), "utf-8")
 
 
 if __name__ == "__main__":

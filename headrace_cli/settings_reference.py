@@ -29,6 +29,7 @@ UNITS = {
     "runs_per_worker": "runs",
     "niceness": "steps of `nice`",
     "idle_workers": "processes",
+    "finally_seconds": "seconds",
     "tick_retention": "days",
     "max_wait": "seconds",
     "heartbeat": "seconds",

@@ -11,16 +11,23 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings as property_settings
 from sqlalchemy.engine import Engine
+from xdist.remote import Producer
 
 from platform_core.database import schema
 from platform_core.database.engine import build_engine
 from platform_core.database.postgres import STOP_SIGNAL, EmbeddedPostgres
 from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
+from tests.distribution import ByModule, by_slowness, processes
 from tests.waiting import wait_until
 
 TEMPLATE = "headrace_template"
+
+# Machines are shared, and no property is about time.
+property_settings.register_profile("untimed", deadline=None)
+property_settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:
@@ -28,6 +35,19 @@ def pytest_configure() -> None:
     # executed a job (`dagster._utils.interrupts`): no child of a later test could be ended by it.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    return processes()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByModule:
+    return ByModule(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: by_slowness(item.nodeid))
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +83,7 @@ def create_database(postgres: EmbeddedPostgres) -> Iterator[Callable[[str | None
 
     def create(template: str | None) -> str:
         name = f"test_{uuid.uuid4().hex}"
-        _execute(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template or "template0"}"')
+        _execute(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template or "template0"}" STRATEGY FILE_COPY')
         created.append(name)
         return postgres.url_of(name)
 

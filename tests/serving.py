@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,7 +15,7 @@ from tests.waiting import wait_until
 
 
 @contextmanager
-def served(app: FastAPI, lifespan: str = "on") -> Iterator[str]:
+def served(app: FastAPI, lifespan: Literal["on", "off"] = "on") -> Iterator[str]:
     """The address at which the application answers, from a thread of its own, as in production."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(

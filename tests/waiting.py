@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], what: str, deadline: float = 30.0) -> T:
+def wait_until(condition: Callable[[], T | None], what: str, deadline: float = 60.0) -> T:
     """The first true value of `condition`, asked every 20 ms; fails the test after `deadline` seconds."""
     end = time.monotonic() + deadline
     while True:

@@ -1,4 +1,7 @@
-"""The run launcher of processes that may not speak to the cluster: launching and cancelling is the daemon's."""
+"""The run launcher of processes that may not speak to the cluster: launching and cancelling is the daemon's.
+
+Internals used: `RunLauncher` as a base class, and `ConfigurableClass`, by which dagster.yaml names it.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
@@ -30,8 +31,25 @@ from platform_core.settings import Settings
 
 REST = 0.02
 """Seconds between looks that begin nothing: each of many runs that are accepted at once wakes the queue."""
+IDLE_INTERVAL = 10.0
+"""Seconds between looks while no run waits or is executed: a new one wakes the queue, and so does a connection that
+was lost and is there again."""
 LOST_AFTER = 4.0
 """Seconds after which a run that is STARTING and that no worker holds is sent to the pool again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Ids of the runs that begin now, in order, and of those to cancel."""
+
+    run_ids: Sequence[str]
+    to_cancel: Sequence[str]
+    is_dagsters: bool
+    """Whether runs wait in Dagster's own queue."""
+    is_starting: bool
+    """Whether runs that were launched before have not begun."""
+    is_idle: bool
+    """Whether no run waits or is executed."""
 
 
 class Turns:
@@ -42,14 +60,20 @@ class Turns:
         self._engine = engine
         self._graph_limits: dict[GraphVersion, int | None] = {}
 
-    def next(self) -> tuple[list[str], bool]:
-        """Ids of the runs that begin now, in order, and whether runs wait in Dagster's own queue."""
+    def next(self) -> Turn:
+        """What is to be done now."""
         with reading(self._engine) as connection:
             load = read_load(connection)
             free = self._settings.max_concurrent_runs - load.runs
             waiting = list_waiting(connection, free) if free > 0 else []
             limits = self._limits(connection, waiting)
-        return [run.run_id for run in choose(waiting, load, limits)], load.queued > 0
+        return Turn(
+            run_ids=[run.run_id for run in choose(waiting, load, limits)],
+            to_cancel=load.to_cancel,
+            is_dagsters=load.queued > 0,
+            is_starting=load.starting > 0,
+            is_idle=not load.runs and not waiting,
+        )
 
     def _limits(self, connection: Connection, waiting: Iterable[WaitingRun]) -> Limits:
         unknown = {(run.graph_id, run.version) for run in waiting} - self._graph_limits.keys()
@@ -89,9 +113,12 @@ class WokenRunQueue(QueuedRunCoordinatorDaemon):
         while not shutdown_event.is_set():
             self._wake.clear()
             yield SpanMarker.START_SPAN
-            begun = 0
+            begun, pause = 0, self.interval_seconds
             try:
-                begun = yield from self._look(workspace_process_context)
+                turn = yield from self._look(workspace_process_context)
+                begun = len(turn.run_ids)
+                if turn.is_idle:
+                    pause = IDLE_INTERVAL
             except Exception:
                 error = serializable_error_info_from_exc_info(sys.exc_info())
                 self._logger.error("The run queue failed: %s", error)
@@ -100,22 +127,28 @@ class WokenRunQueue(QueuedRunCoordinatorDaemon):
             yield SpanMarker.END_SPAN
             if not begun:
                 shutdown_event.wait(REST)
-            self._wake.wait(self.interval_seconds)
+            self._rest(pause, shutdown_event)
             yield None
 
-    def _look(self, context: IWorkspaceProcessContext[Any]) -> Generator[Any, None, int]:
-        """Begin what can begin; how many runs."""
-        self._submission.cancel_requested()
-        is_due = time.monotonic() >= self._next_check
-        run_ids, is_dagsters_turn = self._turns.next()
-        self._submission.start(run_ids)
+    def _rest(self, seconds: float, shutdown: threading.Event) -> None:
+        """Wait to be woken, for the end of the daemon, or for so long."""
+        until = time.monotonic() + seconds
+        while not shutdown.is_set() and (left := until - time.monotonic()) > 0:
+            if self._wake.wait(min(left, self.interval_seconds)):
+                return
+
+    def _look(self, context: IWorkspaceProcessContext[Any]) -> Generator[Any, None, Turn]:
+        """Begin what can begin."""
+        turn = self._turns.next()
+        self._submission.cancel(turn.to_cancel)
+        self._submission.start(turn.run_ids)
         yield None
-        if is_dagsters_turn or is_due:
+        if turn.is_dagsters:
             yield from self.run_iteration(context)
-        if is_due:
+        if turn.is_starting and time.monotonic() >= self._next_check:
             self._next_check = time.monotonic() + LOST_AFTER
             repeat_lost_launches(context.instance)
-        return len(run_ids)
+        return turn
 
 
 def repeat_lost_launches(instance: DagsterInstance) -> None:

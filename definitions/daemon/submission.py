@@ -1,37 +1,44 @@
 """Runs whose turn has come become Dagster runs and are launched: with the same id, so that doing it twice makes one.
 
 The daemon alone does this; the APIs only write to our tables (docs/adr/0007, 0022).
+
+Internals used: `LaunchRunContext`, with which a run launcher is called, and the tags by which Dagster's UI links a run
+to its code location, sensor or schedule.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, JobDefinition
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, JobDefinition
 from dagster._core.launcher import LaunchRunContext
-from dagster._core.storage.tags import CODE_LOCATION_TAG, SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
+from dagster._core.storage.tags import SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
 
+from definitions.daemon.run_template import RunTemplate, fits_a_template, starting_event
+from definitions.daemon.submission_statement import build
 from definitions.execution.graph_jobs import pinned_job
 from definitions.execution.retries import plan_from_failure, retry_tags
 from definitions.instance.event_storage import event_storage_of
-from definitions.shared.names import LOCATION, TRIGGER_KIND_TAG, TRIGGER_TAG, schedule_name
+from definitions.shared.names import TRIGGER_KIND_TAG, TRIGGER_TAG, schedule_name
 from definitions.shared.pinning import code_origin, remote_origin
+from definitions.workers.run_launcher import WarmRunLauncher
 from platform_core.database.engine import DatabaseError, Engine, reading, transaction
 from platform_core.errors import Unavailable
 from platform_core.facts.run_error import RunError
 from platform_core.facts.run_status import RunStatus
 from platform_core.facts.trigger_kind import TriggerKind
-from platform_core.runs.execution_store import Execution, list_to_cancel, read_executions
-from platform_core.runs.queue_store import claim
+from platform_core.runs.queue_store import ChosenRun, claim, read_chosen
 from platform_core.runs.run_ending import NOT_BEGUN, cancel_unsubmitted, end_unsubmitted
+from platform_core.runs.run_store import FROM_FAILURE
 from platform_core.settings import Settings
-from platform_core.triggers.timer_store import SENSOR, is_plain_cron
+from platform_core.triggers.timer_store import SENSOR
 
 _PRIORITY_TAG = "dagster/priority"
-_EXAMPLES = 1000
+_TEMPLATES = 1000
 _logger = logging.getLogger("headrace.submission")
 
 
@@ -43,7 +50,7 @@ class Submission:
         self._engine = engine
         self._instance = instance
         self._runs = event_storage_of(instance).run_storage
-        self._examples: OrderedDict[tuple[str, int], DagsterRun] = OrderedDict()
+        self._templates: OrderedDict[tuple[str, int], RunTemplate] = OrderedDict()
 
     def start(self, run_ids: Sequence[str], tags: Mapping[str, str] | None = None) -> int:
         """Launch these runs, in their order, if they still wait; how many began. `tags` are Dagster's for all of them.
@@ -53,22 +60,72 @@ class Submission:
         if not run_ids:
             return 0
         with reading(self._engine) as connection:
-            executions = read_executions(connection, run_ids)
-        return sum(self._start(execution, tags or {}) for execution in executions)
+            chosen = read_chosen(connection, run_ids)
+        return sum(self._start(group, tags or {}) for group in self._groups(chosen))
 
-    def _start(self, execution: Execution, more_tags: Mapping[str, str]) -> bool:
+    def _groups(self, chosen: Sequence[ChosenRun]) -> Iterator[list[ChosenRun]]:
+        """The runs in their order: together what a template makes, alone what is planned."""
+        together: list[ChosenRun] = []
+        for run in chosen:
+            if self._template(run) is not None:
+                together.append(run)
+                continue
+            if together:
+                yield together
+                together = []
+            yield [run]
+        if together:
+            yield together
+
+    def _template(self, run: ChosenRun) -> RunTemplate | None:
+        if run.retry_from == FROM_FAILURE or not fits_a_template(run.tags):
+            return None
+        return self._templates.get((run.graph_id, run.version))
+
+    def _start(self, group: Sequence[ChosenRun], tags: Mapping[str, str]) -> int:
+        if len(group) > 1 or self._template(group[0]) is not None:
+            began = self._start_together(group, tags)
+            # What did not begin is looked at alone: it may have been cancelled, or Dagster has lost its snapshots.
+            return len(began) + sum(self._start_alone(run, tags) for run in group if run.run_id not in began)
+        return int(self._start_alone(group[0], tags))
+
+    def _start_together(self, group: Sequence[ChosenRun], tags: Mapping[str, str]) -> set[str]:
+        """Ids of those that began: all that are as they were when they were chosen."""
         try:
-            return self._launch(execution, {**_tags(execution), **self._schedule_tag(execution), **more_tags})
+            runs = [(self._templates[run.graph_id, run.version], run.run_id, {**_tags(run), **tags}) for run in group]
+            now = time.time()
+            statement, parameters = build([template.start(run_id, own, now) for template, run_id, own in runs], now)
+            with self._runs.connect() as connection:
+                began = set(connection.exec_driver_sql(statement, parameters).scalars())
+        except (*DatabaseError, Unavailable):
+            raise
+        except Exception:
+            _logger.exception("%d runs could not start together; each starts alone.", len(group))
+            return set()
+        for run in group:
+            self._templates.move_to_end((run.graph_id, run.version))
+        self._hand_over([launch for launch in runs if launch[1] in began])
+        return began
+
+    def _hand_over(self, runs: Sequence[tuple[RunTemplate, str, Mapping[str, str]]]) -> None:
+        launcher = self._instance.run_launcher
+        if isinstance(launcher, WarmRunLauncher):
+            launcher.send(*(run_id for _, run_id, _ in runs))
+            return
+        for template, run_id, own in runs:
+            launcher.launch_run(LaunchRunContext(template.run(run_id, own), workspace=None))
+
+    def _start_alone(self, run: ChosenRun, more_tags: Mapping[str, str]) -> bool:
+        try:
+            return self._launch(run, {**_tags(run), **more_tags})
         except (*DatabaseError, Unavailable):
             raise  # says nothing about the run, which is launched once the database is back
         except Exception as error:
-            self._fail(execution.run_id, error)
+            self._fail(run.run_id, error)
             return False
 
-    def cancel_requested(self) -> None:
-        """Cancel what is to be cancelled; asking Dagster again for a run that is already ending does no harm."""
-        with reading(self._engine) as connection:
-            run_ids = list_to_cancel(connection)
+    def cancel(self, run_ids: Iterable[str]) -> None:
+        """Cancel these runs; asking Dagster again for one that is already ending does no harm."""
         for run_id in run_ids:
             self._cancel(run_id)
 
@@ -82,47 +139,38 @@ class Submission:
         elif run.status != DagsterRunStatus.CANCELING:
             self._instance.run_coordinator.cancel_run(run_id)
 
-    def _launch(self, execution: Execution, tags: Mapping[str, str]) -> bool:
+    def _launch(self, chosen: ChosenRun, tags: Mapping[str, str]) -> bool:
         """Dagster's run, its start and our row change in one transaction: a crash leaves all of it or nothing."""
-        job = pinned_job(execution.graph_id, execution.version)
+        job = pinned_job(chosen.graph_id, chosen.version)
         tags = {**tags, **job.tags}
-        parent = self._parent(execution)
+        parent = self._parent(chosen)
         with self._runs.transaction() as connection:
-            if not claim(connection, execution.run_id):
+            if not claim(connection, chosen.run_id):
                 return False
             # There is one if an earlier release died at a bad moment.
-            run = self._instance.get_run_by_id(execution.run_id)
+            run = self._instance.get_run_by_id(chosen.run_id)
+            is_new = run is None
             if run is None:
-                run = self._copy(execution, job, tags) if parent is None else self._retry(execution, job, tags, parent)
-            starting = DagsterEvent(DagsterEventType.PIPELINE_STARTING.value, run.job_name)
-            self._instance.report_dagster_event(starting, run_id=run.run_id)
+                run = self._create(chosen, job, tags) if parent is None else self._retry(chosen, job, tags, parent)
+            self._instance.report_dagster_event(starting_event(run), run_id=run.run_id)
+        if is_new and parent is None:
+            self._remember(chosen, RunTemplate(run, job.tags))
         context = LaunchRunContext(run.with_status(DagsterRunStatus.STARTING), workspace=None)
         self._instance.run_launcher.launch_run(context)
         return True
 
-    def _copy(self, execution: Execution, job: JobDefinition, tags: Mapping[str, str]) -> DagsterRun:
-        """A run like the version's run before: only id and tags differ, and planning anew is most of the work."""
-        key = (execution.graph_id, execution.version)
-        example = self._examples.get(key)
-        if example is None or example.job_snapshot_id is None or not self._is_known(example.job_snapshot_id):
-            run = self._create(execution, job, tags)
-            self._examples[key] = run
-            if len(self._examples) > _EXAMPLES:
-                self._examples.popitem(last=False)
-            return run
-        self._examples.move_to_end(key)
-        tags = {**tags, CODE_LOCATION_TAG: LOCATION}
-        return self._runs.add_run(example._replace(run_id=execution.run_id, tags=tags))
+    def _remember(self, chosen: ChosenRun, template: RunTemplate) -> None:
+        if not template.is_whole:
+            return
+        key = (chosen.graph_id, chosen.version)
+        self._templates[key] = template
+        self._templates.move_to_end(key)
+        if len(self._templates) > _TEMPLATES:
+            self._templates.popitem(last=False)
 
-    def _is_known(self, snapshot_id: str) -> bool:
-        """Whether Dagster has the snapshot still; `dagster run wipe` removes them."""
-        return self._runs.has_job_snapshot(snapshot_id)
-
-    def _retry(
-        self, execution: Execution, job: JobDefinition, tags: Mapping[str, str], parent: DagsterRun
-    ) -> DagsterRun:
+    def _retry(self, chosen: ChosenRun, job: JobDefinition, tags: Mapping[str, str], parent: DagsterRun) -> DagsterRun:
         return self._create(
-            execution,
+            chosen,
             job,
             {**tags, **retry_tags(parent)},
             execution_plan=plan_from_failure(self._instance, job, parent),
@@ -130,31 +178,22 @@ class Submission:
             root_run_id=parent.root_run_id or parent.run_id,
         )
 
-    def _create(self, execution: Execution, job: JobDefinition, tags: Mapping[str, str], **options: Any) -> DagsterRun:
+    def _create(self, chosen: ChosenRun, job: JobDefinition, tags: Mapping[str, str], **options: Any) -> DagsterRun:
         return self._instance.create_run_for_job(
             job,
-            run_id=execution.run_id,
+            run_id=chosen.run_id,
             tags=tags,
-            job_code_origin=code_origin(job.name, execution.graph_id, execution.version),
+            job_code_origin=code_origin(job.name, chosen.graph_id, chosen.version),
             remote_job_origin=remote_origin(job.name, self._settings),
             **options,
         )
 
-    def _parent(self, execution: Execution) -> DagsterRun | None:
+    def _parent(self, chosen: ChosenRun) -> DagsterRun | None:
         """The run whose failure this one retries from, if Dagster knows of anything that it executed."""
-        if execution.parent_run_id is None or execution.retry_from != "failure":
+        if chosen.parent_run_id is None or chosen.retry_from != FROM_FAILURE:
             return None
-        parent = self._instance.get_run_by_id(execution.parent_run_id)
+        parent = self._instance.get_run_by_id(chosen.parent_run_id)
         return parent if parent is not None and parent.execution_plan_snapshot_id else None
-
-    def _schedule_tag(self, execution: Execution) -> dict[str, str]:
-        """By which Dagster's UI lists the run under its schedule, or under the timer sensor."""
-        if execution.trigger["kind"] != TriggerKind.SCHEDULE:
-            return {}
-        with reading(self._engine) as connection:
-            is_plain = is_plain_cron(connection, execution.graph_id, execution.trigger["id"])
-        name = schedule_name(execution.owner, execution.graph, execution.trigger["id"])
-        return {SCHEDULE_NAME_TAG: name} if is_plain else {SENSOR_NAME_TAG: SENSOR}
 
     def _fail(self, run_id: str, error: Exception) -> None:
         _logger.exception("Run %s cannot be launched.", run_id)
@@ -167,11 +206,20 @@ class Submission:
             self._instance.report_run_failed(run, f"The run could not be launched: {error}")
 
 
-def _tags(execution: Execution) -> dict[str, str]:
+def _tags(chosen: ChosenRun) -> dict[str, str]:
     """What the run's own tags are in Dagster, beside those of its job."""
-    tags = {**execution.tags, TRIGGER_KIND_TAG: execution.trigger["kind"]}
-    if execution.trigger["id"] is not None:
-        tags[TRIGGER_TAG] = execution.trigger["id"]
-    if execution.priority:
-        tags[_PRIORITY_TAG] = str(execution.priority)
-    return tags
+    tags = {**chosen.tags, TRIGGER_KIND_TAG: chosen.trigger_kind}
+    if chosen.trigger_id is not None:
+        tags[TRIGGER_TAG] = chosen.trigger_id
+    if chosen.priority:
+        tags[_PRIORITY_TAG] = str(chosen.priority)
+    return {**tags, **_schedule_tag(chosen)}
+
+
+def _schedule_tag(chosen: ChosenRun) -> dict[str, str]:
+    """By which Dagster's UI lists the run under its schedule, or under the timer sensor."""
+    if chosen.trigger_kind != TriggerKind.SCHEDULE or chosen.trigger_id is None:
+        return {}
+    if not chosen.is_plain_cron:
+        return {SENSOR_NAME_TAG: SENSOR}
+    return {SCHEDULE_NAME_TAG: schedule_name(chosen.owner, chosen.graph, chosen.trigger_id)}

@@ -2,6 +2,8 @@
 
 Ours are the truth and are committed first. A process that dies in between shows them when it is back; the first look
 after a start asks whether Dagster has a tick already, so that none is shown twice.
+
+Internals used: `TickData` and the ids of instigators, as Dagster's own scheduler writes them.
 """
 
 from __future__ import annotations

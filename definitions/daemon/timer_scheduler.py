@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from dagster import DagsterInstance
@@ -18,12 +18,15 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 
 from definitions.daemon.tick_display import TickDisplay
 from definitions.daemon.timer_firing import Clock, TimerFiring, utc_now
+from graph_compiler.triggers.timer_policy import GRACE
 from platform_core.database.engine import Engine, transaction
 from platform_core.settings import Settings
 from platform_core.triggers.tick_store import forget_ticks
 
-LOOK_EVERY = 1.0
+READ_CLOCK_EVERY = 1.0
 """Seconds after which the clock is read again at the latest: it may have been set."""
+LOOK_EVERY = timedelta(seconds=30)
+"""Time after which the database is asked though nothing is due: the timers' sensor may have decided something."""
 _FORGET_EVERY = timedelta(hours=1)
 
 
@@ -38,7 +41,7 @@ class TimerScheduler(SchedulerDaemon):
         self._display = TickDisplay(settings, engine, instance)
         self._retention = timedelta(days=settings.tick_retention)
         self._wake = threading.Event()
-        self._next_forgetting = clock()
+        self._next_forgetting = self._next_look = self._last_look = clock()
 
     def wake(self) -> None:
         self._wake.set()
@@ -55,19 +58,28 @@ class TimerScheduler(SchedulerDaemon):
         while not shutdown_event.is_set():
             self._wake.clear()
             yield SpanMarker.START_SPAN
-            pause = LOOK_EVERY
+            self._last_look = self._clock()
+            self._next_look = self._last_look + timedelta(seconds=READ_CLOCK_EVERY)
             try:
-                pause = self._look()
+                self._next_look = self._look()
             except Exception:
                 error = serializable_error_info_from_exc_info(sys.exc_info())
                 self._logger.error("Timers could not be fired: %s", error)
                 yield error
             yield SpanMarker.END_SPAN
-            self._wake.wait(pause)
+            while not shutdown_event.is_set() and (pause := self._pause()) > 0 and not self._wake.wait(pause):
+                yield None
             yield None
 
-    def _look(self) -> float:
-        """Fire what is due and show it; how many seconds until the next look."""
+    def _pause(self) -> float:
+        """Seconds until the clock is read again; 0 when it is time for a look. Asks the database nothing."""
+        now = self._clock()
+        if now < self._last_look - GRACE:
+            return 0.0  # it was set back
+        return min(READ_CLOCK_EVERY, max(0.0, (self._next_look - now).total_seconds()))
+
+    def _look(self) -> datetime:
+        """Fire what is due and show it; when to look again."""
         self._firing.fire_due()
         self._display.show()
         now = self._clock()
@@ -76,6 +88,5 @@ class TimerScheduler(SchedulerDaemon):
             with transaction(self._engine) as connection:
                 forget_ticks(connection, now - self._retention)
         following = self._firing.next_look()
-        if following is None:
-            return LOOK_EVERY
-        return min(LOOK_EVERY, max(0.0, (following - self._clock()).total_seconds()))
+        latest = now + LOOK_EVERY
+        return latest if following is None else min(following, latest)

@@ -1,4 +1,7 @@
-"""What a node may use while it runs: the run's params and trigger, secrets, code, HTTP, time, live events."""
+"""What a node may use while it runs: the run's params and trigger, secrets, code, HTTP, time, live events.
+
+Internal used: `EventLogEntry`, the form in which a node's live events enter Dagster's log.
+"""
 
 from __future__ import annotations
 

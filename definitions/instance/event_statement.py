@@ -3,6 +3,7 @@
 Every writer of a run locks the run's row first, so the lock orders the writers: `seq` is gapless and equals commit
 order. A batch carries a token; sent again after a lost connection it finds its token, even when others wrote in
 between or the first one still waits for the lock, and changes nothing. `last_batch` holds the latest tokens.
+Arrays are sent in binary: psycopg escapes the text of each element of another by a regular expression.
 """
 
 from __future__ import annotations
@@ -62,20 +63,20 @@ WITH locked AS MATERIALIZED (
 ), events AS (
     INSERT INTO headrace.run_events (run_id, seq, ts, type, node, item, level, message, data)
     SELECT %(run)s, run.base + e.position, to_timestamp(e.ts), e.type, e.node, e.item, e.level, e.message, e.data
-    FROM run, unnest(%(ts)s::float8[], %(type)s::text[], %(node)s::text[], %(item)s::int[], %(level)s::text[],
-                     %(message)s::text[], %(data)s::text[])
+    FROM run, unnest(%(ts)b::float8[], %(type)b::text[], %(node)b::text[], %(item)b::int[], %(level)b::text[],
+                     %(message)b::text[], %(data)b::text[])
          WITH ORDINALITY AS e (ts, type, node, item, level, message, data, position)
 ), vals AS (
     INSERT INTO headrace.run_values (run_id, step, port, value, location)
     SELECT %(run)s, v.step, v.port, v.value, v.location
-    FROM run, unnest(%(value_step)s::text[], %(value_port)s::text[], %(value)s::text[], %(value_location)s::text[])
+    FROM run, unnest(%(value_step)b::text[], %(value_port)b::text[], %(value)b::text[], %(value_location)b::text[])
          AS v (step, port, value, location)
     ON CONFLICT (run_id, step, port) DO UPDATE SET value = excluded.value, location = excluded.location
 ), logs AS (
     INSERT INTO event_logs (run_id, event, dagster_event_type, "timestamp", step_key, asset_key, partition)
     SELECT %(run)s, l.event, l.type, l.ts, l.step, l.asset, l.partition
-    FROM sent, unnest(%(log_event)s::text[], %(log_type)s::text[], %(log_ts)s::timestamp[], %(log_step)s::text[],
-                      %(log_asset)s::text[], %(log_partition)s::text[])
+    FROM sent, unnest(%(log_event)b::text[], %(log_type)b::text[], %(log_ts)b::timestamp[], %(log_step)b::text[],
+                      %(log_asset)b::text[], %(log_partition)b::text[])
          WITH ORDINALITY AS l (event, type, ts, step, asset, partition, position)
     WHERE NOT sent.before
     ORDER BY l.position

@@ -75,6 +75,9 @@ def _instance(settings: Settings, launches: bool) -> dict[str, Any]:
         "telemetry": {"enabled": False},
         # Its interface would ask whoever opens it first to subscribe to a newsletter.
         "nux": {"enabled": False},
+        # Graphs have no assets, and these daemons would walk through all jobs to find none.
+        "auto_materialize": {"enabled": False, "use_sensors": False},
+        "freshness": {"enabled": False},
     }
 
 

@@ -1,4 +1,7 @@
-"""Dagster's log entries in Headrace's words: which of them a follower of a run sees, and as what."""
+"""Dagster's log entries in Headrace's words: which of them a follower of a run sees, and as what.
+
+Internals used: `EventLogEntry` and the data of its events, from which the failures of runs and steps are read.
+"""
 
 from __future__ import annotations
 

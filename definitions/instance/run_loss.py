@@ -1,4 +1,7 @@
-"""A run that ends for what befell its worker, not for what its nodes did: the reason, and how Dagster carries it."""
+"""A run that ends for what befell its worker, not for what its nodes did: the reason, and how Dagster carries it.
+
+Internal used: `JobFailureData`, what Dagster stores with a run's failure.
+"""
 
 from __future__ import annotations
 

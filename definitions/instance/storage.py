@@ -32,7 +32,8 @@ class PooledStorage(DagsterStorage, ConfigurableClass):
         self._inst_data = inst_data
         postgres_url = public_url(postgres_url)
         # READ COMMITTED would make a transaction of every read; Dagster's storages expect AUTOCOMMIT.
-        self.engine = build_engine(postgres_url, isolation_level="AUTOCOMMIT")
+        # Two stay open: threads of a daemon seldom ask at once, and a worker has two.
+        self.engine = build_engine(postgres_url, pool_size=2, isolation_level="AUTOCOMMIT")
         url = plain_url(postgres_url)
         self._run_storage = PooledRunStorage(url, self.engine)
         self._event_log_storage = PooledEventStorage(url, self.engine, self._run_storage)

@@ -1,4 +1,7 @@
-"""Serves our code location over gRPC, by Dagster's own command `dagster api grpc`."""
+"""Serves our code location over gRPC, by Dagster's own command `dagster api grpc`.
+
+Internal used: `grpc_command`, that command as a function.
+"""
 
 from __future__ import annotations
 

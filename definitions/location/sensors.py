@@ -2,6 +2,8 @@
 
 The daemon launches a run within milliseconds of its turn (docs/adr/0007, 0022); this is the second look that people
 can see. It goes by the same queue and launches by the same way, so a run is launched once whoever comes first.
+
+Internals used: the tags by which Dagster's UI links a run to its sensor.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ def inbox(context: SensorEvaluationContext) -> SkipReason:
     It asks Dagster for no run itself: one of Dagster's making would have another id than the delivery was answered.
     """
     process = process_context()
-    run_ids, _ = Turns(process.settings, process.engine).next()
+    run_ids = Turns(process.settings, process.engine).next().run_ids
     with reading(process.engine) as connection:
         due = deliveries_of(connection, run_ids)
     seen = set(json.loads(context.cursor)) if context.cursor else set()

@@ -38,7 +38,8 @@ MAX_TIMEOUT = 20 * 86_400.0  # milliseconds of more do not fit where poll takes 
 class CodeInterpreter:
     """Owns one warm interpreter process and runs calls in forks of it. All methods are safe from any thread.
 
-    Make one in the process that uses it (never before a fork), `start` it while nothing waits, `close` it.
+    `start` it while nothing waits, `close` it. A process that forks others may start one for all of them: each calls
+    `inherit`, and the interpreter ends when the last of them has let go of it.
     """
 
     def __init__(self) -> None:
@@ -48,6 +49,7 @@ class CodeInterpreter:
         self._folder: Path | None = None
         self._calls: set[PendingCall] = set()
         self._closed = False
+        self._is_shared = False
 
     def __enter__(self) -> Self:
         self.start()
@@ -62,6 +64,23 @@ class CodeInterpreter:
         """Start the interpreter unless it runs; it warms up while this process goes on."""
         with self._lock:
             self._ensure_running()
+
+    def inherit(self) -> None:
+        """Use the interpreter of the process that this one was forked from, which alone may end it.
+
+        If that dies, this process starts one of its own.
+        """
+        if self._process is not None:
+            self._process.returncode = 0  # not this process's child, so nothing to wait for
+        self._process = self._folder = None
+        self._is_shared = self._requests is not None
+
+    def let_go(self) -> None:
+        """End the interpreter when the last process that shares it has closed it; returns at once."""
+        with self._lock:
+            if self._requests is not None:
+                self._requests.close()
+                self._requests = None
 
     def run(
         self,
@@ -125,7 +144,7 @@ class CodeInterpreter:
             self._calls.add(call)
 
     def _ensure_running(self, *, anew: bool = False) -> socket.socket:
-        if self._requests is not None and self._process is not None and not anew and self._process.poll() is None:
+        if self._requests is not None and not anew and self._is_running():
             return self._requests
         self._discard()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -142,6 +161,11 @@ class CodeInterpreter:
             )
         self._requests, self._folder = ours, folder
         return ours
+
+    def _is_running(self) -> bool:
+        if self._process is None:
+            return self._is_shared  # whether it has died shows when a call is sent
+        return self._process.poll() is None
 
     def _end_interpreter(self) -> None:
         with self._lock:
@@ -162,6 +186,7 @@ class CodeInterpreter:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._requests = self._process = self._folder = None
+        self._is_shared = False
 
 
 def _request(code: str, arguments: Mapping[str, Any]) -> int:

@@ -87,9 +87,9 @@ class Sandbox:
             os.dup2(descriptor, place)
             os.close(descriptor)
         os.set_inheritable(frames, False)
-        sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.FileIO(0, closefd=False), "utf-8")  # type: ignore[misc]
-        sys.stdout = sys.__stdout__ = _line_writer(1)  # type: ignore[misc]
-        sys.stderr = sys.__stderr__ = _line_writer(2)  # type: ignore[misc]
+        sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.FileIO(0, closefd=False), "utf-8")  # type: ignore[misc]  # theirs is final
+        sys.stdout = sys.__stdout__ = _line_writer(1)  # type: ignore[misc]  # theirs is final
+        sys.stderr = sys.__stderr__ = _line_writer(2)  # type: ignore[misc]  # theirs is final
         timeout, memory_bytes, output_bytes = json.loads(header)
         self._limit(timeout, memory_bytes)
         _execute(content["code"], content["arguments"], output_bytes, frames)

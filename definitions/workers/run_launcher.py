@@ -2,6 +2,9 @@
 
 Launching never raises when the pool is away: the run stays STARTING and the queue daemon sends it again, which is
 harmless, because a worker takes a run's lock and looks at its status before it does anything.
+
+Internals used: `RunLauncher` as a base class, with what it is given and answers, and `ConfigurableClass`, by which
+dagster.yaml names it.
 """
 
 from __future__ import annotations
@@ -51,16 +54,18 @@ class WarmRunLauncher(RunLauncher[Any], ConfigurableClass):
     def launch_run(self, context: LaunchRunContext) -> None:
         self.send(context.dagster_run.run_id)
 
-    def send(self, run_id: str) -> bool:
-        """Hand a run to the pool; False, and a line in the log, when the pool does not take it now."""
+    def send(self, *run_ids: str) -> bool:
+        """Hand runs to the pool by one message; False, and a line in the log, when it does not take them now."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.settimeout(_TIMEOUT)
                 connection.connect(str(addresses.pool_socket(self._home)))
-                connection.sendall(f"{run_id}\n".encode())
+                connection.sendall("".join(f"{run_id}\n" for run_id in run_ids).encode())
+                connection.shutdown(socket.SHUT_WR)
                 taken = connection.recv(16) == b"ok\n"
         except OSError as error:
-            _logger.warning("The worker pool does not answer (%s); run %s is sent again later.", error, run_id)
+            names = ", ".join(run_ids)
+            _logger.warning("The worker pool does not answer (%s); run %s is sent again later.", error, names)
             return False
         return taken
 

@@ -44,7 +44,6 @@ class RunWorker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._storage.buffer()
         receiver = CancelReceiver(self._folder, os.getpid(), self._cancel)
-        self._process.interpreter.start()
         threads = threading.active_count()
         try:
             with self._channel.makefile("rb") as lines:

@@ -1,7 +1,8 @@
 """The pool of warm run workers: a single-threaded process that imports everything once and forks workers from itself.
 
-It holds no database connection and no thread, so a fork copies nothing that two processes must not share. Launches
-come through a unix socket, one run id a line. A worker that dies with a run in hand is told of by a fork of its own.
+It holds no database connection and no thread, so a fork copies nothing that two processes must not share; the warm
+interpreter of users' code is one for all workers. Launches come through a unix socket, any number of run ids, one a
+line. A worker that dies with a run in hand is told of by a fork of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import selectors
 import signal
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterRunStatus
 
 from definitions.execution.context import ProcessContext, process_context
 from definitions.instance.storage import dispose_connections
@@ -34,6 +36,8 @@ from platform_core.settings import Settings
 
 NAME = "headrace worker"
 """Of a run worker in ps and top; the kernel keeps 15 bytes."""
+SURPLUS_AFTER = 10.0
+"""Seconds without a launch after which the workers that a time of many runs has left are ended."""
 _logger = logging.getLogger("headrace.workers")
 
 
@@ -57,6 +61,7 @@ class WorkerPool:
         self._waiting: deque[str] = deque()
         self._statuses: dict[int, int] = {}
         self._is_stopping = False
+        self._last_launch = time.monotonic()
 
     def serve(self, listener: socket.socket, wakeup: socket.socket) -> None:
         """Until SIGTERM or SIGINT."""
@@ -64,7 +69,7 @@ class WorkerPool:
         self._selector.register(wakeup, selectors.EVENT_READ, lambda: self._drain(wakeup))
         while not self._is_stopping:
             self._fill()
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(self._retire()):
                 act: Callable[[], None] = key.data
                 act()
             self._reap()
@@ -78,9 +83,9 @@ class WorkerPool:
         with connection:
             connection.settimeout(1.0)
             with suppress(OSError):
-                run_id = connection.recv(256).strip().decode()
+                run_ids = _read_all(connection).decode().split()
                 connection.sendall(b"ok\n")
-                self._waiting.append(run_id)
+                self._waiting.extend(run_ids)
 
     def _drain(self, wakeup: socket.socket) -> None:
         with suppress(BlockingIOError):
@@ -94,6 +99,19 @@ class WorkerPool:
         while len(idle) < self._settings.idle_workers and len(self._workers) < self._limit:
             idle.append(self._fork())
 
+    def _retire(self) -> float | None:
+        """End idle workers beyond those kept ready if none was needed for a while; seconds until the next look."""
+        idle = [worker for worker in self._workers.values() if worker.run_id is None]
+        surplus = len(idle) - self._settings.idle_workers
+        if surplus <= 0:
+            return None
+        left = self._last_launch + SURPLUS_AFTER - time.monotonic()
+        if left > 0:
+            return left
+        for worker in idle[:surplus]:
+            self._forget(worker)  # it ends when its channel does
+        return None
+
     @property
     def _limit(self) -> int:
         return self._settings.max_concurrent_runs + self._settings.idle_workers
@@ -102,11 +120,13 @@ class WorkerPool:
         try:
             worker.channel.sendall(f"{run_id}\n".encode())
             worker.run_id = run_id
+            self._last_launch = time.monotonic()
         except OSError:
             # It died idle; its channel's end is read next, and the run goes to another.
             self._waiting.append(run_id)
 
     def _fork(self) -> _Worker:
+        self._process.interpreter.start()
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
@@ -130,6 +150,7 @@ class WorkerPool:
             self._selector.close()
             Path("/proc/self/comm").write_text(NAME)
             protect_process()
+            self._process.interpreter.inherit()
             if VARIABLE in os.environ:
                 watch_lifeline(int(os.environ[VARIABLE]), lambda: os._exit(1))
             work()
@@ -181,6 +202,7 @@ class WorkerPool:
         for worker in self._workers.values():
             send_to_child(worker.pid, signal.SIGTERM)
             worker.channel.close()
+        self._process.interpreter.let_go()  # each worker has closed it, too, when it has ended
         signal.alarm(int(POOL_STOP))
         with suppress(ChildProcessError, TimeoutError):
             while True:
@@ -188,6 +210,15 @@ class WorkerPool:
         signal.alarm(0)
         for worker in self._workers.values():
             send_to_child(worker.pid, signal.SIGKILL)
+        self._process.interpreter.close()
+
+
+def _read_all(connection: socket.socket) -> bytes:
+    """What the other side sends until it has said everything. Raises OSError if that takes too long."""
+    said = bytearray()
+    while more := connection.recv(65536):
+        said += more
+    return bytes(said)
 
 
 def _report(instance: DagsterInstance, run_id: str, reason: str) -> None:
@@ -195,7 +226,7 @@ def _report(instance: DagsterInstance, run_id: str, reason: str) -> None:
     if run is None or run.is_finished:
         return
     message = f"The run worker {reason}."
-    if run.status.value == "CANCELING":
+    if run.status == DagsterRunStatus.CANCELING:
         instance.report_run_canceled(run, message)
     else:
         instance.report_run_failed(run, message)

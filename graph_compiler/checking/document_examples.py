@@ -33,6 +33,7 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "cache": '{key: "{{ inputs.x }}", ttl: 1h}',
         "retry": "{max_attempts: 3, delay: 1s, backoff: exponential}",
         "timeout": "30s",
+        "repeatable": "true",
     },
     "EdgeSpec": {"from": "recent.value", "to": "score.commits"},
     "CacheSpec": {"key": '"{{ inputs.x }}"', "ttl": "1h"},

@@ -1,4 +1,8 @@
-"""The parts of a Dagster graph: which ops stand for a node, what feeds them, and graphs within graphs."""
+"""The parts of a Dagster graph: which ops stand for a node, what feeds them, and graphs within graphs.
+
+Internals used: `IDependencyDefinition` and `DynamicCollectDependencyDefinition`, which say what feeds an input; and
+`GraphDefinition._get_nodes_in_topological_order`, replaced so that long chains compile.
+"""
 
 from __future__ import annotations
 

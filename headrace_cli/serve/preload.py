@@ -1,4 +1,7 @@
-"""Loads the code that the services need, so that the template's forks find it loaded."""
+"""Loads the code that the services need, so that the template's forks find it loaded.
+
+Internal used: `dagster._grpc.server`, only to have it imported.
+"""
 
 from __future__ import annotations
 

@@ -91,25 +91,12 @@ def adopt_run(connection: Connection, run_id: str, graph_id: str, version: int, 
     return True
 
 
-def read_executions(connection: Connection, run_ids: Sequence[str]) -> list[Execution]:
-    """The runs among `run_ids`, in their order."""
-    rows = connection.execute(_EXECUTION.where(runs.c.run_id.in_(run_ids)))
-    found = {row.run_id: _execution(row._mapping) for row in rows}
-    return [found[run_id] for run_id in run_ids if run_id in found]
-
-
 def read_documents(connection: Connection, versions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
     """Documents of graph versions, by graph id and version."""
     key = sa.tuple_(graph_versions.c.graph_id, graph_versions.c.version)
     columns = (graph_versions.c.graph_id, graph_versions.c.version, graph_versions.c.document)
     rows = connection.execute(sa.select(*columns).where(key.in_(versions)))
     return {(row.graph_id, row.version): row.document for row in rows}
-
-
-def list_to_cancel(connection: Connection) -> list[str]:
-    """Ids of the runs that are to be cancelled and have not ended."""
-    query = sa.select(runs.c.run_id).where(runs.c.cancel_requested_at.is_not(None), runs.c.ended_at.is_(None))
-    return list(connection.execute(query).scalars())
 
 
 def _execution(row: sa.RowMapping) -> Execution:

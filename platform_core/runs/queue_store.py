@@ -6,14 +6,15 @@ A run waits here until its turn comes; then the daemon makes it a Dagster run an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
-from platform_core.database.tables import runs, users
+from platform_core.database.tables import graphs, runs, timers, triggers, users
 from platform_core.facts.run_status import RunStatus
 
 
@@ -30,6 +31,25 @@ class WaitingRun:
     owner_limit: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ChosenRun:
+    """A run whose turn it is, as it has to be known to become a Dagster run."""
+
+    run_id: str
+    graph_id: str
+    graph: str
+    version: int
+    owner: str
+    tags: Mapping[str, str]
+    priority: int
+    trigger_kind: str
+    trigger_id: str | None
+    parent_run_id: str | None
+    retry_from: str | None
+    is_plain_cron: bool
+    """Whether it is a plain cron schedule's, as far as that is still there."""
+
+
 @dataclass(frozen=True)
 class Load:
     """How many runs of each owner and each graph Dagster has, and how many of all wait in Dagster's own queue."""
@@ -37,6 +57,10 @@ class Load:
     owners: Counter[str]
     graphs: Counter[str]
     queued: int
+    starting: int = 0
+    """How many of the runs have not begun with a worker yet."""
+    to_cancel: tuple[str, ...] = ()
+    """Ids of the runs that are to be cancelled and have not ended."""
 
     @property
     def runs(self) -> int:
@@ -45,50 +69,91 @@ class Load:
 
 _UNENDED = runs.c.ended_at.is_(None)
 _WAITS = sa.and_(runs.c.submitted_at.is_(None), _UNENDED, runs.c.cancel_requested_at.is_(None))
+_SUBMITTED = runs.c.submitted_at.is_not(None)
 _LOAD = (
     sa.select(
         runs.c.owner_id,
         runs.c.graph_id,
-        sa.func.count(),
-        sa.func.count().filter(runs.c.status == RunStatus.QUEUED),
+        sa.func.count().filter(_SUBMITTED),
+        sa.func.count().filter(_SUBMITTED, runs.c.status == RunStatus.QUEUED),
+        sa.func.count().filter(_SUBMITTED, runs.c.status == RunStatus.STARTING),
+        sa.func.array_agg(runs.c.run_id).filter(runs.c.cancel_requested_at.is_not(None)),
     )
-    .where(runs.c.submitted_at.is_not(None), _UNENDED)
+    .where(_UNENDED, sa.or_(_SUBMITTED, runs.c.cancel_requested_at.is_not(None)))
     .group_by(runs.c.owner_id, runs.c.graph_id)
 )
 
 
 def read_load(connection: Connection) -> Load:
-    """What is executed now."""
-    load = Load(Counter(), Counter(), 0)
-    queued = 0
-    for owner_id, graph_id, number, in_dagsters_queue in connection.execute(_LOAD):
-        load.owners[owner_id] += number
-        load.graphs[graph_id] += number
+    """What is executed now, and of it and of what waits the runs that are to be cancelled."""
+    owners: Counter[str] = Counter()
+    graphs: Counter[str] = Counter()
+    queued = starting = 0
+    to_cancel: list[str] = []
+    for owner_id, graph_id, number, in_dagsters_queue, not_begun, canceled in connection.execute(_LOAD):
+        owners[owner_id] += number
+        graphs[graph_id] += number
         queued += in_dagsters_queue
-    return Load(load.owners, load.graphs, queued)
+        starting += not_begun
+        to_cancel += canceled or ()
+    return Load(owners, graphs, queued, starting, tuple(to_cancel))
+
+
+_PLACE = sa.func.row_number().over(
+    partition_by=(runs.c.owner_id, runs.c.graph_id, runs.c.version, runs.c.priority),
+    order_by=(runs.c.created_at, runs.c.run_id),
+)
+_WAITING_COLUMNS = (
+    runs.c.run_id,
+    runs.c.owner_id,
+    runs.c.graph_id,
+    runs.c.version,
+    runs.c.priority,
+    runs.c.created_at,
+)
+_PLACED = sa.select(*_WAITING_COLUMNS, _PLACE.label("place")).where(_WAITS).subquery()
+_WAITING = (
+    sa.select(
+        *(_PLACED.c[column.name] for column in _WAITING_COLUMNS), users.c.max_concurrent_runs.label("owner_limit")
+    )
+    .join(users, users.c.id == _PLACED.c.owner_id)
+    .where(_PLACED.c.place <= sa.bindparam("most"))
+)
 
 
 def list_waiting(connection: Connection, most: int) -> list[WaitingRun]:
     """Runs that wait: of each graph version and priority the `most` oldest, since no more of them can be chosen."""
-    place = sa.func.row_number().over(
-        partition_by=(runs.c.owner_id, runs.c.graph_id, runs.c.version, runs.c.priority),
-        order_by=(runs.c.created_at, runs.c.run_id),
-    )
-    columns = (
+    return [WaitingRun(**row._mapping) for row in connection.execute(_WAITING, {"most": most})]
+
+
+_CHOSEN = (
+    sa.select(
         runs.c.run_id,
-        runs.c.owner_id,
         runs.c.graph_id,
+        graphs.c.name.label("graph"),
         runs.c.version,
+        users.c.name.label("owner"),
+        runs.c.tags,
         runs.c.priority,
-        runs.c.created_at,
+        runs.c.trigger_kind,
+        runs.c.trigger_id,
+        runs.c.parent_run_id,
+        runs.c.retry_from,
+        sa.func.coalesce(timers.c.is_plain_cron, sa.false()).label("is_plain_cron"),
     )
-    waiting = sa.select(*columns, place.label("place")).where(_WAITS).subquery()
-    query = (
-        sa.select(*(waiting.c[column.name] for column in columns), users.c.max_concurrent_runs.label("owner_limit"))
-        .join(users, users.c.id == waiting.c.owner_id)
-        .where(waiting.c.place <= most)
-    )
-    return [WaitingRun(**row._mapping) for row in connection.execute(query)]
+    .join(graphs, graphs.c.id == runs.c.graph_id)
+    .join(users, users.c.id == graphs.c.owner_id)
+    .outerjoin(triggers, sa.and_(triggers.c.graph_id == runs.c.graph_id, triggers.c.trigger_id == runs.c.trigger_id))
+    .outerjoin(timers, timers.c.trigger == triggers.c.id)
+    .where(runs.c.run_id == sa.any_(sa.bindparam("run_ids", type_=pg.ARRAY(sa.Text))))
+)
+
+
+def read_chosen(connection: Connection, run_ids: Sequence[str]) -> list[ChosenRun]:
+    """The runs among `run_ids`, in their order."""
+    rows = connection.execute(_CHOSEN, {"run_ids": list(run_ids)})
+    found = {row.run_id: ChosenRun(**row._mapping) for row in rows}
+    return [found[run_id] for run_id in run_ids if run_id in found]
 
 
 def claim(connection: Connection, run_id: str) -> bool:

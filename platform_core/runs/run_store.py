@@ -21,6 +21,9 @@ from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.runs.run_ending import cancel_unsubmitted
 from platform_core.runs.run_event_store import RUN_QUEUED
 
+FROM_FAILURE = "failure"
+"""Where a retry begins that takes what its parent has done from there."""
+
 
 @dataclass(frozen=True)
 class NewRun:
@@ -228,7 +231,7 @@ def retry_of(connection: Connection, parent: Run, start: str) -> NewRun:
     """
     if not parent.has_ended:
         raise RunNotFinished(f"Run {parent.run_id} is {parent.status}; only ended runs are retried.")
-    if start == "failure" and parent.status == RunStatus.SUCCESS:
+    if start == FROM_FAILURE and parent.status == RunStatus.SUCCESS:
         raise RunSucceeded(f"Run {parent.run_id} succeeded; there is no failure to retry from.")
     columns = (runs.c.trigger_kind, runs.c.trigger_id, runs.c.trigger_data, runs.c.priority)
     row = connection.execute(sa.select(*columns).where(runs.c.run_id == parent.run_id)).one()
@@ -240,7 +243,7 @@ def retry_of(connection: Connection, parent: Run, start: str) -> NewRun:
         tags=parent.tags,
         parent_run_id=parent.run_id,
         retry_from=start,
-        outputs=parent.outputs if start == "failure" else None,
+        outputs=parent.outputs if start == FROM_FAILURE else None,
         **row._mapping,
     )
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import runs
 from platform_core.facts.run_status import IN_PROGRESS, RunStatus
-from platform_core.runs.run_store import Run, accept_run, get_run, retry_of
+from platform_core.runs.run_store import FROM_FAILURE, Run, accept_run, get_run, retry_of
 
 ATTEMPT_TAG = "headrace/infrastructure_attempt"
 """Tag of a run that replaces one that the cluster lost: which of them it is."""
@@ -57,7 +57,7 @@ def replace_lost(connection: Connection, run_id: str, most: int) -> Run | None:
     if attempt > most or lost.status != RunStatus.FAILURE or is_cancel_requested(connection, run_id):
         return None
     new = replace(
-        retry_of(connection, lost, "failure"),
+        retry_of(connection, lost, FROM_FAILURE),
         tags={**lost.tags, ATTEMPT_TAG: str(attempt)},
         idempotency_key=f":infrastructure:{run_id}",
     )

@@ -140,13 +140,6 @@ def list_plain_timers(connection: Connection) -> list[Timer]:
     return [Timer(**row._mapping) for row in connection.execute(_TIMER.where(timers.c.is_plain_cron, _LIVE))]
 
 
-def is_plain_cron(connection: Connection, graph_id: str, trigger_id: str) -> bool:
-    """Whether the timer is a plain cron schedule, as far as it is still there."""
-    named = sa.and_(triggers.c.graph_id == graph_id, triggers.c.trigger_id == trigger_id)
-    query = sa.select(timers.c.is_plain_cron).join(triggers, triggers.c.id == timers.c.trigger).where(named)
-    return bool(connection.execute(query).scalar())
-
-
 def next_look(connection: Connection, *, plain_only: bool = False) -> datetime | None:
     """When the next timer is to be looked at; None if there is none."""
     query = sa.select(sa.func.min(timers.c.look_at)).where(timers.c.look_at.is_not(None))

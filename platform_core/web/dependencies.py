@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query, Request, Security
@@ -12,6 +13,7 @@ from sqlalchemy.engine import Connection
 from platform_core.database.engine import reading, transaction
 from platform_core.errors import Forbidden, TokenExpired, Unauthorized
 from platform_core.identity.auth import Principal, authenticate
+from platform_core.identity.keys import KeyRing
 from platform_core.limits import LARGEST_CURSOR, LARGEST_PAGE
 from platform_core.web.services import Services, services_of
 
@@ -42,19 +44,39 @@ BearerDep = Annotated[str | None, Depends(_bearer)]
 """The bearer token or API key of the request, unchecked; for routes that take other credentials too."""
 
 
-def authenticated(needed: SecurityScopes, services: ServicesDep, bearer: BearerDep) -> Principal:
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request carries to say who calls, and the scopes that its route needs."""
+
+    bearer: str
+    keys: KeyRing
+    scopes: Sequence[str]
+
+    def principal(self, connection: Connection) -> Principal:
+        """The caller; raises `Unauthorized`, `TokenExpired` or, lacking a scope, `Forbidden`."""
+        principal = authenticate(connection, self.keys, self.bearer)
+        for scope in self.scopes:
+            principal.demand(scope)
+        return principal
+
+
+async def _credentials(needed: SecurityScopes, services: ServicesDep, bearer: BearerDep) -> Credentials:
+    if bearer is None:
+        raise Unauthorized("This needs a bearer token: Authorization: Bearer ...")
+    return Credentials(bearer, services.keys, needed.scopes)
+
+
+def authenticated(services: ServicesDep, credentials: Annotated[Credentials, Security(_credentials)]) -> Principal:
     """The caller; raises `Unauthorized`, `TokenExpired` or, lacking a scope, `Forbidden`.
 
     It reads in a transaction of its own, so that a slow endpoint does not hold a connection from the start.
     """
-    if bearer is None:
-        raise Unauthorized("This needs a bearer token: Authorization: Bearer ...")
     with reading(services.engine) as connection:
-        principal = authenticate(connection, services.keys, bearer)
-    for scope in needed.scopes:
-        principal.demand(scope)
-    return principal
+        return credentials.principal(connection)
 
+
+RunWriterCredentials = Annotated[Credentials, Security(_credentials, scopes=["runs:write"])]
+"""For routes on a hot path, which ask who calls on the thread and the connection that they use anyway."""
 
 PrincipalDep = Annotated[Principal, Security(authenticated)]
 GraphReader = Annotated[Principal, Security(authenticated, scopes=["graphs:read"])]

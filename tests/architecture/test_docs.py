@@ -73,6 +73,12 @@ def test_the_code_a_decision_refers_to_exists(decision: Path) -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+def test_the_files_that_recipes_name_exist() -> None:
+    paths = re.findall(r"`((?:\w+/)+(?:[\w.]+)?)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 @pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "docs" / "quickstart.md"], ids=name_of)
 def test_graphs_shown_in_the_documents_are_valid(document: Path) -> None:
     graphs = [

@@ -1,4 +1,4 @@
-"""What a wheel holds: all packages, which an editable installation cannot show to be missing."""
+"""What a wheel holds: all packages, and that they are typed; an editable installation cannot show that they miss."""
 
 from __future__ import annotations
 
@@ -27,3 +27,10 @@ def test_every_folder_of_modules_is_a_package_and_so_in_the_wheel() -> None:
 def test_no_room_holds_more_modules_than_a_reader_can_keep_in_mind() -> None:
     counts = {str(folder.relative_to(ROOT)): len(list(folder.glob("*.py"))) - 1 for folder in folders()}
     assert {room: count for room, count in counts.items() if count > MOST_MODULES} == {}
+
+
+def test_every_package_tells_type_checkers_that_it_is_typed() -> None:
+    marked = {path.parent.name for path in ROOT.glob("*/py.typed")}
+    assert marked == {top.name for top in tops()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "py.typed" in project["tool"]["setuptools"]["package-data"]["*"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from headrace_cli.internals import page, private_uses
 from headrace_cli.main import app
 from headrace_cli.settings_reference import UNITS, settings_page
 from headrace_cli.terminal.exit_codes import ExitCode
@@ -65,3 +66,11 @@ def test_every_command_is_documented() -> None:
 def test_every_exit_code_is_documented() -> None:
     documented = {int(row.split("|")[1]) for row in rows("cli.md") if row.split("|")[1].strip().isdigit()}
     assert documented == {int(code) for code in ExitCode}
+
+
+def test_every_module_that_uses_a_private_name_of_dagster_is_listed_as_it_is_now() -> None:
+    assert (REFERENCE / "dagster-internals.md").read_text() == page(private_uses()), "`make docs` writes it"
+
+
+def test_every_module_that_uses_a_private_name_of_dagster_says_for_what() -> None:
+    assert [use.module for use in private_uses() if use.purpose is None] == []

@@ -101,7 +101,7 @@ def send_until(over: threading.Event, hook: str, numbers: Iterator[int], answers
     with httpx.Client(timeout=30, verify=False) as client:
         for number in numbers:
             due = began + number / RATE
-            wait_until(lambda: time.monotonic() > due, "the next is due")  # noqa: B023
+            wait_until(lambda: time.monotonic() > due, "the next is due")  # noqa: B023 - called at once
             if over.is_set():
                 return
             key, body = str(uuid.uuid4()), json.dumps({"number": number}).encode()
@@ -139,7 +139,7 @@ def kill_at_random(installation: Installation, end: float) -> None:
     while time.monotonic() < end:
         pause = dice.uniform(0.5, 3.0)
         began = time.monotonic()
-        wait_until(lambda: time.monotonic() > began + pause, "the pause is over")  # noqa: B023
+        wait_until(lambda: time.monotonic() > began + pause, "the pause is over")  # noqa: B023 - called at once
         victim = dice.choice(VICTIMS)
         with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, KeyError, json.JSONDecodeError):
             kill(installation, victim, dice)

@@ -13,6 +13,8 @@ import pytest
 from tests.e2e.installation import Installation
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.xdist_group("installation")
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "orders.yaml"
 TOKEN = "a token of the test"
 LINES = [{"price": 3}, {"price": 4}]
@@ -57,4 +59,4 @@ def test_the_timer_has_times_and_starts_a_run_now(installation: Installation, ho
 def test_many_runs_wait_for_their_turn_and_all_of_them_have_it(installation: Installation, hook: str) -> None:
     runs = [installation.launch("orders", order=f"order-{number}", lines=LINES) for number in range(6)]
     for run_id in runs:
-        wait_until(lambda: installation.status(run_id) == "SUCCESS", "a run of the queue succeeded", 60)  # noqa: B023
+        wait_until(lambda: installation.status(run_id) == "SUCCESS", "a run of the queue succeeded", 60)  # noqa: B023 - at once

@@ -14,9 +14,12 @@ from tests.e2e.installation import Installation
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.skipif(
-    any(shutil.which(program) is None for program in ("bash", "curl", "openssl")), reason="bash, curl, openssl"
-)
+pytestmark = [
+    pytest.mark.xdist_group("installation"),
+    pytest.mark.skipif(
+        any(shutil.which(program) is None for program in ("bash", "curl", "openssl")), reason="bash, curl, openssl"
+    ),
+]
 
 
 def follow(installation: Installation, folder: Path, document: str) -> str:

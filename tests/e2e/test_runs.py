@@ -11,7 +11,7 @@ from tests.e2e.documents import adder, fragile, mending, sleeper
 from tests.e2e.installation import Installation
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("installation")
+pytestmark = [pytest.mark.usefixtures("installation"), pytest.mark.xdist_group("installation")]
 
 
 def test_applied_graph_runs_and_its_outputs_are_printed(installation: Installation) -> None:

@@ -17,6 +17,8 @@ from tests.e2e.documents import sleeper
 from tests.e2e.installation import Installation
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.xdist_group("installation")
+
 
 @pytest.fixture
 def fresh() -> Iterator[Installation]:

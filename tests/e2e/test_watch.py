@@ -16,7 +16,10 @@ from tests.e2e.browser import CHROMIUM, Page, open_page
 from tests.e2e.installation import Installation
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; Debian's package is `chromium`")
+pytestmark = [
+    pytest.mark.xdist_group("installation"),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; Debian's package is `chromium`"),
+]
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
 WORK = """

@@ -13,6 +13,8 @@ import pytest
 
 from tests.e2e.installation import Installation
 
+pytestmark = pytest.mark.xdist_group("installation")
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SECRET = "a secret of the test"
 PUSH = (EXAMPLES / "github-push.json").read_bytes()

@@ -43,7 +43,7 @@ def name(role: str) -> str:
 
 
 def _run(*command: str, **options: Any) -> str:
-    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, **options).stdout
+    return str(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, **options).stdout)
 
 
 def _cache() -> Path:

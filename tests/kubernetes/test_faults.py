@@ -45,13 +45,13 @@ def failed(installation: Installation, run_id: str, *kinds: str, deadline: float
     installation.leaves_nothing(run_id)
 
 
-def test_a_deleted_pod(installation: Installation) -> None:
+def test_a_run_whose_pod_is_deleted_fails_with_that_reason(installation: Installation) -> None:
     run_id, pod = begun(installation, "deleted")
     kubectl("-n", "headrace-runs", "delete", "pod", pod, "--wait=false")
     failed(installation, run_id, "pod_terminated", "pod_deleted")
 
 
-def test_a_killed_process(installation: Installation) -> None:
+def test_a_run_whose_process_is_killed_fails_within_seconds(installation: Installation) -> None:
     run_id, _ = begun(installation, "killed")
     # In its pod the process is the first one, which SIGKILL from within does not reach.
     pids = [process.pid for process in psutil.process_iter(["cmdline"]) if _executes(process, run_id)]
@@ -66,7 +66,7 @@ def _executes(process: psutil.Process, run_id: str) -> bool:
     return (process.info["cmdline"] or [])[-2:] == ["run-job", run_id]
 
 
-def test_a_process_out_of_memory(installation: Installation) -> None:
+def test_a_run_that_takes_too_much_memory_fails_with_that_reason(installation: Installation) -> None:
     installation.save(graphs.greedy("greedy"))
     run_id = installation.run("greedy")
     ended = installation.wait_ended(run_id)
@@ -76,14 +76,16 @@ def test_a_process_out_of_memory(installation: Installation) -> None:
     installation.leaves_nothing(run_id)
 
 
-def test_a_bad_image(installation: Installation, figure: Callable[[str], None]) -> None:
+def test_a_run_whose_image_does_not_exist_fails_without_waiting_for_it(
+    installation: Installation, figure: Callable[[str], None]
+) -> None:
     installation.save(graphs.quick("bad-image", kubernetes={"image": "headrace-none:local"}))
     began = time.monotonic()
     failed(installation, installation.run("bad-image"), "image_pull_failed", deadline=30)
     figure(f"a bad image was told {time.monotonic() - began:.1f} s after the POST")
 
 
-def test_impossible_resources(installation: Installation) -> None:
+def test_a_run_that_asks_for_more_than_any_node_has_fails_as_unschedulable(installation: Installation) -> None:
     installation.save(graphs.quick("impossible", resources={"cpu": "4", "memory": "16Gi"}))
     failed(installation, installation.run("impossible"), "unschedulable", deadline=30)
 
@@ -100,7 +102,7 @@ def cordoned() -> Iterator[None]:
             kubectl("uncordon", node)
 
 
-def test_a_cordoned_node(installation: Installation) -> None:
+def test_a_run_that_no_node_takes_fails_as_unschedulable(installation: Installation) -> None:
     installation.save(graphs.quick("cordoned"))
     with cordoned():
         failed(installation, installation.run("cordoned"), "unschedulable", deadline=30)
@@ -120,7 +122,7 @@ def stopped(component: str) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def test_a_kubelet_that_is_away_for_a_minute(installation: Installation) -> None:
+def test_a_run_outlives_a_kubelet_that_is_away_for_a_minute(installation: Installation) -> None:
     installation.save(graphs.slow("patient", 75))
     run_id = installation.run("patient")
     installation.wait_status(run_id, "RUNNING")
@@ -147,7 +149,7 @@ def kill(component: str) -> None:
     )
 
 
-def test_killed_services_while_runs_are_in_flight(installation: Installation) -> None:
+def test_runs_in_flight_outlive_the_death_of_every_service(installation: Installation) -> None:
     def kill_all() -> None:
         for component in ("daemon", "code-server", "trigger-api", "stream-api"):
             kill(component)
@@ -155,7 +157,7 @@ def test_killed_services_while_runs_are_in_flight(installation: Installation) ->
     in_flight(installation, "through-services", kill_all)
 
 
-def test_the_database_and_the_api_server_are_away_while_runs_are_in_flight(installation: Installation) -> None:
+def test_runs_in_flight_outlive_the_absence_of_database_and_api_server(installation: Installation) -> None:
     def away() -> None:
         # Its data lives as long as its pod; the container is started anew in it.
         kubectl("-n", SERVICES, "exec", "statefulset/headrace-postgres", "--", "sh", "-c", "kill -QUIT 1")

@@ -32,7 +32,9 @@ PARTS = ("Job is made", "pod is made", "pod has a node", "process begins", "run 
 """`run starts` is when the process has loaded its code, has claimed the run and tells its first event."""
 
 
-def test_where_the_seconds_to_the_first_node_go(installation: Installation, figure: Callable[[str], None]) -> None:
+def test_every_stage_up_to_the_first_node_is_seen_and_noted(
+    installation: Installation, figure: Callable[[str], None]
+) -> None:
     installation.save(graphs.value("first-node"))
     seen = Seen()
     with seen.watching():
@@ -73,7 +75,7 @@ class Seen:
     @contextmanager
     def watching(self) -> Iterator[None]:
         for watch in self._watches:
-            watch.start()
+            watch.loop.start()
         wait_until(lambda: all(watch.is_synced for watch in self._watches), "the watches are open")
         try:
             yield

@@ -50,7 +50,7 @@ class Requests:
             self.answered += 1
             for method, options in (("PUT", {"json": graphs.quick("asked")}), ("GET", {})):
                 try:
-                    answer = httpx.request(method, url, headers=headers, timeout=60, **options)  # type: ignore[arg-type]
+                    answer = httpx.request(method, url, headers=headers, timeout=60, **options)  # type: ignore[arg-type]  # `json` alone
                 except httpx.TransportError as error:
                     self.failures.append(repr(error))
                 else:

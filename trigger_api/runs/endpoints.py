@@ -35,6 +35,7 @@ from platform_core.web.dependencies import (
     LimitQuery,
     RunReader,
     RunWriter,
+    RunWriterCredentials,
     ServicesDep,
 )
 from platform_core.web.problems import problems
@@ -59,6 +60,7 @@ _ERRORS = (*AUTH_ERRORS, InvalidRequest, Unavailable)
     "/graphs/{graph}/runs",
     status_code=202,
     operation_id="launch_run",
+    response_model=LaunchAnswer,
     response_model_exclude_unset=True,
     responses={
         200: {"model": LaunchAnswer, "description": "Ended in time, or the run of an earlier request with this key"},
@@ -67,19 +69,23 @@ _ERRORS = (*AUTH_ERRORS, InvalidRequest, Unavailable)
     openapi_extra={"requestBody": {"content": uploads.BODY}},
 )
 async def launch_run(
-    principal: RunWriter,
+    credentials: RunWriterCredentials,
     graph: str,
     services: ServicesDep,
     state: StateDep,
     links: LinksDep,
-    response: Response,
     wanted: Launch | None = None,
     key: KeyHeader = None,
     wait: WaitQuery = None,
-) -> LaunchAnswer:
+) -> Response:
     """Launch a run. It is durable once this answers."""
-    launched = await run_in_threadpool(launch, services, state.specs, principal, graph, wanted or Launch(), key)
-    return await answer_launch(launched, services, state, links, response, wait)
+    launched = await run_in_threadpool(
+        launch, services, state.specs, credentials.principal, graph, wanted or Launch(), key
+    )
+    response = Response(status_code=202, media_type="application/json")
+    answer = await answer_launch(launched, services, state, links, response, wait)
+    # As it is, since it was made of what was checked.
+    return Response(answer.model_dump_json(exclude_unset=True), response.status_code, media_type=response.media_type)
 
 
 @router.get("/runs", operation_id="list_runs", responses=problems(*_ERRORS, GraphNotFound, BadCursor))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from graph_compiler.language.params import apply
 from graph_compiler.values.binary import as_plain
-from platform_core.database.engine import Connection, transaction
+from platform_core.database.engine import Connection, reading, transaction
 from platform_core.errors import InvalidParams, RunNotFound
 from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import Graph
@@ -33,20 +34,24 @@ class Launched:
 def launch(
     services: Services,
     specs: SpecCache,
-    principal: Principal,
+    identify: Callable[[Connection], Principal],
     reference: str,
     wanted: Launch,
     key: str | None,
     fingerprint: str | None = None,
     run_id: str | None = None,
 ) -> Launched:
-    """Accept a run, once per idempotency key; `fingerprint` is the request's if `wanted` is not all of it.
+    """Accept a run of whom `identify` finds, once per idempotency key; a new run has `run_id`, if one is given.
 
-    A new run has `run_id`, if one is given.
+    `fingerprint` is the request's if `wanted` is not all of it. All is one statement after another on one connection,
+    of which only that which accepts the run changes anything; tickets share its transaction.
 
-    Raises `GraphNotFound`, `VersionNotFound`, `InvalidParams`, `IdempotencyKeyReused` and `Unavailable`.
+    Raises `GraphNotFound`, `VersionNotFound`, `InvalidParams`, `IdempotencyKeyReused`, `Unavailable`, and what
+    `identify` does.
     """
-    with transaction(services.engine) as connection:
+    scope = transaction if wanted.live_monitoring else reading
+    with scope(services.engine) as connection:
+        principal = identify(connection)
         graph = find_graph(connection, principal, reference)
         run, is_new = _accept(connection, specs, graph, wanted, key, fingerprint or _fingerprint(wanted), run_id)
         tickets: tuple[str, ...] = ()

@@ -105,7 +105,7 @@ def _launch(
             new_run(connection, specs, graph, wanted, version)
     uploads.keep(services.settings, graph.owner)
     try:
-        launched = launch(services, specs, principal, reference, wanted, key, fingerprint, uploads.run_id)
+        launched = launch(services, specs, lambda _: principal, reference, wanted, key, fingerprint, uploads.run_id)
     except Unavailable:
         raise  # perhaps it was accepted; if not, the sweep for files without a run removes them
     except Exception:

@@ -44,7 +44,7 @@ def parse_multipart(body: bytes, content_type: str, most: int) -> list[tuple[str
     parts = _Parts(most)
     names = [name for name in dir(parts) if name.startswith("on_")]
     try:
-        parser = MultipartParser(boundary, {name: getattr(parts, name) for name in names})  # type: ignore[arg-type]
+        parser = MultipartParser(boundary, {name: getattr(parts, name) for name in names})  # type: ignore[arg-type]  # on_ methods
         parser.write(body)
         parser.finalize()
     except MultipartParseError as error:

@@ -42,7 +42,7 @@ def create_site(postgres: EmbeddedPostgres, dagster_template: str) -> Iterator[N
 
         def create(**environment: str) -> Site:
             name = f"test_{uuid.uuid4().hex}"
-            execute(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{dagster_template}"')
+            execute(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{dagster_template}" STRATEGY FILE_COPY')
             stack.callback(execute, postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
             home = stack.enter_context(tempfile.TemporaryDirectory(prefix="headrace-site-"))
             return stack.enter_context(new_site(Path(home), postgres.url_of(name), **environment))

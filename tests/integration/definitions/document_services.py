@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,10 @@ def broker(folder: Path) -> Iterator[str]:
 @contextmanager
 def services(names: list[str], folder: Path) -> Iterator[dict[str, str]]:
     """The addresses of the named services (api, mail, broker), by name."""
-    known = {"api": web_api, "mail": mail_server, "broker": lambda: broker(folder)}
+    known: dict[str, Callable[[], AbstractContextManager[str]]] = {
+        "api": web_api,
+        "mail": mail_server,
+        "broker": lambda: broker(folder),
+    }
     with ExitStack() as stack:
         yield {name: stack.enter_context(known[name]()) for name in names}

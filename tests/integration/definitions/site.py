@@ -26,6 +26,7 @@ from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_library import OwnedGraphs
 from platform_core.graphs.graph_store import Graph, save_graph
 from platform_core.identity.user_store import create_user
+from platform_core.runs.queue_store import read_load
 from platform_core.runs.run_event_store import RunEvent, read_events
 from platform_core.runs.run_store import NewRun, Run, accept_run, get_run, request_cancel
 from platform_core.settings import Settings
@@ -100,6 +101,12 @@ class Site:
     def start(self, *run_ids: str) -> int:
         """What the queue does with runs whose turn it is; how many began."""
         return self.submission.start(run_ids)
+
+    def cancel_requested(self) -> None:
+        """What the queue does with runs that are to be cancelled."""
+        with self.engine.begin() as connection:
+            load = read_load(connection)
+        self.submission.cancel(load.to_cancel)
 
     def execute(self, document: Document, params: Document | None = None) -> str:
         """Execute a run of the graph in this process and return its id."""

@@ -57,6 +57,29 @@ def test_batch_commits_log_event_value_and_outputs_in_order(site: Site, send: Se
     assert site.run(run_id).outputs == {"a": 1}
 
 
+@pytest.mark.parametrize(
+    "text", ["", "NULL", '{"a":[1,"b\\\\"]}', "a,b", "{}", "\\", '"', " \t\n", "'", "\N{SNOWMAN}\U0001f40e"]
+)
+def test_texts_that_an_array_has_to_quote_come_back_as_they_were(
+    site: Site, send: Send, run_id: str, text: str
+) -> None:
+    send(
+        run_id,
+        "a",
+        Record(event=NewEvent(1.0, "log", text, text, None, "info", {"text": text})),
+        Record(event=NewEvent(1.0, "log", text, None, 70_000, "info", {text: None})),
+        Record(log=log_row(site, run_id, text), value=NewValue(text, "value", text, None)),
+        Record(value=NewValue(text, "spilled", None, text)),
+    )
+    assert logged(site, run_id) == [text]
+    assert [(event.message, event.node, event.item, event.data) for event in site.events(run_id)][1:] == [
+        (text, text, None, {"text": text}),
+        (text, None, 70_000, {text: None}),
+    ]
+    assert site.storage.read_value(run_id, text, "value") == NewValue(text, "value", text, None)
+    assert site.storage.read_value(run_id, text, "spilled") == NewValue(text, "spilled", None, text)
+
+
 def test_batch_sent_twice_is_written_once(site: Site, send: Send, run_id: str) -> None:
     record = Record(log=log_row(site, run_id, "once"), event=NewEvent(1.0, "log", "once", "node"))
     send(run_id, "token", record)

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from definitions.instance.run_events import NewEvent
-from definitions.shared import patience
 from platform_core.database.engine import DatabaseError
 from platform_core.runs.run_event_store import RunEvent, read_events
 from tests.integration.definitions.documents import versioned
@@ -176,7 +175,7 @@ def test_commit_that_a_live_database_refuses_is_repeated_with_pauses_that_grow(
             if len(pauses) == 4:
                 holder.rollback()
 
-        monkeypatch.setattr(patience.time, "sleep", pause)
+        monkeypatch.setattr(time, "sleep", pause)
         site.storage.store_run_event(run_id, NewEvent(time.time(), "custom", "said once"))
     finally:
         holder.close()
@@ -190,7 +189,7 @@ def test_commit_that_a_live_database_refuses_is_repeated_with_pauses_that_grow(
 def test_commit_that_will_never_succeed_is_not_repeated(
     site: Site, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience.time, "sleep", lambda _: pytest.fail("it is tried again"))
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it is tried again"))
     site.storage.dispose_connections()
     change(
         site,

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -79,13 +80,17 @@ def site(create_site: NewSite) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def bystander(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def visible() -> Iterator[Path]:
+    """A folder in which users' code may look: pytest's own are closed again by every pytest that starts."""
+    with TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def bystander(site: Site, visible: Path) -> Iterator[str]:
     """A run that lasts as long as all others; it must succeed."""
-    folder = tmp_path_factory.mktemp("bystander")
-    for part in (folder, *folder.parents):
-        if part.is_relative_to(Path("/tmp/pytest-of-root")):
-            part.chmod(0o711)
-    path = folder / "over"
+    path = visible / "over"
     run_id = site.launch(document("bystander", python("wait", WAIT, {"path": str(path)}),
                                   outputs={"said": "{{ nodes.wait.result }}"}))  # fmt: skip
     site.wait_for_event(run_id, "node.started", "wait", 60)

@@ -67,7 +67,10 @@ def _node(index: int, kind: str, before: list[int], items: int) -> dict[str, Any
     if kind.startswith("call"):
         x = used.replace("{{", "{{ 0 *" if kind == "call_fails" else "{{ 1 + 0 *")
         node |= {"type": "graph", "config": {"graph": "called", "params": {"x": x}}}
-        more = {"call_items": {"foreach": list(range(items))}, "call_fails": {"on_error": "continue"}}
+        more: dict[str, dict[str, Any]] = {
+            "call_items": {"foreach": list(range(items))},
+            "call_fails": {"on_error": "continue"},
+        }
         return node | more.get(kind, {})
     if kind == "fails_on":
         return node | {"config": {"value": used.replace("{{", "{{ 1 // 0 *")}, "on_error": "continue"}

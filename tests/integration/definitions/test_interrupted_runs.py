@@ -59,7 +59,7 @@ def folder() -> Iterator[Path]:
 
 def cancel(site: Site, run_id: str) -> None:
     site.cancel(run_id)
-    site.submission.cancel_requested()
+    site.cancel_requested()
 
 
 def test_nodes_that_run_last_run_after_a_cancel(site: Site, pool: Service) -> None:
@@ -86,7 +86,7 @@ def monitor(site: Site, monkeypatch: pytest.MonkeyPatch, later: float) -> None:
     """What Dagster's monitor does `later` seconds from now."""
     moment = time.time() + later
     with monkeypatch.context() as patch:
-        patch.setattr(run_monitoring.time, "time", lambda: moment)
+        patch.setattr(time, "time", lambda: moment)
         for record in site.instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.CANCELING])):
             run_monitoring.monitor_canceling_run(site.instance, record, logging.getLogger("monitor"))
 

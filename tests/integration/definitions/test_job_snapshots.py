@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
 from dagster._grpc.client import DagsterGrpcClient
 
@@ -25,9 +25,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     ask = DagsterGrpcClient.external_job
     monkeypatch.setattr("dagster._api.snapshot_repository.sync_get_external_repositories_data_grpc", None)
-    monkeypatch.setattr(
-        DagsterGrpcClient, "external_job", lambda self, origin, name: names.append(name) or ask(self, origin, name)
-    )
+
+    def noted(self: DagsterGrpcClient, origin: RemoteRepositoryOrigin, name: str) -> str:
+        names.append(name)
+        return ask(self, origin, name)
+
+    monkeypatch.setattr(DagsterGrpcClient, "external_job", noted)
     remember_jobs()
     return names
 

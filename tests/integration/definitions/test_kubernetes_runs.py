@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,14 @@ GRAPH: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     with serving() as (cluster, api):
-        cluster.address = api._core.api_client.configuration.host  # type: ignore[attr-defined]
+        cluster.address = api._core.api_client.configuration.host  # type: ignore[attr-defined]  # the test's own note
         yield cluster
 
 
 @pytest.fixture(scope="module")
 def site(create_site: NewSite, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Site:
     config = tmp_path_factory.mktemp("kube") / "config"
-    address = cluster.address  # type: ignore[attr-defined]
+    address = cluster.address  # type: ignore[attr-defined]  # the test's own note
     content = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -82,6 +83,10 @@ def supervising(site: Site) -> Iterator[KubernetesSupervision]:
         assert loops.dead() == []
     finally:
         supervision.close()
+
+
+def has_job(cluster: Cluster, name: str) -> bool:
+    return name in cluster.names("jobs")
 
 
 def job_of(cluster: Cluster, run_id: str) -> dict[str, Any]:
@@ -145,9 +150,10 @@ def test_jobs_of_one_version_differ_in_their_run_alone(site: Site, cluster: Clus
         run_id = site.launch(GRAPH)
         run = site.instance.get_run_by_id(run_id)
         assert run is not None
-        wait_until(lambda run_id=run_id: f"headrace-run-{run_id}" in cluster.names("jobs"), "its Job is made")
+        name = f"headrace-run-{run_id}"
+        wait_until(partial(has_job, cluster, name), "its Job is made")
         texts.append(json.dumps(job_of(cluster, run_id)["spec"]).replace(run_id, "RUN"))
-        cluster.remove("jobs", f"headrace-run-{run_id}")
+        cluster.remove("jobs", name)
         site.instance.report_run_canceled(run)
     assert texts[0] == texts[1]
 
@@ -185,7 +191,7 @@ def test_a_canceled_run_loses_its_job_and_ends(site: Site, cluster: Cluster) -> 
     with supervising(site):
         run_id = site.launch(GRAPH)
         site.cancel(run_id)
-        site.submission.cancel_requested()
+        site.cancel_requested()
         assert site.wait_for_status(run_id, "CANCELED").error is not None
     assert f"headrace-run-{run_id}" not in cluster.names("jobs")
 
@@ -198,7 +204,7 @@ def test_a_launch_while_the_api_server_is_away_is_made_up_for(site: Site, cluste
     with supervising(site):
         wait_until(lambda: f"headrace-run-{run_id}" in cluster.names("jobs"), "the Job is made")
         site.cancel(run_id)
-        site.submission.cancel_requested()
+        site.cancel_requested()
         site.wait_for_status(run_id, "CANCELED")
 
 
@@ -222,7 +228,9 @@ def test_what_a_graph_may_not_ask_for_ends_its_run(site: Site) -> None:
 
 def test_what_outlives_its_run_is_deleted_and_what_ended_is_kept(site: Site, cluster: Cluster) -> None:
     run_id = site.launch(GRAPH)
-    site.instance.report_run_failed(site.instance.get_run_by_id(run_id))
+    run = site.instance.get_run_by_id(run_id)
+    assert run is not None
+    site.instance.report_run_failed(run)
     done = pods.job({"type": "Complete", "status": "True"})
     done["metadata"] = {**done["metadata"], "name": "done", "labels": {"headrace/run": "gone"}}
     cluster.change("jobs", done)

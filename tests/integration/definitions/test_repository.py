@@ -137,6 +137,6 @@ def test_canceled_run_of_dagsters_ui_is_not_revived_by_its_late_submission(site:
     job = pinned_job(graph.id, 1)
     run = site.instance.create_run_for_job(job, tags=job.tags, remote_job_origin=remote_origin(job.name, site.settings))
     site.cancel(run.run_id)
-    site.submission.cancel_requested()
+    site.cancel_requested()
     site.instance.report_dagster_event(DagsterEvent("PIPELINE_ENQUEUED", run.job_name), run.run_id)
     assert (site.run(run.run_id).status, site.dagster_status(run.run_id)) == ("CANCELED", "CANCELED")

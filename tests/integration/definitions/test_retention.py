@@ -80,7 +80,7 @@ def test_run_that_has_not_ended_stays(site: Site) -> None:
     assert sweep(site) == 0
     assert site.run(waiting).status == "QUEUED"
     site.cancel(waiting)
-    site.submission.cancel_requested()
+    site.cancel_requested()
     assert sweep(site) == 1
 
 
@@ -91,7 +91,7 @@ def test_run_stays_while_another_retries_it(site: Site) -> None:
     grow_old(site, first, timedelta(hours=2))
     assert sweep(site) == 0
     site.cancel(retry)
-    site.submission.cancel_requested()
+    site.cancel_requested()
     grow_old(site, retry, timedelta(hours=2))
     assert sweep(site) == 2
 

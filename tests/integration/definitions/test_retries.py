@@ -95,7 +95,7 @@ def main(file: str, item: int):
         time.sleep(600)
     return item * 10
 """
-LATE = {"settings": {"timeout": "5s"}}
+LATE: dict[str, Any] = {"settings": {"timeout": "5s"}}
 
 
 def late(file: Path, **keys: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def late(file: Path, **keys: Any) -> dict[str, Any]:
     return {"id": "each", "type": "python", "config": config, "foreach": list(range(6)), "max_parallel": 2, **keys}
 
 
-def items_of(site: Site, run_id: str, node: str = "each") -> list[int | None]:
+def items_of(site: Site, run_id: str, node: str = "each") -> list[int]:
     """The items of the node that the run executed."""
     events = site.events(run_id)
     return sorted(

@@ -85,7 +85,7 @@ def test_sensor_and_daemon_at_once_launch_each_delivery_once(site: Site) -> None
     _, first = tick(site)
     with ThreadPoolExecutor(2) as pool:
         swept = pool.submit(tick, site, first)
-        site.start(*Turns(site.settings, site.engine).next()[0])
+        site.start(*Turns(site.settings, site.engine).next().run_ids)
         swept.result()
     assert [site.dagster_status(run_id) for run_id in run_ids] == ["STARTING"] * 20
     started = "SELECT count(*) FROM public.event_logs WHERE run_id = :run AND dagster_event_type = 'PIPELINE_STARTING'"

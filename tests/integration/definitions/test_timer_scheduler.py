@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -11,9 +12,11 @@ import pytest
 from dagster import DagsterInstance
 from dagster._core.remote_origin import RemoteInstigatorOrigin
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType, TickStatus
-from sqlalchemy import text
+from dagster._daemon.daemon import SpanMarker
+from sqlalchemy import event, text
 
-from definitions.location.schedules import schedule_name
+from definitions.daemon import timer_scheduler
+from definitions.shared.names import schedule_name
 from definitions.shared.pinning import instigator_origin
 from platform_core.triggers.timer_store import SENSOR, switch_trigger
 from tests.integration.definitions.conftest import NewSite
@@ -117,6 +120,35 @@ def test_switch_in_dagster_is_ours_and_ours_is_dagsters(site: Site, timed: NewTi
         repository_selector_id=running.repository_selector_id, instigator_type=InstigatorType.SCHEDULE
     )
     assert {state.instigator_name: state.status for state in listed}[origin.instigator_name] == InstigatorStatus.RUNNING
+
+
+def test_timers_that_are_not_due_ask_the_database_nothing(
+    site: Site, timed: NewTimed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timer_scheduler, "READ_CLOCK_EVERY", 0.001)
+    clock, statements, stop = TestClock(), list[str](), threading.Event()
+    timer = Timed(site, clock, every="10s")
+    scheduler = timer_scheduler.TimerScheduler(site.settings, site.engine, site.instance, clock)
+    loop = scheduler.core_loop(None, stop)  # type: ignore[arg-type]  # our loop needs no workspace
+    event.listen(site.engine, "before_cursor_execute", lambda _c, _u, text, *_: statements.append(text))
+
+    def look() -> None:
+        assert SpanMarker.END_SPAN in loop
+
+    look()
+    statements.clear()
+    assert [next(loop) for _ in range(20)] == [None] * 20
+    assert statements == []
+    clock.forward(seconds=10)
+    look()
+    assert timer.fired() == ["12:00:10"]
+    scheduler.wake()
+    look()
+    clock.forward(hours=-1)
+    look()
+    clock.forward(seconds=10)
+    look()
+    assert timer.fired() == ["11:00:20", "12:00:10"]
 
 
 def test_what_cron_cannot_say_is_shown_on_one_sensor(site: Site, timed: NewTimed, start: Start) -> None:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
+from definitions.sandbox.interpreter import PROGRAM
 from definitions.shared import addresses
 from definitions.workers import run_lock
 from definitions.workers.run_launcher import WarmRunLauncher
+from definitions.workers.worker_pool import SURPLUS_AFTER
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import document, napping, python, versioned, waiting
 from tests.integration.definitions.services import Service
@@ -69,7 +71,7 @@ def test_running_run_is_canceled(site: Site, pool: Service, graph: dict[str, obj
     run_id = site.launch(graph)
     site.wait_for_event(run_id, *sign)
     site.cancel(run_id)
-    site.submission.cancel_requested()
+    site.cancel_requested()
     run = site.wait_for_status(run_id, "CANCELED")
     assert run.outputs is None
     assert run.error == {"kind": "canceled", "message": "The run was canceled.", "node": None}
@@ -87,7 +89,7 @@ def test_run_canceled_while_starting_is_never_executed(
         site.start(run_id)
     assert site.run(run_id).status == "STARTING"
     site.cancel(run_id)
-    site.submission.cancel_requested()
+    site.cancel_requested()
     assert site.run(run_id).status == "CANCELED"
     assert launcher(site).send(run_id)
     site.wait_for_status(site.launch(versioned("after", 1)), "SUCCESS")
@@ -125,9 +127,34 @@ def test_runs_beyond_the_idle_workers_run_at_once(site: Site, pool: Service) -> 
     assert len({worker_of(site, run_id) for run_id in run_ids}) == 4
     for run_id in run_ids:
         site.cancel(run_id)
-    site.submission.cancel_requested()
+    site.cancel_requested()
     for run_id in run_ids:
         site.wait_for_status(run_id, "CANCELED")
+
+
+def test_workers_that_a_time_of_many_runs_has_left_end(site: Site, pool: Service) -> None:
+    run_ids = [site.launch(napping(), {"seconds": 1}) for _ in range(4)]
+    for run_id in run_ids:
+        site.wait_for_event(run_id, "node.started", "nap")
+    assert len(workers_in(pool)) > site.settings.idle_workers
+    for run_id in run_ids:
+        site.wait_for_status(run_id, "SUCCESS")
+    kept = site.settings.idle_workers
+    wait_until(lambda: len(workers_in(pool)) == kept, "the surplus is gone", SURPLUS_AFTER + 30)
+    site.wait_for_status(site.launch(versioned("after", 1)), "SUCCESS")
+
+
+def test_workers_share_one_interpreter_and_each_survives_its_death(site: Site, pool: Service) -> None:
+    graph = document("sharing", python("nap", "import time\ndef main():\n    print('here')\n    time.sleep(1)\n"))
+    run_ids = [site.launch(graph) for _ in range(3)]
+    for run_id in run_ids:
+        site.wait_for_event(run_id, "stdout", "nap")
+    [interpreter] = interpreters_of(pool)
+    for run_id in run_ids:
+        site.wait_for_status(run_id, "SUCCESS")
+    os.kill(interpreter, signal.SIGKILL)
+    for run_id in [site.launch(graph) for _ in range(4)]:
+        site.wait_for_status(run_id, "SUCCESS")
 
 
 class TestPoolThatEnds:
@@ -167,6 +194,15 @@ class TestPoolThatEnds:
         run = site.run(run_id)
         assert run.status == "FAILURE"
         assert run.error is not None
+
+
+def workers_in(pool: Service) -> list[int]:
+    return [pid for pid in pool.children() if pid not in interpreters_of(pool)]
+
+
+def interpreters_of(pool: Service) -> list[int]:
+    """The warm interpreters of users' code that are the pool's own."""
+    return [pid for pid in pool.children() if str(PROGRAM) in psutil.Process(pid).cmdline()]
 
 
 def launcher(site: Site) -> WarmRunLauncher:

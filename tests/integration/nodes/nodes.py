@@ -11,7 +11,7 @@ from graph_compiler.testing.memory import MemoryRuntime
 from tests.unit.graph_compiler.nodes.running import run
 
 
-class Runtime(Services, MemoryRuntime):
+class Runtime(Services, MemoryRuntime):  # type: ignore[misc]  # files: theirs are sinks of their own
     """Real services first; the fake gives the rest."""
 
     def __init__(self, services: Services, **given: Any) -> None:

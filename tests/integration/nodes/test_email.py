@@ -123,7 +123,8 @@ def test_message_has_its_date_and_addresses_as_they_are_written(services: Servic
     send(services, url, to=['"Doe, Jane" <jane@x.test>', "Zoë <zoe@exämple.test>"], cc=["Bob Roe <bob@x.test>"])
     [(envelope, message)] = inbox.kept
     assert before <= parsedate_to_datetime(message["date"]) <= datetime.now(UTC)
-    assert [str(address) for address in message["to"].addresses] == [
+    to: Any = message["to"]
+    assert [str(address) for address in to.addresses] == [
         '"Doe, Jane" <jane@x.test>',
         "Zoë <zoe@xn--exmple-cua.test>",
     ]

@@ -12,7 +12,7 @@ import pika
 import pytest
 import redis
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # imported, not "exported"
 from pika.exceptions import AMQPError
 
 from definitions.services.services import Services

@@ -97,7 +97,7 @@ def result(services: Services, type: str, port: str, config: dict[str, Any], **g
 
 
 @pytest.mark.parametrize(("expression", "expected"), PYTHON)
-def test_result_of_python(services: Services, expression: str, expected: Any) -> None:
+def test_result_of_python_becomes_a_json_value_or_an_error(services: Services, expression: str, expected: Any) -> None:
     code = f"import datetime, decimal\ndef main(): return {expression}"
     assert result(services, "python", "result", {"code": code}) == expected
 
@@ -109,7 +109,7 @@ def test_python_gets_bytes_as_they_are(services: Services, given: Any) -> None:
 
 
 @pytest.mark.parametrize(("expression", "expected"), SQL)
-def test_cell_of_sqlite(services: Services, expression: str, expected: Any) -> None:
+def test_cell_of_sqlite_becomes_a_json_value_or_an_error(services: Services, expression: str, expected: Any) -> None:
     config = {"connection": "db", "statement": f"SELECT {expression} AS v"}
     found = result(services, "sql.query", "rows", config, secrets={"db": "sqlite://"})
     assert (found[0]["v"] if isinstance(found, list) else found) == expected
@@ -139,7 +139,7 @@ def test_bytes_are_sent_as_they_are(services: Services, url: str) -> None:
     assert result(services, "http.request", "body", json, inputs={"x": b"\x00\xff"}) == b'{"a":{"$bytes":"AP8="}}'
 
 
-def test_cells_of_tables(services: Services) -> None:
+def test_what_a_table_file_keeps_of_bytes_objects_and_nothing(services: Services) -> None:
     rows = [{"n": 1, "b": b"\x00\xff", "o": {"a": b"x"}}, {"n": None, "b": None, "o": None}]
     run_node(services, "parquet.write", {"path": "t.parquet"}, {"rows": rows})
     back = run_node(services, "parquet.read", {"file": "t.parquet"})["rows"]

@@ -46,7 +46,7 @@ def test_a_foreign_key_and_a_foreign_issuer_are_refused(connection: Connection, 
 def test_the_token_does_not_choose_its_algorithm(
     connection: Connection, keys: KeyRing, ada: User, algorithm: str
 ) -> None:
-    key = None if algorithm == "none" else keys.signing_key() * 2
+    key: str | bytes = "" if algorithm == "none" else keys.signing_key() * 2
     with pytest.raises(Unauthorized):
         authenticate(connection, keys, jwt.encode(_claims(ada), key, algorithm=algorithm))
 

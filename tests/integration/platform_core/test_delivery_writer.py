@@ -48,7 +48,7 @@ def entry(hook: Hook, key: str, **changes: object) -> Entry:
     run = NewRun(
         hook.graph_id, hook.version, hook.owner_id, {"got": key}, TriggerKind.WEBHOOK, hook.trigger_id, {"event": None}
     )
-    return dataclasses.replace(Entry(hook, new, run), **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(Entry(hook, new, run), **changes)  # type: ignore[arg-type]  # fields of Entry
 
 
 def write(engine: Engine, entries: list[Entry]) -> list[Kept | BaseException | None]:

@@ -23,6 +23,7 @@ from platform_core.web.server import LARGEST_MESSAGE
 from stream_api.following.ending import Ending
 from stream_api.following.follower import Follower
 from stream_api.routes import endpoints
+from stream_api.serving.access import admit
 from stream_api.sessions.subscription import Outlet
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_owner, create_run
@@ -402,7 +403,7 @@ def test_a_socket_of_one_run_is_closed_with_the_code_of_its_error(
 def test_a_query_that_is_malformed_or_unknown_closes_the_socket_and_says_why(
     serve: Serve, token: str, run_id: str, path: str, query: str, said: str
 ) -> None:
-    given = [tuple(part.split("=")) for part in query.split("&")]
+    given = [(name, value) for name, value in (part.split("=") for part in query.split("&"))]
     address = f"{path.replace('RUN', run_id)}?{urlencode(given)}"
     with open_socket(serve().url, address, token) as socket:
         (error,), code, reason = socket.rest()
@@ -501,7 +502,6 @@ def test_streams_that_are_opened_at_the_same_moment_do_not_exceed_the_limit(
     """All are admitted before the first of them is counted."""
     served = serve(streams_per_user=3)
     together = threading.Barrier(8, timeout=20)
-    admit = endpoints.admit
 
     def admit_together(*arguments: Any, **more: Any) -> Any:
         found = admit(*arguments, **more)

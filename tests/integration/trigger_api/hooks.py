@@ -32,7 +32,7 @@ def save_hook(client: httpx.Client, **hook: Any) -> str:
     client.put(f"{API}/secrets/hook_secret", json={"value": SECRET}).raise_for_status()
     saved = client.put(f"{API}/graphs/hooked", json=hook_document(**hook))
     assert saved.status_code in (200, 201), saved.text
-    return urlsplit(saved.json()["triggers"][0]["url"]).path
+    return urlsplit(str(saved.json()["triggers"][0]["url"])).path
 
 
 def stored(engine: Engine) -> list[Mapping[str, Any]]:

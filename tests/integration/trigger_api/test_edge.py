@@ -33,7 +33,7 @@ def test_unknown_paths_and_methods_are_problems(anonymous: httpx.Client) -> None
 def test_a_request_id_is_kept_if_it_is_decent_and_else_made(anonymous: httpx.Client) -> None:
     assert anonymous.get("/healthz", headers={"X-Request-ID": "abc-1"}).headers["x-request-id"] == "abc-1"
     for indecent in ("", "x" * 65, "a b", "\xff"):
-        made = anonymous.get("/healthz", headers={"X-Request-ID": indecent.encode("latin-1")}).headers["x-request-id"]
+        made = anonymous.get("/healthz", headers={b"X-Request-ID": indecent.encode("latin-1")}).headers["x-request-id"]
         assert re.fullmatch("[0-9a-f]{32}", made)
 
 
@@ -50,7 +50,7 @@ def test_what_breaks_unforeseen_is_a_500_that_tells_nothing(
     )
 
 
-def test_health_and_readiness(anonymous: httpx.Client) -> None:
+def test_a_healthy_service_says_so_and_is_ready(anonymous: httpx.Client) -> None:
     assert anonymous.get("/healthz").json() == {"status": "ok"}
     assert anonymous.get("/readyz").json() == {"database": "ok"}
 
@@ -103,7 +103,10 @@ def test_a_lost_connection_is_a_503_and_the_next_request_works(ada: httpx.Client
 
 
 def test_a_commit_that_fails_is_not_acknowledged(ada: httpx.Client, engine: Engine) -> None:
-    """The answer waits for the commit: here the transaction's own connection is lost at its end."""
+    """The answer waits for the commit: here the transaction's own connection is lost at its end.
+
+    A launch that asks for tickets is a transaction; any other one is committed by its statement.
+    """
     ada.post(f"{API}/graphs", json=document())
 
     def lose(connection: sa.Connection) -> None:
@@ -112,7 +115,7 @@ def test_a_commit_that_fails_is_not_acknowledged(ada: httpx.Client, engine: Engi
     sa.event.listen(engine, "commit", lose)
     try:
         refused = [
-            ada.post(f"{API}/graphs/mill/runs", json={"params": {"water": 1}}),
+            ada.post(f"{API}/graphs/mill/runs", json={"params": {"water": 1}, "live_monitoring": True}),
             ada.put(f"{API}/secrets/gh_webhook", json={"value": "x"}),
         ]
     finally:

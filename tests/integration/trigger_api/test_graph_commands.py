@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ def shell(address: str, ada: httpx.Client) -> Shell:
     return Shell(address, ada)
 
 
-def write(path: Path, **changes: object) -> str:
+def write(path: Path, **changes: Any) -> str:
     path.write_text(json.dumps(document(**changes)))
     return str(path)
 

@@ -10,6 +10,7 @@ import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -34,13 +35,14 @@ def test_every_answer_is_documented(app: FastAPI, admin: httpx.Client, address: 
     bearer = {"Authorization": admin.headers["Authorization"]}
     failures = []
     for found in schemathesis.openapi.from_dict(app.openapi()).get_all_operations():
+        assert isinstance(found, Ok), found
         operation = found.ok()
 
         @settings(
             max_examples=16, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
         )
         @given(operation.as_strategy())
-        def answers_as_documented(case: schemathesis.Case) -> None:
+        def answers_as_documented(case: schemathesis.Case[Any]) -> None:
             case.call_and_validate(base_url=address, headers=bearer, checks=CHECKS)
 
         try:

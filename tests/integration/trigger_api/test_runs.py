@@ -280,7 +280,8 @@ def test_runs_are_listed_newest_first_in_pages_and_filtered(ada: httpx.Client, e
     end_run(engine, launched[1])
 
     def listed(**query: Any) -> list[str]:
-        seen, cursor = [], {}
+        seen: list[str] = []
+        cursor: dict[str, str] = {}
         while True:
             page = ada.get(f"{API}/runs", params={"limit": 2, **query, **cursor}).json()
             seen += [run["run_id"] for run in page["items"]]

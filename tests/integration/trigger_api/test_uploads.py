@@ -57,7 +57,7 @@ def _kept(folder: Path) -> list[Path]:
 
 
 def test_parts_become_what_the_schema_says(ada: httpx.Client, engine: Engine, folder: Path) -> None:
-    sent = {
+    sent: dict[str, Any] = {
         "$launch": (None, json.dumps({"params": {"count": 1, "any": [1]}, "tags": {"team": "press"}})),
         "photo": ("a photo.png", IMAGE, "image/png"),
         "seal": ("seal", b"\x00\xff"),

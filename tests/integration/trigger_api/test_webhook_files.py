@@ -18,7 +18,7 @@ from tests.integration.trigger_api.hooks import params_of_runs, save_hook, store
 
 IMAGE = bytes(range(256)) * 40
 DIGEST = hashlib.sha256(IMAGE).hexdigest()
-SENT = {"photo": ("a photo.png", IMAGE, "image/png"), "note": (None, b"oak")}
+SENT: dict[str, Any] = {"photo": ("a photo.png", IMAGE, "image/png"), "note": (None, b"oak")}
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def save(ada: httpx.Client, **changes: Any) -> str:
     """Save the graph and return the path of its webhook."""
     ada.put(f"{API}/secrets/gh_webhook", json={"value": SECRET})
     saved = ada.put(f"{API}/graphs/mill", json=graph(**changes)).json()
-    return urlsplit(saved["triggers"][0]["url"]).path
+    return urlsplit(str(saved["triggers"][0]["url"])).path
 
 
 def headers(body: bytes, delivery: str = "d-1", event: str = "push", **more: str) -> dict[str, str]:
@@ -149,10 +149,10 @@ def test_a_missing_or_wrong_signature_stores_nothing_but_the_count(
         "\xff",
     ]
     for signature in wrong:
-        offered = {name: value.encode("latin-1") for name, value in headers(PUSH).items()}
-        del offered["X-Hub-Signature-256"]
+        offered = {name.encode(): value.encode("latin-1") for name, value in headers(PUSH).items()}
+        del offered[b"X-Hub-Signature-256"]
         if signature is not None:
-            offered["X-Hub-Signature-256"] = signature.encode("latin-1")
+            offered[b"X-Hub-Signature-256"] = signature.encode("latin-1")
         assert_problem(anonymous.post(hook, content=PUSH, headers=offered), 401, "bad_signature")
     assert (stored(engine), count_runs(engine)) == ([], 0)
     assert f'headrace_deliveries_total{{verdict="bad_signature"}} {len(wrong)}.0' in anonymous.get("/metrics").text
@@ -195,7 +195,7 @@ def test_a_delivery_that_does_not_fit_is_kept_as_refused_with_its_issues(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine
 ) -> None:
     hook = save(ada)
-    kept = []
+    kept: list[tuple[bytes, str, Any, None]] = []
     for body in (b"{", b"", b"NaN", b"{}", b'{"sender": {"login": 5}}', b"[]"):
         refused = anonymous.post(hook, content=body, headers=headers(body, delivery=f"d{len(kept)}"))
         issues = assert_problem(refused, 422, "invalid_params")["issues"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -11,7 +13,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-from kubernetes_validate.utils import all_versions
+from kubernetes_validate import utils
 
 from headrace_cli.main import app
 from headrace_cli.serve.applications import STREAM_PATH
@@ -25,10 +27,19 @@ OLDEST = (1, 29)
 
 def versions() -> list[str]:
     """From the oldest that we promise to the newest that has a schema."""
-    known = {tuple(int(part) for part in version.split(".")[:2]) for version in all_versions()}
+    known = {tuple(int(part) for part in version.split(".")[:2]) for version in utils.all_versions()}
     return [f"{major}.{minor}" for major, minor in sorted(known) if (major, minor) >= OLDEST]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _each_schema_is_read_once() -> Iterator[None]:
+    """The library reads megabytes of JSON for every object that it validates."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "schema_contents", lru_cache(maxsize=64)(utils.schema_contents))
+        yield
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("overlay", OVERLAYS)
 @pytest.mark.parametrize("version", versions())
 def test_every_manifest_is_valid(overlay: str, version: str) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HEAVY = ["dagster", "fastapi", "sqlalchemy", "pydantic", "httpx", "networkx", "rich", "psutil"]
 
 

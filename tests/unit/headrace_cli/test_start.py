@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_the_pod_of_a_run_loads_no_command_line() -> None:
     code = (
         "import sys; from definitions.workers import lean_imports; lean_imports.hide();"

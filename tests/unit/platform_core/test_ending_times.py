@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from definitions.execution.graph_jobs import monitor_tags
 from definitions.instance import instance_files
-from definitions.jobs import monitor_tags
 from definitions.kubernetes import job as kubernetes_job
 from graph_compiler.language.spec import SettingsSpec
 from platform_core import ending_times

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -118,7 +118,8 @@ def test_failure_surfaces_at_every_later_call_and_nothing_is_written_behind_a_ga
     with pytest.raises(WriterFailed, match="the disk is full"):
         writer.flush()
     database.error = None
-    for call in (lambda: writer.put("run", record("late")), writer.flush, writer.close):
+    calls: list[Callable[[], None]] = [lambda: writer.put("run", record("late")), writer.flush, writer.close]
+    for call in calls:
         with pytest.raises(WriterFailed, match="the disk is full"):
             call()
     assert database.batches == []

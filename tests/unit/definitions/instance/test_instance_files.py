@@ -30,6 +30,8 @@ def test_home_names_our_storage_launcher_queue_and_location(tmp_path: Path) -> N
     assert instance["run_monitoring"]["enabled"] is True
     assert instance["telemetry"] == {"enabled": False}
     assert instance["nux"] == {"enabled": False}
+    assert instance["auto_materialize"] == {"enabled": False, "use_sensors": False}
+    assert instance["freshness"] == {"enabled": False}
     workspace = json.loads(instance_files.workspace_file(settings).read_text())
     socket = str(addresses.run_folder(tmp_path) / "code.sock")
     assert workspace == {"load_from": [{"grpc_server": {"socket": socket, "location_name": "headrace"}}]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from dagster import DagsterEvent, DagsterEventType, Failure, MetadataValue
 from dagster._core.errors import DagsterExecutionInterruptedError
@@ -32,8 +34,8 @@ def step_event(type: DagsterEventType, step_key: str = "node", data: object = No
 def error_info(error: BaseException, cause: BaseException | None = None) -> SerializableErrorInfo:
     try:
         raise error from cause
-    except BaseException as raised:
-        return serializable_error_info_from_exc_info((type(raised), raised, raised.__traceback__))
+    except BaseException:
+        return serializable_error_info_from_exc_info(sys.exc_info())
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,9 @@ def error_info(error: BaseException, cause: BaseException | None = None) -> Seri
         ("ALERT_START", None, None),
     ],
 )
-def test_runs_life(type: str, change: StatusChange | None, event: NewEvent | None) -> None:
+def test_each_step_of_a_runs_life_is_its_status_and_its_event(
+    type: str, change: StatusChange | None, event: NewEvent | None
+) -> None:
     logged = entry(DagsterEvent(type, "job"))
     assert (status_change(logged), to_run_event(logged)) == (change, event)
 
@@ -128,7 +132,9 @@ def test_retry_says_why_in_the_nodes_own_words() -> None:
         (DagsterEventType.STEP_SKIPPED, None, "node.skipped", "node was skipped."),
     ],
 )
-def test_nodes_life(type: DagsterEventType, data: object, ours: str, message: str) -> None:
+def test_each_step_of_a_nodes_life_is_its_event_and_changes_no_status(
+    type: DagsterEventType, data: object, ours: str, message: str
+) -> None:
     logged = entry(step_event(type, data=data))
     assert to_run_event(logged) == NewEvent(TS, ours, message, "node")
     assert status_change(logged) is None

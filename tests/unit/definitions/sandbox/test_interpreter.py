@@ -136,7 +136,11 @@ class TestBadValues:
 
     def test_arguments_must_be_json_too(self, run: Run) -> None:
         kind, message = failure(run, "def main(x): pass", {"x": float("nan")})
-        assert (kind, message) == ("bad_value", "arguments: Out of range float values are not JSON compliant")
+        # From 3.12 on Python adds the value.
+        assert (kind, message.removesuffix(": nan")) == (
+            "bad_value",
+            "arguments: Out of range float values are not JSON compliant",
+        )
 
     def test_a_huge_result_is_refused(self, run: Run) -> None:
         assert failure(run, "def main(): return 'x' * 1000", output_bytes=1000) == (

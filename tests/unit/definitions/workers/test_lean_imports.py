@@ -5,6 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def python(code: str) -> str:
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)

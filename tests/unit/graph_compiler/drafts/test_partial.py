@@ -79,7 +79,8 @@ def test_no_broken_config_of_any_type_raises(name: str) -> None:
     model = builtin_node_types()[name].config_model
     example: dict[str, Any] = model.model_json_schema()["examples"][0]
     for key in [*example, "nobody_knows"]:
-        for wrong in (None, 5, [], [5], {}, {"x": [1]}, "{% broken", [{}], {"by": 5}):
+        values: tuple[Any, ...] = (None, 5, [], [5], {}, {"x": [1]}, "{% broken", [{}], {"by": 5})
+        for wrong in values:
             found(nodes=[{"id": "n", "type": name, "config": {**example, key: wrong}}])
     for key in example:
         found(nodes=[{"id": "n", "type": name, "config": {k: v for k, v in example.items() if k != key}}])

@@ -59,6 +59,7 @@ def dags(draw: st.DrawFn) -> dict[str, Any]:
     return traced([names[old] for old in shuffle], moved[0], moved[1])
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(dags())
 def test_generated_graph_runs_every_node_once_in_an_order_its_edges_allow(data: dict[str, Any]) -> None:
@@ -91,6 +92,7 @@ print(job.get_job_snapshot().snapshot_id)
 """
 
 
+@pytest.mark.slow
 def test_snapshot_does_not_depend_on_the_process() -> None:
     ids = {
         subprocess.run(
@@ -126,6 +128,7 @@ def chain(length: int) -> dict[str, Any]:
     return document(nodes=nodes, edges=edges, outputs={"last": f"{{{{ nodes.n{length - 1}.value }}}}"})
 
 
+@pytest.mark.slow
 def test_chain_of_four_thousand_nodes_compiles() -> None:
     job = memory_job(GraphSpec.model_validate(chain(4000)), MemoryRuntime())
     assert len(job.graph.nodes) == 4001

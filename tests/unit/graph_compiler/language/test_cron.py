@@ -39,6 +39,7 @@ CLOCK_CHANGES = st.sampled_from(
 ).map(lambda time: time.replace(tzinfo=UTC))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(LINES, st.sampled_from(ZONES), st.one_of(MOMENTS, CLOCK_CHANGES))
 def test_the_times_are_dagsters(line: str, zone: str, moment: datetime) -> None:

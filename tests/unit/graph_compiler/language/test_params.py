@@ -11,7 +11,7 @@ from graph_compiler.language.params import apply, declared_names, required_names
 from tests.unit.graph_compiler.documents import spec
 from tests.unit.graph_compiler.language.test_loading import JSON_VALUES
 
-PUSH = {
+PUSH: dict[str, Any] = {
     "type": "object",
     "properties": {
         "repository": {"type": "string"},
@@ -55,7 +55,7 @@ def test_every_issue_is_found_at_once() -> None:
     params = {"limt": 3, "commits": [{"size": 1}, 5], "limit": "many"}
     _, issues = applied(
         {**PUSH, "properties": {**PUSH["properties"], "commits": {"items": {"type": "object"}}}}, params
-    )  # type: ignore[dict-item]  # PUSH is a literal of mixed values
+    )
     assert issues == [
         ("unknown_param", "/params/limt"),
         ("missing_param", "/params/repository"),

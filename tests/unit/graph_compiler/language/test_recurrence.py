@@ -75,7 +75,7 @@ def test_old_hourly_rule_is_not_counted_through() -> None:
         ("FREQ=DAILY;UNTIL=soon", "no recurrence rule"),
         ("FREQ=DAILY;BYDAY=XX", "no recurrence rule"),
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "no day is like that"),
-        ("FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=30", "no day is like that"),
+        pytest.param("FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=30", "no day is like that", marks=pytest.mark.slow),
         ("FREQ=DAILY;UNTIL=20200101", "no day is like that"),
     ],
 )

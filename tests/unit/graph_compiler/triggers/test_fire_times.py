@@ -63,7 +63,7 @@ def test_the_latest_are_the_end_of_all(kind: dict[str, Any], after: datetime, se
 def test_going_on_from_any_time_gives_the_same_times(kind: dict[str, Any], moment: datetime) -> None:
     times = FireTimes(timer(**kind))
     at_once = list(islice(times.after(moment), 8))
-    one_by_one = []
+    one_by_one: list[datetime] = []
     while len(one_by_one) < len(at_once):
         moment = next(times.after(moment))
         one_by_one.append(moment)

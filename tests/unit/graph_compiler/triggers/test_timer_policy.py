@@ -130,7 +130,7 @@ def test_with_keys_no_clock_fires_a_time_twice(jumps: list[int], policy: str) ->
     ("overlap", "is_running", "is_waiting"),
     list(product(["allow", "skip", "queue_one", "cancel_running"], [False, True], [False, True])),
 )
-def test_overlap(overlap: str, is_running: bool, is_waiting: bool) -> None:
+def test_overlap_policy_decides_by_what_runs_and_what_waits(overlap: str, is_running: bool, is_waiting: bool) -> None:
     expected = Verdict.RUN
     if overlap != "allow" and (is_running or is_waiting):
         expected = {

@@ -14,12 +14,12 @@ from tests.unit.stream_api.memory_log import event
 @pytest.mark.parametrize("types", [["run.*"], ["node.*", "log"], ["stdout"]])
 def test_a_group_names_all_its_types(types: list[str]) -> None:
     wanted = parse_filter(types)
-    expected = {
+    expected = frozenset(
         kind
         for kind in EVENT_TYPES
         for name in types
         if kind == name or (name[-1] == "*" and kind.startswith(name[:-1]))
-    }
+    )
     assert wanted.types == expected
 
 
@@ -41,7 +41,7 @@ def test_what_cannot_be_meant_is_refused(arguments: tuple[object, ...]) -> None:
 
 
 def test_a_level_includes_the_graver_ones() -> None:
-    assert parse_filter(level="warning").levels == {"warning", "error"}
+    assert parse_filter(level="warning").levels == frozenset({"warning", "error"})
 
 
 @pytest.mark.parametrize(("text", "names"), [(None, None), ("", []), ("a", ["a"]), (" a, b ,", ["a", "b"])])

@@ -67,5 +67,8 @@ def test_values_that_are_missing_or_not_used_are_issues_with_their_places() -> N
         ("/nodes/2/config/batch/1/y", "the statement does not use the value 'y'"),
         ("/nodes/4/config/statement", "the statement names the value :x, which `params` does not give"),
     ]
-    line = json.dumps(document, indent=1).splitlines()[issues[0].line - 1]
-    assert line[issues[0].column - 1 :].startswith(":c, :b")
+    first = issues[0]
+    assert first.line is not None
+    assert first.column is not None
+    line = json.dumps(document, indent=1).splitlines()[first.line - 1]
+    assert line[first.column - 1 :].startswith(":c, :b")
