@@ -1,5 +1,3 @@
-from platform_core.facts.run_status import RunStatus
-
 """What becomes of a run is decided from facts alone, for every fault on the list."""
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from hypothesis import strategies as st
 
 from definitions.daemon.verdict import WAIT, Act, Facts, is_gone, judge, problem
 from definitions.kubernetes import reasons
+from platform_core.facts.run_status import RunStatus
 from tests.unit.definitions import pods
 
 NOW = 1_795_428_000.0  # 2026-11-23T10:00:00Z, when the pods were made
