@@ -208,7 +208,7 @@ class Submission:
 
 def _tags(chosen: ChosenRun) -> dict[str, str]:
     """What the run's own tags are in Dagster, beside those of its job."""
-    tags = {**chosen.tags, TRIGGER_KIND_TAG: chosen.trigger_kind}
+    tags = {**chosen.tags, TRIGGER_KIND_TAG: chosen.trigger_kind.value}
     if chosen.trigger_id is not None:
         tags[TRIGGER_TAG] = chosen.trigger_id
     if chosen.priority:

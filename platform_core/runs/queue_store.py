@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import graphs, runs, timers, triggers, users
 from platform_core.facts.run_status import RunStatus
+from platform_core.facts.trigger_kind import TriggerKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class ChosenRun:
     owner: str
     tags: Mapping[str, str]
     priority: int
-    trigger_kind: str
+    trigger_kind: TriggerKind
     trigger_id: str | None
     parent_run_id: str | None
     retry_from: str | None
