@@ -23,6 +23,7 @@ from benchmarks.figure import Figure
 from platform_core.database import schema
 from platform_core.database.engine import build_engine, plain_url, transaction
 from platform_core.database.postgres import EmbeddedPostgres
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import save_graph
 from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
@@ -76,7 +77,7 @@ class Bench:
             graph, _ = save_graph(
                 connection, owner_id=self.owner_id, name="flow", if_match=None, must_not_exist=False, **document
             )
-            new = NewRun(graph.id, graph.version, self.owner_id, {}, "manual")
+            new = NewRun(graph.id, graph.version, self.owner_id, {}, TriggerKind.MANUAL)
             runs = [accept_run(connection, new)[0].run_id for _ in range(count)]
         engine.dispose()
         return runs

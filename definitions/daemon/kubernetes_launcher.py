@@ -108,16 +108,12 @@ class KubernetesRunLauncher(K8sRunLauncher):
         return made
 
     def _job(self, run: DagsterRun, stored: PinnedVersion, spec: GraphSpec) -> dict[str, Any]:
-        place = jobs.RunPlace(
-            run_id=run.run_id,
-            graph=stored.graph,
-            graph_id=stored.graph_id,
-            version=stored.version,
-            owner=stored.owner,
+        config = jobs.user_config(
+            stored.of_run(run.run_id),
+            spec.settings,
+            process_context().settings,
             uses_containers=any(node.type == "container" for node in spec.nodes),
         )
-        settings = process_context().settings
-        config = jobs.user_config(place, spec.settings, settings)
         wanted = UserDefinedDagsterK8sConfig.from_dict(config)  # type: ignore[no-untyped-call]  # not annotated there
         context = K8sContainerContext.create_for_run(run, self, include_run_tags=False).merge(
             K8sContainerContext(run_k8s_config=wanted)

@@ -28,11 +28,14 @@ from definitions.shared.pinning import code_origin, remote_origin
 from definitions.workers.run_launcher import WarmRunLauncher
 from platform_core.database.engine import DatabaseError, Engine, reading, transaction
 from platform_core.errors import Unavailable
+from platform_core.facts.run_error import RunError
+from platform_core.facts.run_status import RunStatus
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.runs.queue_store import ChosenRun, claim, read_chosen
 from platform_core.runs.run_ending import NOT_BEGUN, cancel_unsubmitted, end_unsubmitted
 from platform_core.runs.run_store import FROM_FAILURE
 from platform_core.settings import Settings
-from platform_core.triggers.timer_store import SCHEDULE, SENSOR
+from platform_core.triggers.timer_store import SENSOR
 
 _PRIORITY_TAG = "dagster/priority"
 _TEMPLATES = 1000
@@ -194,9 +197,9 @@ class Submission:
 
     def _fail(self, run_id: str, error: Exception) -> None:
         _logger.exception("Run %s cannot be launched.", run_id)
-        reason = {"kind": "not_submittable", "message": f"The run could not be submitted: {error}", "node": None}
+        reason = RunError("not_submittable", f"The run could not be submitted: {error}")
         with transaction(self._engine) as connection:
-            if end_unsubmitted(connection, run_id, "FAILURE", reason):
+            if end_unsubmitted(connection, run_id, RunStatus.FAILURE, reason):
                 return
         run = self._instance.get_run_by_id(run_id)
         if run is not None and not run.is_finished:
@@ -205,7 +208,7 @@ class Submission:
 
 def _tags(chosen: ChosenRun) -> dict[str, str]:
     """What the run's own tags are in Dagster, beside those of its job."""
-    tags = {**chosen.tags, TRIGGER_KIND_TAG: chosen.trigger_kind}
+    tags = {**chosen.tags, TRIGGER_KIND_TAG: chosen.trigger_kind.value}
     if chosen.trigger_id is not None:
         tags[TRIGGER_TAG] = chosen.trigger_id
     if chosen.priority:
@@ -215,7 +218,7 @@ def _tags(chosen: ChosenRun) -> dict[str, str]:
 
 def _schedule_tag(chosen: ChosenRun) -> dict[str, str]:
     """By which Dagster's UI lists the run under its schedule, or under the timer sensor."""
-    if chosen.trigger_kind != SCHEDULE or chosen.trigger_id is None:
+    if chosen.trigger_kind != TriggerKind.SCHEDULE or chosen.trigger_id is None:
         return {}
     if not chosen.is_plain_cron:
         return {SENSOR_NAME_TAG: SENSOR}

@@ -25,6 +25,7 @@ from definitions.kubernetes.reasons import Reason
 from definitions.kubernetes.watch import Watch
 from platform_core.database.engine import DatabaseError, Engine, reading, transaction
 from platform_core.errors import Unavailable
+from platform_core.facts.run_status import RunStatus
 from platform_core.loop import Loop
 from platform_core.operation.daemon_metrics import DaemonMetrics
 from platform_core.runs.supervision_store import RunInProgress, list_in_progress, replace_lost, without_work
@@ -174,7 +175,7 @@ class KubernetesSupervision:
             case Act.LAUNCH if now - memory.repeated_at >= REPEAT_AFTER:
                 memory.repeated_at = now
                 self._launch(run)
-            case Act.WAIT if run.status == "CANCELING" and self._is_undeleted(run.run_id):
+            case Act.WAIT if run.status == RunStatus.CANCELING and self._is_undeleted(run.run_id):
                 if now - memory.repeated_at >= REPEAT_AFTER:
                     memory.repeated_at = now
                     self._launcher.delete(run.run_id)
@@ -192,7 +193,7 @@ class KubernetesSupervision:
             pods = [pod for pod in self._pods.get(run.run_id, {}).values() if _is_run_pod(pod)]
             facts.job = self._jobs.get(run.run_id)
             known = self._last_pods.get(run.run_id)
-            if run.status == "STARTING" and pods and (known is None or known not in pods):
+            if run.status == RunStatus.STARTING and pods and (known is None or known not in pods):
                 known = self._last_pods[run.run_id] = pods[-1]
             names = [reasons.name_of(thing) for thing in (facts.job, known, *pods) if thing is not None]
             facts.events = {name: list(self._events.get(name, {}).values()) for name in names}

@@ -17,6 +17,7 @@ from graph_compiler.triggers.timer_policy import GRACE, Missed, Verdict, decide,
 from graph_compiler.triggers.triggers import iso, schedule_data, tick_params
 from platform_core.database.engine import Connection, DatabaseError, Engine, reading, transaction
 from platform_core.errors import Unavailable
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.runs.execution_store import read_version
 from platform_core.runs.run_store import NewRun, accept_run, cancel_open
 from platform_core.triggers import tick_store, timer_store
@@ -168,7 +169,7 @@ def start_tick(
         version=timer.version,
         owner_id=timer.owner_id,
         params=params,
-        trigger_kind=timer_store.SCHEDULE,
+        trigger_kind=TriggerKind.SCHEDULE,
         trigger_id=timer.trigger_id,
         trigger_data=schedule_data(time, source),
         priority=spec.settings.priority,

@@ -12,6 +12,7 @@ from typing import Any
 
 from definitions.kubernetes import reasons
 from definitions.kubernetes.reasons import Object, Reason
+from platform_core.facts.run_status import RunStatus
 
 LAUNCH_GRACE = 5.0
 """Seconds in which a launch may still be on its way before a run without a Job is launched again."""
@@ -47,7 +48,7 @@ WAIT = Verdict(Act.WAIT)
 class Facts:
     """What is known of one run. Times are seconds of one clock; `since` is when each was first seen."""
 
-    status: str
+    status: RunStatus
     """STARTING, RUNNING or CANCELING."""
     since: float
     """When the run was first seen with this status."""
@@ -79,7 +80,7 @@ def problem(facts: Facts) -> Reason | None:
 
 def is_gone(facts: Facts, now: float) -> bool:
     """Whether no pod of the run is left that could still end it by itself."""
-    if facts.status == "STARTING" and not facts.had_job:
+    if facts.status == RunStatus.STARTING and not facts.had_job:
         return False
     if facts.job is not None and not facts.pods and facts.last_pod is None and not _has_failed(facts.job):
         return False  # the Job's pod is still to come
@@ -91,7 +92,7 @@ def judge(facts: Facts, now: float, patience: float) -> Verdict:
     """What to do now; `patience` is how long what may pass is waited for."""
     if facts.gone_since is not None and now - facts.gone_since >= GONE_GRACE:
         return _of_gone(facts)
-    if facts.status != "STARTING":
+    if facts.status != RunStatus.STARTING:
         return WAIT
     found = problem(facts)
     if found is not None and (not found.may_pass or _lasted(facts.problem_since, now, patience)):
@@ -110,7 +111,7 @@ def judge(facts: Facts, now: float, patience: float) -> Verdict:
 
 
 def _of_gone(facts: Facts) -> Verdict:
-    if facts.status == "CANCELING":
+    if facts.status == RunStatus.CANCELING:
         return Verdict(Act.CANCEL)
     return Verdict(Act.FAIL, _why_gone(facts))
 
@@ -140,7 +141,7 @@ def _executing(facts: Facts) -> Object | None:
     present = sorted(facts.pods, key=lambda pod: str(pod.get("metadata", {}).get("creationTimestamp", "")))
     if facts.last_pod is None:
         return present[0] if present else None
-    if facts.status == "STARTING":
+    if facts.status == RunStatus.STARTING:
         return present[-1] if present else None
     name = reasons.name_of(facts.last_pod)
     return next((pod for pod in present if reasons.name_of(pod) == name), None)

@@ -30,10 +30,12 @@ from definitions.execution.run_execution import RunExecution
 from definitions.execution.step_context import StepContexts
 from definitions.execution.step_thread import RunningStep, StepThreads
 from definitions.instance.event_storage import PooledEventStorage
-from definitions.instance.run_events import NO_PLACE, TIMED_OUT, cut_short, failed_step_error
+from definitions.instance.run_events import TIMED_OUT, cut_short, failed_step_error
 from definitions.instance.run_loss import RunLost
 from graph_compiler.jobs.tags import MAX_NODES_TAG, TIMEOUT_TAG
 from platform_core.ending_times import EndingTimes
+from platform_core.facts.run_error import RunError
+from platform_core.facts.run_status import RunStatus
 
 _POLL = 0.25
 """Seconds between looks at a captured signal, which cannot put itself into the queue, and at what takes too long."""
@@ -213,16 +215,18 @@ class ThreadedSteps:
 
     def _outcome(self) -> dict[str, Any]:
         if isinstance(self._end, RunTimedOut):
-            error = {"kind": "run_timeout", "message": str(self._end), **NO_PLACE}
-            return {"status": "FAILURE", "error": error}
+            return _ended(RunStatus.FAILURE, RunError("run_timeout", str(self._end)))
         if isinstance(self._end, RunLost):
-            error = {"kind": self._end.kind, "message": self._end.message, **NO_PLACE}
-            return {"status": "FAILURE", "error": error}
+            return _ended(RunStatus.FAILURE, RunError(self._end.kind, self._end.message))
         if self._end is not None:
-            return {"status": "CANCELED", "error": {"kind": "canceled", "message": "The run was canceled.", **NO_PLACE}}
+            return _ended(RunStatus.CANCELED, RunError("canceled", "The run was canceled."))
         if self._failure is not None:
-            return {"status": "FAILURE", "error": failed_step_error(self._failure)}
-        return {"status": "SUCCESS", "error": None}
+            return _ended(RunStatus.FAILURE, failed_step_error(self._failure))
+        return _ended(RunStatus.SUCCESS, None)
+
+
+def _ended(status: RunStatus, error: RunError | None) -> dict[str, Any]:
+    return {"status": status.value, "error": None if error is None else error.as_dict()}
 
 
 def _deadline(context: PlanExecutionContext) -> float | None:

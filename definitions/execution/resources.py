@@ -86,14 +86,9 @@ class RunRuntime(Services):
 
         from definitions.kubernetes.api import KubernetesApi
         from definitions.kubernetes.containers import ContainerPods
-        from definitions.kubernetes.job import RunPlace
 
         load_incluster_config()
-        execution = self._execution
-        place = RunPlace(
-            execution.run_id, execution.graph, execution.graph_id, execution.version, execution.owner, True
-        )
-        return ContainerPods(settings, place, KubernetesApi(settings.kubernetes_namespace))
+        return ContainerPods(settings, self._execution, KubernetesApi(settings.kubernetes_namespace))
 
     def secret(self, name: str) -> str:
         keys, owner_id = self._process.keys, self._execution.owner_id

@@ -15,6 +15,7 @@ from typing import Any
 from definitions.instance.run_events import NewEvent, StatusChange, storable
 from graph_compiler.values.binary import compact
 from platform_core import channels
+from platform_core.facts.run_status import RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Record:
     outputs: str | None = None
 
 
-_STATEMENT = """
+_STATEMENT = f"""
 WITH locked AS MATERIALIZED (
     SELECT last_batch FROM headrace.runs WHERE run_id = %(run)s FOR UPDATE
 ), sent AS MATERIALIZED (
@@ -46,12 +47,16 @@ WITH locked AS MATERIALIZED (
     UPDATE headrace.runs SET
         last_seq = last_seq + %(count)s,
         last_batch = left(%(batch)s || ' ' || coalesce(last_batch, ''), 264),
-        status = CASE WHEN status = 'CANCELING' AND NOT %(is_end)s THEN status ELSE coalesce(%(status)s, status) END,
+        status = CASE
+            WHEN status = '{RunStatus.CANCELING}' AND NOT %(is_end)s THEN status ELSE coalesce(%(status)s, status)
+        END,
         submitted_at = coalesce(submitted_at, CASE WHEN %(status)s IS NOT NULL THEN clock_timestamp() END),
         started_at = CASE WHEN %(is_start)s THEN to_timestamp(%(now)s) ELSE started_at END,
         ended_at = CASE WHEN %(is_end)s THEN to_timestamp(%(now)s) ELSE ended_at END,
         error = coalesce(%(error)s, error),
-        outputs = CASE WHEN %(is_end)s AND %(status)s <> 'SUCCESS' THEN NULL ELSE coalesce(%(outputs)s, outputs) END
+        outputs = CASE
+            WHEN %(is_end)s AND %(status)s <> '{RunStatus.SUCCESS}' THEN NULL ELSE coalesce(%(outputs)s, outputs)
+        END
     FROM sent
     WHERE run_id = %(run)s AND ended_at IS NULL AND NOT sent.before
     RETURNING status, last_seq, last_seq - %(count)s AS base
@@ -80,7 +85,7 @@ SELECT NOT EXISTS (SELECT FROM locked) AS is_foreign,
        (SELECT status FROM run) AS status,
        (SELECT pg_notify(%(events_channel)s, %(run)s || ':' || last_seq) FROM run WHERE %(count)s > 0),
        (SELECT pg_notify(%(queue_channel)s, %(run)s) FROM run WHERE %(is_end)s)
-"""
+"""  # noqa: S608 - only constants of ours are put in
 
 
 def build(

@@ -19,11 +19,11 @@ from dagster_shared.error import SerializableErrorInfo
 from definitions.instance.run_loss import CLASS_NAME, kind_and_message
 from graph_compiler.running.naming import StepPlace, step_place
 from graph_compiler.values.errors import NodeError
+from platform_core.facts.run_error import RunError
+from platform_core.facts.run_status import RunStatus
 
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "error"}
 _LONGEST_MESSAGE = 10_000
-NO_PLACE: Mapping[str, Any] = {"node": None}
-_ERROR_KEYS = frozenset({"kind", "message", "attempts"})
 _NODE_ERROR = f"{NodeError.__module__}.{NodeError.__qualname__}: "
 _DAGSTERS_CANCELED = re.compile("Execution of run for .* canceled|Run (was canceled|failed after it was requested)")
 UNENDED = "The run was canceled. Its worker did not end in time, so what it still did is not recorded."
@@ -60,7 +60,7 @@ class NewEvent:
 class StatusChange:
     """What an event says about its run as a whole; `None` leaves a column as it is."""
 
-    status: str
+    status: RunStatus
     is_start: bool = False
     is_end: bool = False
     error: Mapping[str, Any] | None = None
@@ -73,20 +73,20 @@ def status_change(entry: EventLogEntry) -> StatusChange | None:
     event = entry.get_dagster_event()
     match event.event_type:
         case DagsterEventType.RUN_ENQUEUED:
-            return StatusChange("QUEUED")
+            return StatusChange(RunStatus.QUEUED)
         case DagsterEventType.RUN_STARTING:
-            return StatusChange("STARTING")
+            return StatusChange(RunStatus.STARTING)
         case DagsterEventType.RUN_START:
-            return StatusChange("RUNNING", is_start=True)
+            return StatusChange(RunStatus.RUNNING, is_start=True)
         case DagsterEventType.RUN_CANCELING:
-            return StatusChange("CANCELING")
+            return StatusChange(RunStatus.CANCELING)
         case DagsterEventType.RUN_SUCCESS:
-            return StatusChange("SUCCESS", is_end=True)
+            return StatusChange(RunStatus.SUCCESS, is_end=True)
         case DagsterEventType.RUN_FAILURE:
-            return StatusChange("FAILURE", is_end=True, error=run_error(event))
+            return StatusChange(RunStatus.FAILURE, is_end=True, error=run_error(event).as_dict())
         case DagsterEventType.RUN_CANCELED:
-            error = {"kind": "canceled", "message": _canceled_message(event), **NO_PLACE}
-            return StatusChange("CANCELED", is_end=True, error=error)
+            error = RunError("canceled", _canceled_message(event))
+            return StatusChange(RunStatus.CANCELED, is_end=True, error=error.as_dict())
     return None
 
 
@@ -163,7 +163,7 @@ def _node_retrying(ts: float, event: DagsterEvent) -> NewEvent:
 
 def _run_failed(ts: float, event: DagsterEvent) -> NewEvent:
     error = run_error(event)
-    return NewEvent(ts, "run.failed", error["message"], error["node"], None, "error", {"error": error})
+    return NewEvent(ts, "run.failed", error.message, error.node, None, "error", {"error": error.as_dict()})
 
 
 def _run_canceled(ts: float, event: DagsterEvent) -> NewEvent:
@@ -177,38 +177,36 @@ def _canceled_message(event: DagsterEvent) -> str:
     return "The run was canceled." if not message or _DAGSTERS_CANCELED.match(message) else _short(message)
 
 
-def run_error(event: DagsterEvent) -> dict[str, Any]:
-    """`{kind, message, node}` of a run's failure; of a node's also `attempts`, and `item` under `foreach`."""
+def run_error(event: DagsterEvent) -> RunError:
+    """Why the run failed; of a node's failure also the attempts, and the item under `foreach`."""
     specific = event.event_specific_data
     if isinstance(specific, JobFailureData):
         step = specific.first_step_failure_event
         if step is not None:
             return failed_step_error(step)
         if specific.error is not None:
-            error = _error_info(specific.error)
-            return {**error, **NO_PLACE}
+            return RunError(**_error_info(specific.error))
     message = event.message or "The run failed."
     for pattern, kind, text in _MONITORED:
         if pattern.match(message):
-            return {"kind": kind, "message": text, **NO_PLACE}
-    return {"kind": "run_failed", "message": _short(message), **NO_PLACE}
+            return RunError(kind, text)
+    return RunError("run_failed", _short(message))
 
 
 def cut_short(node: str, failure: DagsterEvent, ts: float) -> NewEvent:
     """The end of a node that failed by one of its steps: an item, or a node of the graph it calls."""
     error = failed_step_error(failure)
-    inner = (error["node"] or "").removeprefix(node).removeprefix("/")
-    message = f"{inner}: {error['message']}" if inner else error["message"]
-    data = {"kind": error["kind"], "message": message, "attempts": error.get("attempts", 1)}
+    inner = (error.node or "").removeprefix(node).removeprefix("/")
+    message = f"{inner}: {error.message}" if inner else error.message
+    data = {"kind": error.kind, "message": message, "attempts": error.attempts or 1}
     return NewEvent(ts, "node.failed", message, node, None, "error", data)
 
 
-def failed_step_error(step: DagsterEvent) -> dict[str, Any]:
-    """`{kind, message, node, attempts}` of a failed step, and its `item`."""
+def failed_step_error(step: DagsterEvent) -> RunError:
+    """Why the step failed."""
     error = _step_error(step.event_specific_data)
     node, item = place(step.step_key)
-    known = {key: error[key] for key in error if key in _ERROR_KEYS} | {"node": node}
-    return known if item is None else known | {"item": item}
+    return RunError(error["kind"], error["message"], node, item, error.get("attempts"))
 
 
 def _step_error(specific: object) -> dict[str, Any]:

@@ -21,11 +21,11 @@ from urllib3.exceptions import HTTPError
 from definitions.kubernetes import job as jobs
 from definitions.kubernetes import reasons
 from definitions.kubernetes.api import ClusterAway, ClusterError, Json, KubernetesApi, cut
-from definitions.kubernetes.job import RunPlace
 from definitions.kubernetes.watch import lines_of
 from graph_compiler.nodes.runtime import ContainerTask, OnLine
 from graph_compiler.values.errors import NodeError, Stopped
 from platform_core.ending_times import CONTAINER_STOP
+from platform_core.facts.run_ref import RunRef
 from platform_core.settings import Settings
 
 T = TypeVar("T")
@@ -53,9 +53,9 @@ class _Running:
 class ContainerPods:
     """The containers of one run."""
 
-    def __init__(self, settings: Settings, place: RunPlace, api: KubernetesApi) -> None:
+    def __init__(self, settings: Settings, run: RunRef, api: KubernetesApi) -> None:
         self._settings = settings
-        self._place = place
+        self._run = run
         self._api = api
         self._lock = threading.Lock()
         self._running: dict[str, _Running] = {}
@@ -67,7 +67,7 @@ class ContainerPods:
         container_timeout, container_lost, bad_value, canceled.
         """
         self._check(task)
-        running = _Running(f"headrace-node-{self._place.run_id[:8]}-{uuid.uuid4().hex[:16]}")
+        running = _Running(f"headrace-node-{self._run.run_id[:8]}-{uuid.uuid4().hex[:16]}")
         with self._made(running, task) as made, self._limited(running, timeout):
             self._await_start(running, made)
             self._follow(running, on_line)
@@ -102,7 +102,7 @@ class ContainerPods:
 
     def _create(self, running: _Running, task: ContainerTask) -> Json:
         try:
-            return self._patient(lambda: self._api.create_pod(pod(running.name, task, self._place, self._settings)))
+            return self._patient(lambda: self._api.create_pod(pod(running.name, task, self._run, self._settings)))
         except ClusterError as error:
             if error.status == 409:  # the answer to the first attempt was lost
                 return self._api.read_pod(running.name) or {}
@@ -250,7 +250,7 @@ class ContainerPods:
                 time.sleep(_PAUSE)
 
 
-def pod(name: str, task: ContainerTask, place: RunPlace, settings: Settings) -> dict[str, Any]:
+def pod(name: str, task: ContainerTask, run: RunRef, settings: Settings) -> dict[str, Any]:
     """The pod of one container: no token, no volume, no privilege, owned by the run's pod."""
     container: dict[str, Any] = {
         "name": CONTAINER,
@@ -268,8 +268,8 @@ def pod(name: str, task: ContainerTask, place: RunPlace, settings: Settings) -> 
         container["resources"] = {"requests": asked, "limits": asked}
     metadata: dict[str, Any] = {
         "name": name,
-        "labels": jobs.labels(place, jobs.CONTAINER_ROLE) | {jobs.NETWORK_LABEL: "internet"},
-        "annotations": jobs.run_annotations(place),
+        "labels": jobs.labels(run, jobs.CONTAINER_ROLE) | {jobs.NETWORK_LABEL: "internet"},
+        "annotations": jobs.run_annotations(run),
     }
     if settings.pod_name and settings.pod_uid:
         owner = {"apiVersion": "v1", "kind": "Pod", "name": settings.pod_name, "uid": settings.pod_uid}

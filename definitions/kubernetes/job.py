@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from graph_compiler.drafts.placement import ClusterPolicy
 from graph_compiler.language.spec import SettingsSpec
 from platform_core.ending_times import EndingTimes
+from platform_core.facts.run_ref import RunRef
 from platform_core.settings import Settings
 
 RUN_LABEL = "headrace/run"
@@ -26,18 +26,6 @@ LOST_NODE_SECONDS = 60
 """Seconds a run pod stays bound to a node that does not answer."""
 
 _NO_LABEL = re.compile(r"[^A-Za-z0-9_.-]+")
-
-
-@dataclass(frozen=True)
-class RunPlace:
-    """Which run a Job is of."""
-
-    run_id: str
-    graph: str
-    graph_id: str
-    version: int
-    owner: str
-    uses_containers: bool = False
 
 
 def policy(settings: Settings) -> ClusterPolicy | None:
@@ -59,27 +47,27 @@ def job_name(run_id: str) -> str:
     return f"headrace-run-{run_id}"
 
 
-def labels(place: RunPlace, role: str = RUN_ROLE) -> dict[str, str]:
+def labels(run: RunRef, role: str = RUN_ROLE) -> dict[str, str]:
     """The labels of everything in the cluster that belongs to the run."""
     return {
         "app.kubernetes.io/name": "headrace",
         "app.kubernetes.io/part-of": "headrace",
         ROLE_LABEL: role,
-        RUN_LABEL: place.run_id,
-        "headrace/graph": label_value(place.graph),
-        "headrace/version": str(place.version),
-        "headrace/owner": label_value(place.owner),
+        RUN_LABEL: run.run_id,
+        "headrace/graph": label_value(run.graph),
+        "headrace/version": str(run.version),
+        "headrace/owner": label_value(run.owner),
     }
 
 
-def run_annotations(place: RunPlace) -> dict[str, str]:
+def run_annotations(run: RunRef) -> dict[str, str]:
     """The same without a label's limits."""
     return {
-        "headrace/run": place.run_id,
-        "headrace/graph": place.graph,
-        "headrace/graph-id": place.graph_id,
-        "headrace/version": str(place.version),
-        "headrace/owner": place.owner,
+        "headrace/run": run.run_id,
+        "headrace/graph": run.graph,
+        "headrace/graph-id": run.graph_id,
+        "headrace/version": str(run.version),
+        "headrace/owner": run.owner,
         "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
     }
 
@@ -94,19 +82,24 @@ def start_deadline(wanted: SettingsSpec, settings: Settings) -> float:
     return wanted.kubernetes.start_deadline or settings.kubernetes_start_deadline
 
 
-def user_config(place: RunPlace, wanted: SettingsSpec, settings: Settings) -> dict[str, Any]:
-    """dagster-k8s's `run_k8s_config` of one run, in its words; the operator's own is merged below it."""
+def user_config(
+    run: RunRef, wanted: SettingsSpec, settings: Settings, *, uses_containers: bool = False
+) -> dict[str, Any]:
+    """dagster-k8s's `run_k8s_config` of one run, in its words; the operator's own is merged below it.
+
+    Only a run that uses containers gets the credentials to make their pods.
+    """
     return {
-        "container_config": _container(wanted, settings, place),
-        "pod_spec_config": _pod(wanted, settings, place),
+        "container_config": _container(wanted, settings, run),
+        "pod_spec_config": _pod(wanted, settings, uses_containers),
         "pod_template_spec_metadata": {
-            "labels": labels(place) | {NETWORK_LABEL: wanted.kubernetes.network},
-            "annotations": run_annotations(place),
+            "labels": labels(run) | {NETWORK_LABEL: wanted.kubernetes.network},
+            "annotations": run_annotations(run),
         },
         "job_metadata": {
             "namespace": settings.kubernetes_namespace,
-            "labels": labels(place),
-            "annotations": run_annotations(place),
+            "labels": labels(run),
+            "annotations": run_annotations(run),
         },
         "job_spec_config": {
             "backoff_limit": 0,
@@ -123,12 +116,12 @@ def _deadline(wanted: SettingsSpec, settings: Settings) -> int:
     return math.ceil(wanted.timeout + start_deadline(wanted, settings)) + EndingTimes.of(settings).job
 
 
-def _container(wanted: SettingsSpec, settings: Settings, place: RunPlace) -> dict[str, Any]:
+def _container(wanted: SettingsSpec, settings: Settings, run: RunRef) -> dict[str, Any]:
     container: dict[str, Any] = {
         "name": CONTAINER,
         "image": wanted.kubernetes.image or settings.kubernetes_image,
         "image_pull_policy": settings.kubernetes_image_pull_policy,
-        "command": ["headrace", "run-job", place.run_id],
+        "command": ["headrace", "run-job", run.run_id],
         "env": [
             {"name": "HEADRACE_HOME", "value": HOME},
             {"name": "HEADRACE_LAUNCHER", "value": "kubernetes"},
@@ -155,13 +148,13 @@ def _downward() -> list[dict[str, Any]]:
     return [{"name": name, "value_from": {"field_ref": {"field_path": path}}} for name, path in fields.items()]
 
 
-def _pod(wanted: SettingsSpec, settings: Settings, place: RunPlace) -> dict[str, Any]:
+def _pod(wanted: SettingsSpec, settings: Settings, uses_containers: bool) -> dict[str, Any]:
     kubernetes = wanted.kubernetes
     pod: dict[str, Any] = {
         "restart_policy": "Never",
         "service_account_name": kubernetes.service_account or settings.kubernetes_service_account,
         # Only what starts other pods is given a token.
-        "automount_service_account_token": place.uses_containers,
+        "automount_service_account_token": uses_containers,
         "enable_service_links": False,
         "termination_grace_period_seconds": EndingTimes.of(settings).pod,
         "security_context": {

@@ -18,6 +18,7 @@ from upath import UPath
 from definitions.services.file_writing import HashedFile, local_file, remote_file, telling
 from definitions.services.http_client import HttpClient
 from definitions.services.store_options import FRESH, store_options
+from graph_compiler.nodes.runtime import HttpCall
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.file_values import HIDDEN, SCHEME, checked_path, file_value, media_type_of
 
@@ -108,7 +109,7 @@ class FileStore:
                     raise NodeError("file_too_large", f"more than {self._max_bytes} bytes", retryable=False)
                 file.write(chunk)
 
-            answer = self._http.request("GET", url, timeout=timeout, sink=take)
+            answer = self._http.send(HttpCall("GET", url, timeout=timeout), sink=take)
             if answer.status >= 400:
                 raise NodeError("file_missing", f"the server answered {answer.status}")
             file.seek(0)

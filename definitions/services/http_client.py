@@ -13,11 +13,11 @@ import httpx
 
 from definitions.services.http_network import GuardedNetwork, Resolve, TargetRefused, resolve
 from definitions.services.service_targets import HTTP_SETTING, refusal
-from graph_compiler.nodes.runtime import HttpAnswer
+from graph_compiler.nodes.runtime import HttpAnswer, HttpCall
 from graph_compiler.values.binary import as_plain
-from graph_compiler.values.charsets import BadText, decoded
 from graph_compiler.values.errors import NodeError, Stopped
 from graph_compiler.values.header_fields import combined, media_type
+from graph_compiler.values.text_decoding import BadText, text_of
 from graph_compiler.values.texts import quoted
 from graph_compiler.values.urls import shown, with_query
 
@@ -67,37 +67,22 @@ class HttpClient:
         self._transport = _Transport(self._network)
         self._max_bytes = max_bytes
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, Any] | None = None,
-        json: Any = None,
-        body: str | bytes | None = None,
-        upload: Upload | None = None,
-        timeout: float,
-        sink: Sink | None = None,
-        private_headers: Collection[str] = (),
-    ) -> HttpAnswer:
+    def send(self, call: HttpCall, upload: Upload | None = None, *, sink: Sink | None = None) -> HttpAnswer:
         """Send one request, follow its redirects and read the answer.
 
-        `query` is added to the URL's own, which is sent as it is written; `json` is sent unless it is None, then
-        `body`, then `upload`. The body of an answer below 400 goes to `sink`, if there is one, a portion at a time and
-        however large it is.
-        `private_headers` are taken off when a redirect leads to another origin. `timeout` is in seconds,
-        for everything from the name's resolution to the last byte. The answer's body is the parsed JSON if its
-        content type says JSON (None if it is empty), text if it says that, or nothing, else bytes.
+        `upload` is what the call's own stands for, opened. The body of an answer below 400 goes to `sink`, if there
+        is one, a portion at a time and however large it is. The call's timeout is for everything from the name's
+        resolution to the last byte. The answer's body is the parsed JSON if its content type says JSON (None if it
+        is empty), text if it says that, or nothing, else bytes.
 
         Raises `NodeError`: http_bad_url, http_bad_request (a header or method that HTTP does not know),
         http_refused_target, http_timeout, http_unreachable, http_too_large, http_bad_answer, canceled.
         """
-        request = _request(method, url, headers or {}, query or {}, json, body, upload)
-        where = f"{method} {shown(str(request.url))}"
-        with self._network.exchange(timeout) as exchange:
+        request = _request(call, upload)
+        where = f"{call.method} {shown(str(request.url))}"
+        with self._network.exchange(call.timeout) as exchange:
             try:
-                return self._send(request, sink, private_headers)
+                return self._send(request, sink, call.private_headers)
             except TargetRefused as error:
                 said = f"{where}: {refusal(str(error), HTTP_SETTING)}"
                 raise NodeError("http_refused_target", said, retryable=False) from None
@@ -105,7 +90,7 @@ class HttpClient:
                 if exchange.canceled:
                     said = "The request was stopped because its run is canceled."
                     raise Stopped(said) from None
-                _fail(error, where, timeout)
+                _fail(error, where, call.timeout)
 
     def cancel_all(self) -> None:
         """Stop every request in flight; each raises `NodeError` canceled in its own thread."""
@@ -194,29 +179,21 @@ class _Stream(httpx.SyncByteStream):
         self._answer.close()
 
 
-def _request(
-    method: str,
-    url: str,
-    headers: Mapping[str, str],
-    query: Mapping[str, Any],
-    json: Any,
-    body: str | bytes | None,
-    upload: Upload | None,
-) -> httpx.Request:
+def _request(call: HttpCall, upload: Upload | None) -> httpx.Request:
     try:
-        target = httpx.URL(with_query(url, query))
+        target = httpx.URL(with_query(call.url, call.query))
     except (httpx.InvalidURL, TypeError, ValueError) as error:
         raise NodeError("http_bad_url", f"The URL cannot be read: {error}", retryable=False) from None
     if target.scheme not in ("http", "https") or not target.host:
         raise NodeError("http_bad_url", "The URL is not an absolute http or https URL.", retryable=False)
     try:
-        content: dict[str, Any] = {"json": as_plain(json)} if json is not None else {"content": body}
-        if upload is not None and json is None and body is None:
+        content: dict[str, Any] = {"json": as_plain(call.json)} if call.json is not None else {"content": call.body}
+        if upload is not None and call.json is None and call.body is None:
             content = {"data": dict(upload.form), "files": dict(upload.files) or None}
             if upload.content is not None:
                 content = {"content": upload.content}
-        given = {"user-agent": "headrace", **(upload.headers if upload else {}), **headers}
-        request = httpx.Request(method, target, headers=given, **content)
+        given = {"user-agent": "headrace", **(upload.headers if upload else {}), **call.headers}
+        request = httpx.Request(call.method, target, headers=given, **content)
     except (TypeError, ValueError) as error:
         raise NodeError("http_bad_request", f"The request cannot be written: {error}", retryable=False) from None
     request.headers.setdefault("accept", "*/*")
@@ -269,7 +246,7 @@ def _body(response: httpx.Response, content: bytes) -> Any:
         return None
     try:
         # Of bytes, Python tells which of the Unicode encodings it is.
-        text = content if charset is None or charset.lower().startswith("utf") else decoded(content, charset)
+        text = content if charset is None or charset.lower().startswith("utf") else text_of(content, charset)
         return jsonlib.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         if response.status_code >= 400:  # what it says is shown beside the status, whatever it is
@@ -280,7 +257,7 @@ def _body(response: httpx.Response, content: bytes) -> Any:
 def _text(response: httpx.Response, content: bytes, charset: str | None) -> str | bytes:
     """The text; bytes that are none stay bytes where no charset is declared, or the answer is an error."""
     try:
-        return decoded(content, charset)
+        return text_of(content, charset)
     except BadText as error:
         if charset is None or response.status_code >= 400:
             return content

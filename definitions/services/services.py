@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -24,6 +24,7 @@ from graph_compiler.nodes.runtime import (
     ContainerTask,
     Email,
     HttpAnswer,
+    HttpCall,
     HttpUpload,
     Message,
     OnLine,
@@ -70,28 +71,13 @@ class Services:
         self._sql = SqlClient(sqlite_folder=folder, pin=self._pinned)
         self._mail = MailClient(allow_private=self._allow_private)
 
-    def http(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        params: Mapping[str, Any],
-        json: Any,
-        body: str | bytes | None,
-        timeout: float,
-        upload: HttpUpload | None = None,
-        save_to: str | None = None,
-        private_headers: frozenset[str] = frozenset(),
-    ) -> HttpAnswer:
-        asked: dict[str, Any] = {"headers": headers, "query": params, "json": json, "body": body, "timeout": timeout}
-        with self._upload(upload) as content:
-            asked |= {"upload": content, "private_headers": private_headers}
-            if save_to is None:
-                return self._http.request(method, url, **asked)
+    def http(self, call: HttpCall) -> HttpAnswer:
+        with self._upload(call.upload) as content:
+            if call.save_to is None:
+                return self._http.send(call, content)
             try:
-                with self._files.create(save_to) as sink:
-                    answer = self._http.request(method, url, sink=sink.write, **asked)
+                with self._files.create(call.save_to) as sink:
+                    answer = self._http.send(call, content, sink=sink.write)
                     if answer.status >= 400:
                         raise _NotSaved(answer)
             except _NotSaved as failed:

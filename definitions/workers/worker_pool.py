@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterRunStatus
 
 from definitions.execution.context import ProcessContext, process_context
 from definitions.instance.storage import dispose_connections
@@ -226,7 +226,7 @@ def _report(instance: DagsterInstance, run_id: str, reason: str) -> None:
     if run is None or run.is_finished:
         return
     message = f"The run worker {reason}."
-    if run.status.value == "CANCELING":
+    if run.status == DagsterRunStatus.CANCELING:
         instance.report_run_canceled(run, message)
     else:
         instance.report_run_failed(run, message)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graph_compiler.catalogue.node_types import builtin_node_types
 from graph_compiler.drafts.draft import Draft, read_draft
 from graph_compiler.drafts.placement import ClusterPolicy
-from graph_compiler.language.issues import Finding, Issue
+from graph_compiler.language.issues import Issue
 from graph_compiler.language.library import Calls, GraphLibrary
 from graph_compiler.language.loading import MAX_BYTES, Loaded, Syntax, load, locate
 from graph_compiler.language.spec import GraphSpec
@@ -17,7 +17,7 @@ from graph_compiler.rules import calls, control, edges, identity, names, nodes, 
 from graph_compiler.running.graph_node import with_calls
 from graph_compiler.values.canonical import canonical_json, content_hash
 
-Rule = Callable[[Draft], Iterable[Finding]]
+Rule = Callable[[Draft], Iterable[Issue]]
 
 RULES: tuple[Rule, ...] = (
     identity.duplicate_ids,
@@ -94,7 +94,7 @@ def check(
     return Checked(spec, document, content_hash(document), (), notes)
 
 
-def _issues(findings: Iterable[Finding], loaded: Loaded) -> tuple[Issue, ...]:
+def _issues(findings: Iterable[Issue], loaded: Loaded) -> tuple[Issue, ...]:
     """All issues in the order of the text; a value that could not be read is not also of a wrong type."""
     unread = {issue.path for issue in loaded.issues}
     located = locate((finding for finding in findings if finding.path not in unread), loaded.positions)

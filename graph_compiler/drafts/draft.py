@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from graph_compiler.drafts.shape import findings_of
-from graph_compiler.language.issues import Finding
+from graph_compiler.language.issues import Issue
 from graph_compiler.language.schedule_trigger import TIMING, ScheduleTrigger
 from graph_compiler.language.spec import EdgeSpec, GraphSpec, NodeSpec
 from graph_compiler.language.webhook_trigger import WebhookTrigger
@@ -60,12 +60,12 @@ class Draft:
         return {node.spec.id: node for node in reversed(self.nodes)}
 
 
-def read_draft(data: Any) -> tuple[GraphSpec | None, Draft, list[Finding]]:
+def read_draft(data: Any) -> tuple[GraphSpec | None, Draft, list[Issue]]:
     """The spec if the data has the shape of one, what could be read in any case, and the findings of shape."""
     if not isinstance(data, dict):
-        return None, Draft(), [Finding("wrong_type", "", "a graph document is an object")]
+        return None, Draft(), [Issue("wrong_type", "", "a graph document is an object")]
     spec: GraphSpec | None = None
-    findings: list[Finding] = []
+    findings: list[Issue] = []
     try:
         spec = GraphSpec.model_validate(data)
     except ValidationError as error:

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, create_model
 
 from graph_compiler.drafts.shape import steps_in
-from graph_compiler.nodes.node_type import AnyNodeType, ConfigDefect, NodeConfig, Ports
+from graph_compiler.language.issues import Issue
+from graph_compiler.nodes.node_type import AnyNodeType, NodeConfig, Ports
 
 _ABSENT = object()
 
@@ -48,7 +49,7 @@ def ports_known(node_type: AnyNodeType, config: NodeConfig | None) -> Ports | No
         return node_type.fallback_ports
 
 
-def defects_known(node_type: AnyNodeType, config: NodeConfig | None) -> Iterator[ConfigDefect]:
+def defects_known(node_type: AnyNodeType, config: NodeConfig | None) -> Iterator[Issue]:
     """The defects of what could be read."""
     if config is None:
         return

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from graph_compiler.language.issues import CODES, Finding, did_you_mean
+from graph_compiler.language.issues import CODES, Issue, did_you_mean
 from graph_compiler.values.pointers import pointer
 from graph_compiler.values.port_types import type_of
 
@@ -26,7 +26,7 @@ _GOT = {
 }  # fmt: skip
 
 
-def findings_of(error: ValidationError, data: Any, path: str, model: type[BaseModel]) -> list[Finding]:
+def findings_of(error: ValidationError, data: Any, path: str, model: type[BaseModel]) -> list[Issue]:
     """The findings of a failed validation of `data`, which stands at `path`; one for each place."""
     by_place: dict[tuple[str, bool], list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
@@ -37,63 +37,61 @@ def findings_of(error: ValidationError, data: Any, path: str, model: type[BaseMo
     ]
 
 
-def _findings(place: str, details: Sequence[ErrorDetails], data: Any, model: type[BaseModel]) -> Iterable[Finding]:
+def _findings(place: str, details: Sequence[ErrorDetails], data: Any, model: type[BaseModel]) -> Iterable[Issue]:
     if details[0]["type"] == "missing":
         for detail in details:
-            yield Finding("missing_key", place, f"the key `{detail['loc'][-1]}` is missing")
+            yield Issue("missing_key", place, f"the key `{detail['loc'][-1]}` is missing")
     elif len(details) > 1 and all(detail["type"] in _EXPECTED for detail in details):
         expected = " or ".join(dict.fromkeys(_EXPECTED[detail["type"]] for detail in details))
-        yield Finding("wrong_type", place, f"expected {expected}, got {_got(details[0])}")
+        yield Issue("wrong_type", place, f"expected {expected}, got {_got(details[0])}")
     else:
         yield _finding(place, details[0], model)
 
 
-def _finding(place: str, detail: ErrorDetails, model: type[BaseModel]) -> Finding:
+def _finding(place: str, detail: ErrorDetails, model: type[BaseModel]) -> Issue:
     kind, loc = detail["type"], detail["loc"]
     if kind in CODES:
-        return Finding(kind, place, detail["msg"])
+        return Issue(kind, place, detail["msg"])
     if kind == "extra_forbidden":
         hint = did_you_mean(str(loc[-1]), _keys_at(model, loc[:-1]))
-        return Finding("unknown_key", place, f"there is no key `{loc[-1]}` here", hint, at_key=True)
+        return Issue("unknown_key", place, f"there is no key `{loc[-1]}` here", hint, at_key=True)
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return _tag_finding(place, kind, detail.get("ctx", {}))
     if kind in _EXPECTED:
-        return Finding("wrong_type", place, f"expected {_EXPECTED[kind]}, got {_got(detail)}")
+        return Issue("wrong_type", place, f"expected {_EXPECTED[kind]}, got {_got(detail)}")
     context = detail.get("ctx", {})
     if kind == "string_pattern_mismatch":
         return _pattern_finding(place, detail, context["pattern"])
     if kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", context["expected"])
         hint = did_you_mean(str(detail["input"]), allowed) if len(allowed) > 1 else None
-        return Finding("bad_value", place, f"expected {context['expected']}", hint)
+        return Issue("bad_value", place, f"expected {context['expected']}", hint)
     if kind == "too_short":
-        return Finding("bad_value", place, f"needs at least {context['min_length']} element")
+        return Issue("bad_value", place, f"needs at least {context['min_length']} element")
     if kind == "too_long":
-        return Finding(
-            "too_large", place, f"{context['actual_length']} elements; {context['max_length']} are the limit"
-        )
+        return Issue("too_large", place, f"{context['actual_length']} elements; {context['max_length']} are the limit")
     message = detail["msg"].removeprefix("Input ").replace("Value error, ", "")
-    return Finding("bad_value", place, message)
+    return Issue("bad_value", place, message)
 
 
-def _tag_finding(place: str, kind: str, context: Mapping[str, Any]) -> Finding:
+def _tag_finding(place: str, kind: str, context: Mapping[str, Any]) -> Issue:
     """One of several models is chosen by a key, which is missing or names none of them."""
     key = context["discriminator"].strip("'")
     if kind == "union_tag_not_found":
-        return Finding("missing_key", place, f"the key `{key}` is missing")
+        return Issue("missing_key", place, f"the key `{key}` is missing")
     known = re.findall(r"'([^']*)'", context["expected_tags"])
     hint = did_you_mean(context["tag"], known)
-    return Finding("bad_value", f"{place}/{key}", f"expected one of {', '.join(known)}", hint)
+    return Issue("bad_value", f"{place}/{key}", f"expected one of {', '.join(known)}", hint)
 
 
-def _pattern_finding(place: str, detail: ErrorDetails, pattern: str) -> Finding:
+def _pattern_finding(place: str, detail: ErrorDetails, pattern: str) -> Issue:
     names = [step for step in detail["loc"] if isinstance(step, str)]
     at_key = names[-1] == "[key]"
     if at_key or names[-1] in _NAMES:
-        return Finding("bad_name", place, f"`{detail['input']}` does not match {pattern}", at_key=at_key)
+        return Issue("bad_name", place, f"`{detail['input']}` does not match {pattern}", at_key=at_key)
     if names[-1] in ("from", "to"):
-        return Finding("bad_value", place, f"`{detail['input']}` is not written as `node.port`")
-    return Finding("bad_value", place, f"`{detail['input']}` does not match {pattern}")
+        return Issue("bad_value", place, f"`{detail['input']}` is not written as `node.port`")
+    return Issue("bad_value", place, f"`{detail['input']}` does not match {pattern}")
 
 
 def steps_in(detail: ErrorDetails, data: Any) -> list[str | int]:

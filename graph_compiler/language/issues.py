@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -78,14 +78,36 @@ CODES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Issue:
-    """One finding. `path` is a JSON pointer; line and column count from 1, None if there is no text."""
+    """One thing that is wrong. `path` is a JSON pointer; lines and columns count from 1."""
 
     code: str
     path: str
     message: str
-    line: int | None = None
-    column: int | None = None
     hint: str | None = None
+    at_key: bool = False
+    """The key is the culprit, not its value."""
+    inside: tuple[int, int] | None = None
+    """Line and column within the text at `path`."""
+    place: tuple[int, int] | None = None
+    """Line and column in the document; None until it was located, and if there is no text."""
+
+    @property
+    def line(self) -> int | None:
+        """The line in the document."""
+        return None if self.place is None else self.place[0]
+
+    @property
+    def column(self) -> int | None:
+        """The column in the document."""
+        return None if self.place is None else self.place[1]
+
+    def within(self, path: str) -> Issue:
+        """The same of a part of the document that is at `path`."""
+        return replace(self, path=path + self.path)
+
+    def at(self, place: tuple[int, int]) -> Issue:
+        """The same with its place in the document known."""
+        return Issue(self.code, self.path, self.message, self.hint, place=place)
 
     def as_dict(self) -> dict[str, Any]:
         """The issue as problem documents carry it."""
@@ -97,21 +119,6 @@ class Issue:
             "column": self.column,
             "hint": self.hint,
         }
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a rule found, not yet located: `inside` is a line and column within the text at `path`."""
-
-    code: str
-    path: str
-    message: str
-    hint: str | None = None
-    at_key: bool = False
-    """The key is the culprit, not its value."""
-    inside: tuple[int, int] | None = None
-    place: tuple[int, int] | None = None
-    """Line and column in the document, where the pointer cannot say them."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from graph_compiler.language.issues import Finding, Issue
+from graph_compiler.language.issues import Issue
 from graph_compiler.language.json_reader import read_json
 from graph_compiler.language.positions import Positions
 from graph_compiler.language.reading import Reading, Stop
@@ -48,26 +48,21 @@ def load(source: bytes | str, *, syntax: Syntax | None = None, max_bytes: int = 
         data = read(reading)
     except Stop as stop:
         place = reading.positions.place(stop.offset)
-        found = Finding(stop.finding.code, "", stop.finding.message, stop.finding.hint, place=place)
-        return Loaded(None, reading.positions, locate([*reading.findings, found], reading.positions))
+        return Loaded(None, reading.positions, locate([*reading.findings, stop.issue.at(place)], reading.positions))
     return Loaded(data, reading.positions, locate(reading.findings, reading.positions))
 
 
-def locate(findings: Iterable[Finding], positions: Positions) -> tuple[Issue, ...]:
-    """The findings as issues with their places in the text."""
-    return tuple(_located(finding, positions) for finding in findings)
+def locate(issues: Iterable[Issue], positions: Positions) -> tuple[Issue, ...]:
+    """The issues with their places in the text."""
+    return tuple(_located(issue, positions) for issue in issues)
 
 
-def _located(finding: Finding, positions: Positions) -> Issue:
-    if finding.place is not None:
-        line, column = finding.place
-    elif finding.inside is not None:
-        line, column = positions.inside(finding.path, *finding.inside)
-    elif finding.at_key:
-        line, column = positions.of_key(finding.path)
-    else:
-        line, column = positions.of(finding.path)
-    return Issue(finding.code, finding.path, finding.message, line, column, finding.hint)
+def _located(issue: Issue, positions: Positions) -> Issue:
+    if issue.place is not None:
+        return issue
+    if issue.inside is not None:
+        return issue.at(positions.inside(issue.path, *issue.inside))
+    return issue.at(positions.of_key(issue.path) if issue.at_key else positions.of(issue.path))
 
 
 def _syntax(text: str) -> Syntax:
@@ -75,4 +70,4 @@ def _syntax(text: str) -> Syntax:
 
 
 def _refused(code: str, message: str, place: tuple[int, int] = (1, 1)) -> Loaded:
-    return Loaded(None, Positions(""), (Issue(code, "", message, *place),))
+    return Loaded(None, Positions(""), (Issue(code, "", message, place=place),))

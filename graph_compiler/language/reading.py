@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graph_compiler.language.issues import Finding
+from graph_compiler.language.issues import Issue
 from graph_compiler.language.positions import Positions
 from graph_compiler.values.pointers import pointer_token
 from graph_compiler.values.values import LARGEST_INTEGER, SMALLEST_INTEGER
@@ -18,11 +18,11 @@ MAX_EXPANSION = 20_000
 
 
 class Stop(Exception):
-    """Reading cannot go on; the finding says why, `offset` where."""
+    """Reading cannot go on; the issue says why, `offset` where."""
 
-    def __init__(self, finding: Finding, offset: int) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
+    def __init__(self, issue: Issue, offset: int) -> None:
+        super().__init__(issue.message)
+        self.issue = issue
         self.offset = offset
 
 
@@ -32,7 +32,7 @@ class Reading:
 
     text: str
     positions: Positions
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Issue] = field(default_factory=list)
     count: int = 0
     expanded: int = 0
 
@@ -58,11 +58,11 @@ class Reading:
 
     def stop(self, code: str, message: str, offset: int, hint: str | None = None) -> Stop:
         """The exception to raise where reading cannot go on."""
-        return Stop(Finding(code, "", message, hint), offset)
+        return Stop(Issue(code, "", message, hint), offset)
 
     def find(self, code: str, pointer: str, message: str, hint: str | None = None, at_key: bool = False) -> None:
         """Note a finding; reading goes on."""
-        self.findings.append(Finding(code, pointer, message, hint, at_key))
+        self.findings.append(Issue(code, pointer, message, hint, at_key))
 
     def key(self, members: Mapping[str, Any], pointer: str, key: str, offset: int) -> str:
         """The pointer of a member about to be read; its first value counts if the key is written twice."""
@@ -70,7 +70,7 @@ class Reading:
         if key in members:
             line, _ = self.positions.place(self.positions.keys[member])
             message = f"the key `{key}` is written twice in one object, first in line {line}"
-            self.findings.append(Finding("duplicate_key", member, message, place=self.positions.place(offset)))
+            self.findings.append(Issue("duplicate_key", member, message, place=self.positions.place(offset)))
             return member + "\0"
         self.positions.keys[member] = offset
         self.text_value(key, member)

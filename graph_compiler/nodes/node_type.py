@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.language.library import CalledGraph
 from graph_compiler.nodes.runtime import Level, NodeRuntime
 from graph_compiler.templates.templates import is_template, render
@@ -90,18 +91,6 @@ class NodeConfig(BaseModel):
             for name, field in cls.model_fields.items()
             if any(isinstance(mark, _Templated) and wanted(mark) for mark in field.metadata)
         )
-
-
-@dataclass(frozen=True)
-class ConfigDefect:
-    """A finding in a config beyond its shape; line and column (1-based) are places inside the text at `path`."""
-
-    code: str
-    path: str
-    message: str
-    line: int | None = None
-    column: int | None = None
-    hint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -193,7 +182,7 @@ class NodeType(ABC, Generic[C]):
         """The graph that a node of it runs, if that is what it does. Raises `CompilationError`."""
         return None
 
-    def defects(self, config: C) -> Iterable[ConfigDefect]:
+    def defects(self, config: C) -> Iterable[Issue]:
         """What is wrong with a config that has the right shape."""
         return ()
 

@@ -35,6 +35,25 @@ class HttpUpload:
 
 
 @dataclass(frozen=True)
+class HttpCall:
+    """One request: `json` is sent unless it is None, then `body`, then `upload`. `timeout` is in seconds."""
+
+    method: str
+    url: str
+    timeout: float = field(kw_only=True)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=dict)
+    """Added to the URL's own, which is sent as it is written."""
+    json: Any = None
+    body: str | bytes | None = None
+    upload: HttpUpload | None = None
+    save_to: str | None = None
+    """A path in the owner's files: the body of an answer below 400 is streamed there."""
+    private_headers: frozenset[str] = frozenset()
+    """They do not follow a redirect to another origin."""
+
+
+@dataclass(frozen=True)
 class SqlStatement:
     """A statement with its bound parameters: one set of them, or many for a batch."""
 
@@ -162,25 +181,8 @@ class NodeRuntime(Protocol):
         bad_value, canceled.
         """
 
-    def http(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        params: Mapping[str, Any],
-        json: Any,
-        body: str | bytes | None,
-        timeout: float,
-        upload: HttpUpload | None = None,
-        save_to: str | None = None,
-        private_headers: frozenset[str] = frozenset(),
-    ) -> HttpAnswer:
-        """Send one request; `json` is sent unless it is None, then `body`, then `upload`. `timeout` is in seconds.
-
-        `params` are added to the URL's query, which is sent as it is written.
-        With `save_to`, a path in the owner's files, the body of an answer below 400 is streamed there.
-        `private_headers` do not follow a redirect to another origin.
+    def http(self, call: HttpCall) -> HttpAnswer:
+        """Send one request.
 
         Raises `NodeError`: http_refused_target, http_timeout, http_unreachable, http_too_large, http_bad_url,
         http_bad_request, http_bad_answer, canceled, and what `open_file` and `create_file` raise.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graph_compiler.drafts.draft import Draft, DraftNode
-from graph_compiler.language.issues import Finding
+from graph_compiler.language.issues import Issue
 from graph_compiler.language.library import MAX_DEPTH, CalledGraph, Callee, NotCallable
 from graph_compiler.language.params import schema_of
 from graph_compiler.language.spec import MAX_NODES, PortRef
@@ -31,45 +31,45 @@ def callees(draft: Draft) -> Iterator[tuple[DraftNode, GraphConfig, Callee]]:
             yield node, node.config, node.node_type.callee(node.config)
 
 
-def unknown_graphs(draft: Draft) -> Iterator[Finding]:
+def unknown_graphs(draft: Draft) -> Iterator[Issue]:
     """Calls of graphs or versions that are not there."""
     for node, _, callee in callees(draft):
         if isinstance(callee, NotCallable) and callee.code is not None:
-            yield Finding(callee.code, f"{node.path}/config/{callee.key}", callee.message, callee.hint)
+            yield Issue(callee.code, f"{node.path}/config/{callee.key}", callee.message, callee.hint)
 
 
-def unchecked_calls(draft: Draft) -> Iterator[Finding]:
+def unchecked_calls(draft: Draft) -> Iterator[Issue]:
     """Calls of which nobody here can tell whether they are right: no issues, but to be reported."""
     for node, _, callee in callees(draft):
         if isinstance(callee, NotCallable) and callee.code is None:
-            yield Finding(NOTE, f"{node.path}/config/{callee.key}", callee.message, callee.hint)
+            yield Issue(NOTE, f"{node.path}/config/{callee.key}", callee.message, callee.hint)
 
 
-def extent(draft: Draft) -> Iterator[Finding]:
+def extent(draft: Draft) -> Iterator[Issue]:
     """Calls that lead back to the document's own graph, that go too deep, or bring in too many nodes."""
     total = len(draft.ids)
     for node, config, callee in callees(draft):
         path = f"{node.path}/config/graph"
         if config.graph == draft.name:
-            yield Finding("recursive_graph", path, f"the graph `{draft.name}` calls itself")
+            yield Issue("recursive_graph", path, f"the graph `{draft.name}` calls itself")
         if config.graph == draft.name or not isinstance(callee, CalledGraph) or not isinstance(node.node_type, Graph):
             continue
         reach = node.node_type.calls.extent(callee)
         if draft.name in reach.names:
             message = f"the graph `{draft.name}` calls `{config.graph}`, which leads back to it"
-            yield Finding("recursive_graph", path, message)
+            yield Issue("recursive_graph", path, message)
         elif reach.depth >= MAX_DEPTH:
             message = f"the graph `{config.graph}` calls {reach.depth} levels deep; {MAX_DEPTH} are the limit"
-            yield Finding("call_limit", path, message)
+            yield Issue("call_limit", path, message)
         else:
             total += reach.nodes
             if total > MAX_NODES:
                 message = f"with `{config.graph}` there are {total} nodes; {MAX_NODES} are the limit"
-                yield Finding("call_limit", path, message)
+                yield Issue("call_limit", path, message)
                 return
 
 
-def call_params(draft: Draft) -> Iterator[Finding]:
+def call_params(draft: Draft) -> Iterator[Issue]:
     """Params of a call that the called graph does not declare, lacks, or cannot take, templates by their type."""
     for node, config, callee in callees(draft):
         given = config.params
@@ -82,7 +82,7 @@ def call_params(draft: Draft) -> Iterator[Finding]:
             found = _template_types(draft, node, value) if types and is_template(value) else ()
             if found and not any(fits(one, other) for one in found for other in types):
                 message = f"{value} gives {' or '.join(found)}, the param `{name}` takes {' or '.join(types)}"
-                yield Finding("bad_param", f"{node.path}/config/params/{pointer_token(name)}", message)
+                yield Issue("bad_param", f"{node.path}/config/params/{pointer_token(name)}", message)
 
 
 def _template_types(draft: Draft, node: DraftNode, text: str) -> tuple[PortType, ...]:

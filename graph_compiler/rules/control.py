@@ -5,52 +5,52 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graph_compiler.drafts.draft import Draft, DraftNode
-from graph_compiler.language.issues import Finding
+from graph_compiler.language.issues import Issue
 from graph_compiler.language.library import GRAPH_TYPE
 from graph_compiler.nodes.node_ports import ERROR_PORT, ERRORS_PORT
 from graph_compiler.templates.templates import analyse, is_template, templates_in
 
 
-def conditions(draft: Draft) -> Iterator[Finding]:
+def conditions(draft: Draft) -> Iterator[Issue]:
     """`when` and `foreach` that are text and no template."""
     for node in draft.nodes:
         for key, value in (("when", node.spec.when), ("foreach", node.spec.foreach)):
             if isinstance(value, str) and not is_template(value):
-                yield Finding("bad_value", f"{node.path}/{key}", f"`{key}` is text, but no template")
+                yield Issue("bad_value", f"{node.path}/{key}", f"`{key}` is text, but no template")
 
 
-def foreach_keys(draft: Draft) -> Iterator[Finding]:
+def foreach_keys(draft: Draft) -> Iterator[Issue]:
     """Keys that mean nothing without `foreach`, types that cannot have it, and ports it would hide."""
     for node in draft.nodes:
         if node.spec.foreach is None:
             for key in ("max_parallel", "on_item_error"):
                 if getattr(node.spec, key) is not None:
                     message = f"`{key}` means nothing without `foreach`"
-                    yield Finding("needs_foreach", f"{node.path}/{key}", message, at_key=True)
+                    yield Issue("needs_foreach", f"{node.path}/{key}", message, at_key=True)
         elif node.node_type is not None and not node.node_type.takes_foreach:
             message = f"a `{node.spec.type}` node cannot run once per item"
-            yield Finding("foreach_not_allowed", f"{node.path}/foreach", message, at_key=True)
+            yield Issue("foreach_not_allowed", f"{node.path}/foreach", message, at_key=True)
 
 
-def repeatable_calls(draft: Draft) -> Iterator[Finding]:
+def repeatable_calls(draft: Draft) -> Iterator[Issue]:
     """`repeatable` on a call, which is never cut itself: the nodes of the called graph say what may be repeated."""
     for node in draft.nodes:
         if node.spec.repeatable is not None and node.spec.type == GRAPH_TYPE:
             message = "`repeatable` means nothing on a call: the nodes of the called graph say for themselves"
-            yield Finding("bad_value", f"{node.path}/repeatable", message, at_key=True)
+            yield Issue("bad_value", f"{node.path}/repeatable", message, at_key=True)
 
 
-def hidden_ports(draft: Draft) -> Iterator[Finding]:
+def hidden_ports(draft: Draft) -> Iterator[Issue]:
     """Outputs of a type that have the name of a port that `on_error` or `on_item_error` adds."""
     for node in draft.nodes:
         names = [port.name for port in node.ports.outputs] if node.ports else []
         for port, key in ((ERROR_PORT, "on_error"), (ERRORS_PORT, "on_item_error")):
             if names.count(port.name) > 1:
                 message = f"the type `{node.spec.type}` has an output `{port.name}` of its own"
-                yield Finding("bad_value", f"{node.path}/{key}", message)
+                yield Issue("bad_value", f"{node.path}/{key}", message)
 
 
-def last_nodes(draft: Draft) -> Iterator[Finding]:
+def last_nodes(draft: Draft) -> Iterator[Issue]:
     """Edges, `after` and outputs by which something earlier would use a node that runs last."""
     nodes = draft.by_id()
     for edge in draft.edges:
@@ -71,5 +71,5 @@ def _is_last(nodes: dict[str, DraftNode], name: str) -> bool:
     return node is not None and node.spec.finally_
 
 
-def _finding(name: str, path: str) -> Finding:
-    return Finding("finally_order", path, f"`{name}` runs last (`finally`), after what would need it here")
+def _finding(name: str, path: str) -> Issue:
+    return Issue("finally_order", path, f"`{name}` runs last (`finally`), after what would need it here")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 
 from graph_compiler.drafts.draft import Draft, DraftNode
-from graph_compiler.language.issues import Finding, did_you_mean
+from graph_compiler.language.issues import Issue, did_you_mean
 from graph_compiler.language.spec import PortRef
 from graph_compiler.nodes.node_type import Port, Ports
 from graph_compiler.rules.names import inputs_used
 from graph_compiler.values.port_types import fits
 
 
-def unknown_nodes(draft: Draft) -> Iterator[Finding]:
+def unknown_nodes(draft: Draft) -> Iterator[Issue]:
     """Edges and `after` that name no node."""
     ids = {identifier for identifier, _ in draft.ids}
     named = [
@@ -25,18 +25,18 @@ def unknown_nodes(draft: Draft) -> Iterator[Finding]:
     ]
     for name, path in named:
         if name not in ids:
-            yield Finding("unknown_node", path, f"there is no node `{name}`", did_you_mean(name, ids))
+            yield Issue("unknown_node", path, f"there is no node `{name}`", did_you_mean(name, ids))
 
 
-def repeated_after(draft: Draft) -> Iterator[Finding]:
+def repeated_after(draft: Draft) -> Iterator[Issue]:
     """Nodes that `after` names twice."""
     for node in draft.nodes:
         for index, name in enumerate(node.spec.after):
             if name in node.spec.after[:index]:
-                yield Finding("bad_value", f"{node.path}/after/{index}", f"`{name}` is named twice")
+                yield Issue("bad_value", f"{node.path}/after/{index}", f"`{name}` is named twice")
 
 
-def ports(draft: Draft) -> Iterator[Finding]:
+def ports(draft: Draft) -> Iterator[Issue]:
     """Edges from and to ports that do not exist, are not used, are taken, or have types that cannot fit."""
     nodes = draft.by_id()
     taken: dict[PortRef, str] = {}
@@ -44,30 +44,30 @@ def ports(draft: Draft) -> Iterator[Finding]:
         output = yield from _output(edge.spec.source, nodes, f"{edge.path}/from")
         target, path = edge.spec.target, f"{edge.path}/to"
         if target in taken:
-            yield Finding("port_taken", path, f"the port `{target}` is fed already by {taken[target]}")
+            yield Issue("port_taken", path, f"the port `{target}` is fed already by {taken[target]}")
             continue
         taken[target] = edge.path
         known = yield from _input(target, nodes, path)
         if output and known and not fits(output.type, known.type):
             message = f"`{edge.spec.from_}` gives {output.type}, `{edge.spec.to}` takes {known.type}"
-            yield Finding("port_mismatch", edge.path, message)
+            yield Issue("port_mismatch", edge.path, message)
 
 
-def missing_inputs(draft: Draft) -> Iterator[Finding]:
+def missing_inputs(draft: Draft) -> Iterator[Issue]:
     """Inputs that a node cannot do without and no edge feeds."""
     fed = {edge.spec.target for edge in draft.edges}
     fed_nodes = {port.node for port in fed}
     for node in draft.nodes:
         if node.node_type is not None and node.node_type.gathers and node.spec.id not in fed_nodes:
             message = f"the node `{node.spec.id}` takes what its inputs bring, and no edge feeds any"
-            yield Finding("missing_input", node.path, message, f"add edges to `{node.spec.id}.<any name>`")
+            yield Issue("missing_input", node.path, message, f"add edges to `{node.spec.id}.<any name>`")
         for port in node.ports.inputs if node.ports else ():
             if port.required and PortRef(node.spec.id, port.name) not in fed:
                 message = f"the node `{node.spec.id}` needs the input `{port.name}`, and no edge feeds it"
-                yield Finding("missing_input", node.path, message, f"add an edge to `{node.spec.id}.{port.name}`")
+                yield Issue("missing_input", node.path, message, f"add an edge to `{node.spec.id}.{port.name}`")
 
 
-def _output(source: PortRef, nodes: dict[str, DraftNode], path: str) -> Generator[Finding, None, Port | None]:
+def _output(source: PortRef, nodes: dict[str, DraftNode], path: str) -> Generator[Issue, None, Port | None]:
     declared = _ports(nodes.get(source.node))
     if declared is None:
         return None
@@ -75,11 +75,11 @@ def _output(source: PortRef, nodes: dict[str, DraftNode], path: str) -> Generato
     if port is None:
         known = [output.name for output in declared.outputs]
         message = f"the node `{source.node}` has no output `{source.port}`"
-        yield Finding("unknown_port", path, message, did_you_mean(source.port, known))
+        yield Issue("unknown_port", path, message, did_you_mean(source.port, known))
     return port
 
 
-def _input(target: PortRef, nodes: dict[str, DraftNode], path: str) -> Generator[Finding, None, Port | None]:
+def _input(target: PortRef, nodes: dict[str, DraftNode], path: str) -> Generator[Issue, None, Port | None]:
     node = nodes.get(target.node)
     declared = _ports(node)
     if node is None or declared is None:
@@ -92,9 +92,9 @@ def _input(target: PortRef, nodes: dict[str, DraftNode], path: str) -> Generator
     hint = did_you_mean(target.port, known)
     if declared.open:
         message = f"nothing in the node `{target.node}` uses the input `{target.port}`"
-        yield Finding("unused_port", path, message, hint)
+        yield Issue("unused_port", path, message, hint)
     else:
-        yield Finding("unknown_port", path, f"the node `{target.node}` has no input `{target.port}`", hint)
+        yield Issue("unknown_port", path, f"the node `{target.node}` has no input `{target.port}`", hint)
     return None
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graph_compiler.drafts.draft import Draft
-from graph_compiler.language.issues import Finding
+from graph_compiler.language.issues import Issue
 
 
-def duplicate_ids(draft: Draft) -> Iterator[Finding]:
+def duplicate_ids(draft: Draft) -> Iterator[Issue]:
     """Two nodes, or two triggers, of one id; each but the first is named."""
     for kind, ids in (("node", draft.ids), ("trigger", draft.trigger_ids)):
         first: dict[str, str] = {}
         for identifier, path in ids:
             if identifier in first:
                 message = f"another {kind} has the id `{identifier}`: {first[identifier]}"
-                yield Finding("duplicate_id", path, message)
+                yield Issue("duplicate_id", path, message)
             first.setdefault(identifier, path)

@@ -9,17 +9,17 @@ from pydantic import ValidationError
 
 from graph_compiler.drafts.draft import Draft
 from graph_compiler.drafts.placement import ClusterPolicy, Refusal
-from graph_compiler.language.issues import Finding
+from graph_compiler.language.issues import Issue
 from graph_compiler.language.spec import SettingsSpec
 from graph_compiler.nodes.code.container import ContainerConfig
 from graph_compiler.templates.templates import is_template
 
 
-def wishes(data: Any, draft: Draft, cluster: ClusterPolicy) -> Iterator[Finding]:
+def wishes(data: Any, draft: Draft, cluster: ClusterPolicy) -> Iterator[Issue]:
     """What `settings` and `container` nodes ask for and may not; a templated image is checked when it runs."""
     refusals = [*_of_settings(data, cluster), *_of_containers(draft, cluster)]
     for refusal in refusals:
-        yield Finding("unavailable", refusal.path, refusal.message, hint=refusal.hint)
+        yield Issue("unavailable", refusal.path, refusal.message, hint=refusal.hint)
 
 
 def _of_settings(data: Any, cluster: ClusterPolicy) -> list[Refusal]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from graph_compiler.drafts.draft import Draft
-from graph_compiler.language.issues import Finding, did_you_mean
+from graph_compiler.language.issues import Issue, did_you_mean
 from graph_compiler.language.webhook_trigger import CustomAnswer, WebhookTrigger
 from graph_compiler.language.webhook_verify import HmacVerify
 from graph_compiler.rules.names import names_in_text
@@ -14,7 +14,7 @@ from graph_compiler.templates.templates import analyse, is_template, templates_i
 from graph_compiler.triggers.triggers import ANSWER_CONTEXT, CONTEXT
 
 
-def webhook_templates(draft: Draft) -> Iterator[Finding]:
+def webhook_templates(draft: Draft) -> Iterator[Issue]:
     """Defects and unknown names in filters, delivery ids and answers."""
     for placed in draft.triggers:
         trigger = placed.spec
@@ -27,7 +27,7 @@ def webhook_templates(draft: Draft) -> Iterator[Finding]:
             yield from _answer(draft, f"{placed.path}/respond", trigger.respond)
 
 
-def webhook_pairs(draft: Draft) -> Iterator[Finding]:
+def webhook_pairs(draft: Draft) -> Iterator[Issue]:
     """Keys that mean something only together."""
     for placed in draft.triggers:
         trigger = placed.spec
@@ -37,22 +37,22 @@ def webhook_pairs(draft: Draft) -> Iterator[Finding]:
         if isinstance(verify, HmacVerify) and ("{timestamp}" in verify.signed) != bool(verify.timestamp_header):
             if verify.timestamp_header is None:
                 message = "`signed` has {timestamp}, so `timestamp_header` has to name its header"
-                yield Finding("missing_key", f"{placed.path}/verify", message)
+                yield Issue("missing_key", f"{placed.path}/verify", message)
             else:
                 message = "a time that is not signed proves nothing; `signed` has no {timestamp}"
-                yield Finding("bad_value", f"{placed.path}/verify/timestamp_header", message)
+                yield Issue("bad_value", f"{placed.path}/verify/timestamp_header", message)
         if challenge is not None and (challenge.token_query is None) != (challenge.token_secret is None):
             message = "`token_query` and `token_secret` need one another"
-            yield Finding("missing_key", f"{placed.path}/challenge", message)
+            yield Issue("missing_key", f"{placed.path}/challenge", message)
 
 
-def _single(path: str, key: str, text: str) -> Iterator[Finding]:
+def _single(path: str, key: str, text: str) -> Iterator[Issue]:
     if not is_template(text):
-        yield Finding("bad_value", path, f"`{key}` is a template such as {{{{ body.id }}}}")
+        yield Issue("bad_value", path, f"`{key}` is a template such as {{{{ body.id }}}}")
     yield from names_in_text(text, path, CONTEXT)
 
 
-def _answer(draft: Draft, path: str, answer: CustomAnswer) -> Iterator[Finding]:
+def _answer(draft: Draft, path: str, answer: CustomAnswer) -> Iterator[Issue]:
     parts: dict[str, Any] = {"headers": dict(answer.headers), "body": answer.body}
     for place, text in templates_in(parts, path):
         yield from names_in_text(text, place, ANSWER_CONTEXT)
@@ -60,4 +60,4 @@ def _answer(draft: Draft, path: str, answer: CustomAnswer) -> Iterator[Finding]:
             if reference.root == "outputs" and len(reference.path) > 1 and reference.path[1] not in draft.outputs:
                 message = f"the graph has no output `{reference.path[1]}`"
                 hint = did_you_mean(reference.path[1], draft.outputs)
-                yield Finding("unknown_name", place, message, hint, inside=(reference.line, reference.column))
+                yield Issue("unknown_name", place, message, hint, inside=(reference.line, reference.column))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -15,7 +15,7 @@ from graph_compiler.nodes.runtime import (
     ContainerTask,
     Email,
     HttpAnswer,
-    HttpUpload,
+    HttpCall,
     Message,
     OnLine,
     SqlAnswer,
@@ -50,27 +50,11 @@ class MemoryServices:
     calls: list[tuple[str, Any]] = field(default_factory=list)
     """Each use of the runtime as (method, what it was asked), in order."""
 
-    def http(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        params: Mapping[str, Any],
-        json: Any,
-        body: str | bytes | None,
-        timeout: float,
-        upload: HttpUpload | None = None,
-        save_to: str | None = None,
-        private_headers: frozenset[str] = frozenset(),
-    ) -> HttpAnswer:
-        asked = {"headers": headers, "params": params, "json": json, "body": body, "timeout": timeout}
-        extras = {"upload": upload, "save_to": save_to, "private_headers": private_headers}
-        asked |= {name: value for name, value in extras.items() if value}
-        self.calls.append(("http", {"method": method, "url": url, **asked}))
+    def http(self, call: HttpCall) -> HttpAnswer:
+        self.calls.append(("http", call))
         if self.answer is None:
-            raise NodeError("http_unreachable", f"{url} does not answer")
-        return self.answer(method, url)
+            raise NodeError("http_unreachable", f"{call.url} does not answer")
+        return self.answer(call.method, call.url)
 
     def run_command(self, command: Command, *, timeout: float | None, on_line: OnLine) -> CommandAnswer:
         self.calls.append(("run_command", command))

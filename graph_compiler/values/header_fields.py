@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from graph_compiler.values.charsets import BadText, decoded
+from graph_compiler.values.text_decoding import BadText, text_of
 
 _SPACE = " \t\r\n"
 _NAME = re.compile(r"[^\s=;,<>\"]+")
@@ -97,7 +97,7 @@ def _pieces(sections: list[tuple[str, bool]]) -> str | None:
     for value, is_coded in sections:
         content += unquote_to_bytes(value) if is_coded else value.encode("latin-1", "replace")
     try:
-        return decoded(content, charset)
+        return text_of(content, charset)
     except BadText:
         return None
 

@@ -1,4 +1,4 @@
-"""Bytes from outside as text: byte order marks, and the first byte that is wrong."""
+"""Bytes from outside as text, never guessed and never changed in silence: charsets, byte order marks, wrong bytes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,53 @@ _MARKS = (
 )
 _HEAD = 4
 """Bytes of the longest mark."""
+_SINGLE = "ascii latin-1 koi8-r koi8-u cp437 cp850 cp852 cp855 cp858 cp862 cp864 cp866 cp874 mac-roman mac-cyrillic"
+_ISO = [f"iso8859-{part}" for part in range(2, 17) if part != 12]
+_WINDOWS = [f"cp{page}" for page in range(1250, 1259)]
+_ASIAN = "shift_jis cp932 euc_jp iso2022_jp gb2312 gbk gb18030 big5 big5hkscs euc_kr cp949 johab tis-620"
+_UNICODE = "utf-8 utf-8-sig utf-16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be"
+_CHARSETS = frozenset(
+    codecs.lookup(name).name for name in [*_UNICODE.split(), *_SINGLE.split(), *_ISO, *_WINDOWS, *_ASIAN.split()]
+)
+"""Python has codecs besides that are no charsets, such as `idna` and `unicode_escape`."""
+_LONGEST_NAME = 40
 
 
 class BadText(ValueError):
-    """The bytes are no text of the encoding; `byte` (from 0) is the first that is wrong."""
+    """The bytes are not text in their charset, or the charset is none that is known; the text says which.
 
-    def __init__(self, message: str, byte: int) -> None:
+    `byte` (from 0) is the first that is wrong, if one is.
+    """
+
+    def __init__(self, message: str, byte: int = 0) -> None:
         super().__init__(message)
         self.byte = byte
+
+
+def known_charset(name: str) -> str:
+    """Python's name of a charset. Raises `BadText`."""
+    try:
+        codec = codecs.lookup(name.strip()).name
+    except (LookupError, ValueError):  # a name may hold NUL or be no ASCII
+        codec = ""
+    if codec not in _CHARSETS:
+        raise BadText(f"the charset {name[:_LONGEST_NAME]!r} is not known here")
+    return codec
+
+
+def text_of(content: bytes, charset: str | None = None) -> str:
+    """The text without a byte order mark; UTF-8 unless `charset`, or the mark, says otherwise. Raises `BadText`."""
+    if charset is None:
+        codec, mark = marked_encoding(content) or ("utf-8", 0)
+    else:
+        codec, mark = known_charset(charset), 0
+    try:
+        return content[mark:].decode(codec).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        byte = mark + error.start
+        raise BadText(f"it is not text in {charset or codec} (byte {byte})", byte) from None
+    except UnicodeError:
+        raise BadText(f"it is not text in {charset or codec}") from None
 
 
 def marked_encoding(head: bytes) -> tuple[str, int] | None:

@@ -10,11 +10,16 @@ import typer
 from headrace_cli.terminal.event_lines import printable
 from headrace_cli.terminal.exit_codes import ExitCode
 from headrace_cli.terminal.terminal import note, say_json
+from platform_core.facts.run_status import RunStatus
 
 if TYPE_CHECKING:
     from headrace_cli.client.client import Client
 
-ENDS = {"SUCCESS": ExitCode.OK, "FAILURE": ExitCode.FAILED, "CANCELED": ExitCode.CANCELED}
+ENDS = {
+    RunStatus.SUCCESS: ExitCode.OK,
+    RunStatus.FAILURE: ExitCode.FAILED,
+    RunStatus.CANCELED: ExitCode.CANCELED,
+}
 """The statuses a run ends with, and the exit code that says so."""
 
 
@@ -47,7 +52,7 @@ def ends_within(client: Client, run_id: str, seconds: float) -> bool:
 def report_end(client: Client, run_id: str, *, as_json: bool) -> ExitCode:
     """Print how an ended run ended, and its outputs to stdout."""
     ended = get_run(client, run_id)
-    outputs = client.get(f"runs/{run_id}/outputs")["outputs"] if ended["status"] == "SUCCESS" else None
+    outputs = client.get(f"runs/{run_id}/outputs")["outputs"] if ended["status"] == RunStatus.SUCCESS else None
     if as_json:
         say_json({**ended, "outputs": outputs})
     else:

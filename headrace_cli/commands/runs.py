@@ -16,18 +16,7 @@ from headrace_cli.terminal.errors import CommandError
 from headrace_cli.terminal.event_lines import printable
 from headrace_cli.terminal.exit_codes import ExitCode
 from headrace_cli.terminal.terminal import note, say, say_json, say_table
-
-
-class RunStatus(StrEnum):
-    """The statuses of runs."""
-
-    QUEUED = "QUEUED"
-    STARTING = "STARTING"
-    RUNNING = "RUNNING"
-    CANCELING = "CANCELING"
-    SUCCESS = "SUCCESS"
-    FAILURE = "FAILURE"
-    CANCELED = "CANCELED"
+from platform_core.facts.run_status import RunStatus
 
 
 class RetryFrom(StrEnum):

@@ -6,11 +6,15 @@ JSON that users gave us is kept as text, not jsonb: jsonb rejects `\\u0000` and 
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Dialect
+
+from platform_core.facts.run_status import RunStatus
+from platform_core.facts.trigger_kind import TriggerKind
 
 SCHEMA = "headrace"
 
@@ -45,6 +49,23 @@ class JsonText(sa.types.TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
+
+
+class OneOf(sa.types.TypeDecorator[StrEnum]):
+    """A word of an enumeration in a text column; it may be compared with any text."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        return None if value is None else self.words(value)
 
 
 def _id() -> sa.Column[Any]:
@@ -182,8 +203,8 @@ runs = sa.Table(
     sa.Column("graph_id", sa.ForeignKey("headrace.graphs.id"), nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("owner_id", sa.ForeignKey("headrace.users.id"), nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("trigger_kind", sa.Text, nullable=False),
+    sa.Column("status", OneOf(RunStatus), nullable=False),
+    sa.Column("trigger_kind", OneOf(TriggerKind), nullable=False),
     sa.Column("trigger_id", sa.Text, nullable=True),
     sa.Column("trigger_data", JsonText, nullable=True),
     sa.Column("params", JsonText, nullable=False),
@@ -216,7 +237,7 @@ runs = sa.Table(
         "runs_open_of_schedule_idx",
         "graph_id",
         "trigger_id",
-        postgresql_where=sa.text("ended_at IS NULL AND trigger_kind = 'schedule'"),
+        postgresql_where=sa.text(f"ended_at IS NULL AND trigger_kind = '{TriggerKind.SCHEDULE}'"),
     ),
     sa.Index(
         "runs_unended_idx",

@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from platform_core.database.engine import Engine, reading
 from platform_core.errors import Unavailable
+from platform_core.facts.run_status import ENDED, IN_PROGRESS, RunStatus
 from platform_core.runs.run_measures import DatabaseState, EndedRun, database_state, ended_since, queue_state
 
 _START_BUCKETS = (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 6, 10, 20, 60, 300)
@@ -62,7 +63,7 @@ class DaemonMetrics:
         )
 
         # A series that begins with its first event shows no increase by it.
-        for status in ("SUCCESS", "FAILURE", "CANCELED"):
+        for status in ENDED:
             self.ended.labels(status)
             self.run_seconds.labels(status)
         for kind in ("job", "pod"):
@@ -111,9 +112,9 @@ class _RunCollector:
         yield from _families(state, counts, oldest)
 
 
-def _families(state: DatabaseState | None, counts: dict[str, int], oldest: float) -> Iterator[Metric]:
+def _families(state: DatabaseState | None, counts: dict[RunStatus, int], oldest: float) -> Iterator[Metric]:
     by_status = GaugeMetricFamily("headrace_runs", "Runs that have not ended, by status.", labels=("status",))
-    for status in ("QUEUED", "STARTING", "RUNNING", "CANCELING"):
+    for status in (RunStatus.QUEUED, *IN_PROGRESS):
         by_status.add_metric((status,), counts.get(status, 0))
     yield by_status
     yield GaugeMetricFamily("headrace_queue_oldest_seconds", "Age of the oldest queued run.", value=oldest)

@@ -13,8 +13,9 @@ from sqlalchemy.engine import Connection
 
 from platform_core import channels
 from platform_core.database.tables import json_text, runs
+from platform_core.facts.run_status import RunStatus
 from platform_core.runs.run_event_store import RUN_QUEUED
-from platform_core.runs.run_store import QUEUED, NewRun
+from platform_core.runs.run_store import NewRun
 
 # The rows keep their order, so that the older of two runs is the one named first.
 _ACCEPT = sa.text(
@@ -28,8 +29,8 @@ _ACCEPT = sa.text(
             run_id, graph_id, version, owner_id, status, trigger_kind, params, tags, priority, idempotency_key,
             request_sha256, last_seq
         )
-        SELECT run_id, CAST(:graph_id AS uuid), version, CAST(:owner_id AS uuid), '{QUEUED}', :trigger_kind, params,
-            tags, priority, idempotency_key, :request_sha256, 1
+        SELECT run_id, CAST(:graph_id AS uuid), version, CAST(:owner_id AS uuid), '{RunStatus.QUEUED}', :trigger_kind,
+            params, tags, priority, idempotency_key, :request_sha256, 1
         FROM given ORDER BY place
         ON CONFLICT (graph_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
         RETURNING run_id, created_at
@@ -47,7 +48,7 @@ class EarlierRun:
     """What a repeated request is answered with."""
 
     run_id: str
-    status: str
+    status: RunStatus
     version: int
     request_sha256: str | None
 

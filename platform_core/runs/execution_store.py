@@ -12,31 +12,23 @@ from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import graph_versions, graphs, runs, users
 from platform_core.errors import RunNotFound, VersionNotFound
-from platform_core.runs.run_store import QUEUED, announce, select_runs
+from platform_core.facts.run_ref import RunRef, VersionRef
+from platform_core.facts.run_status import RunStatus
+from platform_core.facts.trigger_kind import TriggerKind
+from platform_core.runs.run_store import announce, select_runs
 
 
-@dataclass(frozen=True)
-class PinnedVersion:
+@dataclass(frozen=True, kw_only=True)
+class PinnedVersion(VersionRef):
     """One immutable document with the names its job is known by, also of a graph that was deleted since."""
 
-    graph_id: str
-    graph: str
-    owner_id: str
-    owner: str
-    version: int
     document: str
 
 
-@dataclass(frozen=True)
-class Execution:
+@dataclass(frozen=True, kw_only=True)
+class Execution(RunRef):
     """A run as its worker and its templates see it; `trigger` holds `kind`, `id` and the trigger's data."""
 
-    run_id: str
-    graph_id: str
-    graph: str
-    version: int
-    owner_id: str
-    owner: str
     params: dict[str, Any]
     tags: dict[str, str]
     priority: int
@@ -84,8 +76,8 @@ def adopt_run(connection: Connection, run_id: str, graph_id: str, version: int, 
         "graph_id": graph_id,
         "version": version,
         "owner_id": owner,
-        "status": QUEUED,
-        "trigger_kind": "manual",
+        "status": RunStatus.QUEUED,
+        "trigger_kind": TriggerKind.MANUAL,
         "trigger_id": "dagster-ui",
         "params": dict(params),
         "tags": {},
@@ -95,7 +87,7 @@ def adopt_run(connection: Connection, run_id: str, graph_id: str, version: int, 
     statement = insert(runs).values(values).on_conflict_do_nothing(index_elements=["run_id"])
     if connection.execute(statement.returning(runs.c.run_id)).first() is None:
         return False
-    announce(connection, run_id, "manual")
+    announce(connection, run_id, TriggerKind.MANUAL)
     return True
 
 
@@ -109,5 +101,7 @@ def read_documents(connection: Connection, versions: Sequence[tuple[str, int]]) 
 
 def _execution(row: sa.RowMapping) -> Execution:
     fields: dict[str, Any] = {str(name): value for name, value in row.items()}
-    trigger = {"kind": fields.pop("trigger_kind"), "id": fields.pop("trigger_id")} | (fields.pop("trigger_data") or {})
+    trigger = {"kind": fields.pop("trigger_kind").value, "id": fields.pop("trigger_id")} | (
+        fields.pop("trigger_data") or {}
+    )
     return Execution(trigger=trigger, **fields)

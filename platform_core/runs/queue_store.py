@@ -15,6 +15,8 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import graphs, runs, timers, triggers, users
+from platform_core.facts.run_status import RunStatus
+from platform_core.facts.trigger_kind import TriggerKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class ChosenRun:
     owner: str
     tags: Mapping[str, str]
     priority: int
-    trigger_kind: str
+    trigger_kind: TriggerKind
     trigger_id: str | None
     parent_run_id: str | None
     retry_from: str | None
@@ -74,8 +76,8 @@ _LOAD = (
         runs.c.owner_id,
         runs.c.graph_id,
         sa.func.count().filter(_SUBMITTED),
-        sa.func.count().filter(_SUBMITTED, runs.c.status == "QUEUED"),
-        sa.func.count().filter(_SUBMITTED, runs.c.status == "STARTING"),
+        sa.func.count().filter(_SUBMITTED, runs.c.status == RunStatus.QUEUED),
+        sa.func.count().filter(_SUBMITTED, runs.c.status == RunStatus.STARTING),
         sa.func.array_agg(runs.c.run_id).filter(runs.c.cancel_requested_at.is_not(None)),
     )
     .where(_UNENDED, sa.or_(_SUBMITTED, runs.c.cancel_requested_at.is_not(None)))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import graph_versions, graphs, runs, users
-from platform_core.runs.run_store import ENDED
+from platform_core.facts.run_status import ENDED
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from platform_core.database.pagination import Page, decode_cursor, encode_cursor
 from platform_core.database.tables import graphs, json_text, runs
 from platform_core.errors import BadCursor
+from platform_core.facts.run_status import RunStatus
 from platform_core.runs.run_store import SELECT_RUNS, Run
 
 _SEARCHED = (runs.c.run_id, graphs.c.name, runs.c.params, runs.c.tags, runs.c.error)
@@ -23,7 +24,7 @@ class RunFilter:
 
     owner_id: str | None = None
     graph_id: str | None = None
-    status: str | None = None
+    status: RunStatus | None = None
     trigger: str | None = None
     """A kind of trigger, or a trigger's id."""
     tags: Sequence[str] = ()

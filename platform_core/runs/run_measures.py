@@ -8,6 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from platform_core.facts.run_status import RunStatus
+
 MOST = 5_000
 """Ended runs reported in one answer; more come in the next."""
 
@@ -16,7 +18,7 @@ MOST = 5_000
 class EndedRun:
     """How long a run took, in seconds, from its acceptance."""
 
-    status: str
+    status: RunStatus
     ended_at: datetime
     seconds: float
     first_node_seconds: float | None
@@ -64,10 +66,11 @@ def database_state(connection: Connection) -> DatabaseState:
     return DatabaseState(**connection.execute(_STATE).one()._mapping)
 
 
-def queue_state(connection: Connection) -> tuple[dict[str, int], float]:
+def queue_state(connection: Connection) -> tuple[dict[RunStatus, int], float]:
     """How many runs have each status and have not ended, and the age in seconds of the oldest queued one."""
     rows = {row.status: row for row in connection.execute(_QUEUE)}
-    return {status: row.number for status, row in rows.items()}, rows["QUEUED"].oldest if "QUEUED" in rows else 0.0
+    oldest: float = rows[RunStatus.QUEUED].oldest if RunStatus.QUEUED in rows else 0.0
+    return {status: row.number for status, row in rows.items()}, oldest
 
 
 def ended_since(connection: Connection, since: datetime) -> list[EndedRun]:

@@ -15,12 +15,12 @@ from sqlalchemy.engine import Connection
 from platform_core import channels
 from platform_core.database.tables import JsonText, graphs, run_events, runs, users
 from platform_core.errors import IdempotencyKeyReused, RunEnded, RunNotFinished, RunNotFound, RunSucceeded
+from platform_core.facts.run_ref import RunRef
+from platform_core.facts.run_status import ENDED, RunStatus
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.runs.run_ending import cancel_unsubmitted
 from platform_core.runs.run_event_store import RUN_QUEUED
 
-QUEUED = "QUEUED"
-STATUSES = ("QUEUED", "STARTING", "RUNNING", "CANCELING", "SUCCESS", "FAILURE", "CANCELED")
-ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 FROM_FAILURE = "failure"
 """Where a retry begins that takes what its parent has done from there."""
 
@@ -33,7 +33,7 @@ class NewRun:
     version: int
     owner_id: str
     params: Mapping[str, Any]
-    trigger_kind: str
+    trigger_kind: TriggerKind
     trigger_id: str | None = None
     trigger_data: Mapping[str, Any] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -48,18 +48,12 @@ class NewRun:
     """Of a run that had to have one before it was accepted, as for its files; else a new one is given."""
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, kw_only=True)
+class Run(RunRef):
     """One execution of a graph version, as the HTTP interface shows it."""
 
-    run_id: str
-    graph_id: str
-    graph: str
-    version: int
-    owner_id: str
-    owner: str
-    status: str
-    trigger_kind: str
+    status: RunStatus
+    trigger_kind: TriggerKind
     trigger_id: str | None
     params: dict[str, Any]
     tags: dict[str, str]
@@ -73,7 +67,7 @@ class Run:
 
     @property
     def has_ended(self) -> bool:
-        return self.status in ENDED
+        return self.status.is_end
 
 
 def select_runs(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
@@ -115,8 +109,8 @@ _ACCEPT = sa.text(
             run_id, graph_id, version, owner_id, status, trigger_kind, trigger_id, trigger_data, params, tags,
             priority, idempotency_key, request_sha256, parent_run_id, retry_from, outputs, last_seq
         ) VALUES (
-            :run_id, :graph_id, :version, :owner_id, '{QUEUED}', :trigger_kind, :trigger_id, :trigger_data, :params,
-            :tags, :priority, :idempotency_key, :request_sha256, :parent_run_id, :retry_from, :outputs, 1
+            :run_id, :graph_id, :version, :owner_id, '{RunStatus.QUEUED}', :trigger_kind, :trigger_id, :trigger_data,
+            :params, :tags, :priority, :idempotency_key, :request_sha256, :parent_run_id, :retry_from, :outputs, 1
         )
         ON CONFLICT (graph_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
         RETURNING run_id, graph_id, owner_id, created_at
@@ -155,7 +149,7 @@ def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
         version=new.version,
         owner_id=new.owner_id,
         owner=owner,
-        status=QUEUED,
+        status=RunStatus.QUEUED,
         trigger_kind=new.trigger_kind,
         trigger_id=new.trigger_id,
         params=dict(new.params),
@@ -205,7 +199,7 @@ def trigger_data_of(connection: Connection, run_id: str) -> dict[str, Any]:
     return dict(found.trigger_data or {})
 
 
-def announce(connection: Connection, run_id: str, trigger_kind: str) -> None:
+def announce(connection: Connection, run_id: str, trigger_kind: TriggerKind) -> None:
     """Write the first event of a new run and wake who waits for it; in the transaction that makes the run."""
     connection.execute(
         run_events.insert().values(
@@ -237,7 +231,7 @@ def retry_of(connection: Connection, parent: Run, start: str) -> NewRun:
     """
     if not parent.has_ended:
         raise RunNotFinished(f"Run {parent.run_id} is {parent.status}; only ended runs are retried.")
-    if start == FROM_FAILURE and parent.status == "SUCCESS":
+    if start == FROM_FAILURE and parent.status == RunStatus.SUCCESS:
         raise RunSucceeded(f"Run {parent.run_id} succeeded; there is no failure to retry from.")
     columns = (runs.c.trigger_kind, runs.c.trigger_id, runs.c.trigger_data, runs.c.priority)
     row = connection.execute(sa.select(*columns).where(runs.c.run_id == parent.run_id)).one()

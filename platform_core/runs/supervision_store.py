@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import runs
+from platform_core.facts.run_status import IN_PROGRESS, RunStatus
 from platform_core.runs.run_store import FROM_FAILURE, Run, accept_run, get_run, retry_of
 
-IN_PROGRESS = ("STARTING", "RUNNING", "CANCELING")
 ATTEMPT_TAG = "headrace/infrastructure_attempt"
 """Tag of a run that replaces one that the cluster lost: which of them it is."""
 
@@ -21,7 +21,7 @@ class RunInProgress:
     """A run that has, or is to have, something that executes it."""
 
     run_id: str
-    status: str
+    status: RunStatus
     graph_id: str
     version: int
     tags: dict[str, str]
@@ -54,7 +54,7 @@ def replace_lost(connection: Connection, run_id: str, most: int) -> Run | None:
     lost = get_run(connection, run_id)
     before = lost.tags.get(ATTEMPT_TAG, "0")
     attempt = (int(before) if before.isdecimal() else 0) + 1
-    if attempt > most or lost.status != "FAILURE" or is_cancel_requested(connection, run_id):
+    if attempt > most or lost.status != RunStatus.FAILURE or is_cancel_requested(connection, run_id):
         return None
     new = replace(
         retry_of(connection, lost, FROM_FAILURE),

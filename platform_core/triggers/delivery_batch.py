@@ -15,8 +15,9 @@ from sqlalchemy.engine import Connection
 from platform_core import channels
 from platform_core.database.tables import json_text
 from platform_core.errors import Unavailable
+from platform_core.facts.run_status import RunStatus
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.runs.run_event_store import RUN_QUEUED
-from platform_core.runs.run_store import QUEUED
 from platform_core.triggers.delivery_store import ACCEPTED, Entry, Kept, find_accepted
 from platform_core.triggers.webhook_store import LIVE_WEBHOOKS
 
@@ -50,14 +51,16 @@ _STORE = f"""
         INSERT INTO headrace.runs (
             run_id, graph_id, version, owner_id, status, trigger_kind, trigger_id, trigger_data, params, tags,
             priority, parent_run_id, idempotency_key, last_seq
-        ) SELECT given.run_id, webhooks.graph_id, webhooks.version, webhooks.owner_id, '{QUEUED}', 'webhook',
-            webhooks.trigger_id, trigger_data, params, tags, priority, parent_run_id, ':delivery:' || delivered.id, 1
+        ) SELECT given.run_id, webhooks.graph_id, webhooks.version, webhooks.owner_id, '{RunStatus.QUEUED}',
+            '{TriggerKind.WEBHOOK}', webhooks.trigger_id, trigger_data, params, tags, priority, parent_run_id,
+            ':delivery:' || delivered.id, 1
         FROM given JOIN webhooks ON webhooks.place = given.webhook JOIN delivered ON delivered.run_id = given.run_id
         ORDER BY given.place
         RETURNING run_id, created_at
     ), queued AS (
         INSERT INTO headrace.run_events (run_id, seq, ts, type, level, message, data)
-        SELECT run_id, 1, created_at, '{RUN_QUEUED}', 'info', 'The run was accepted.', '{{"trigger":"webhook"}}'
+        SELECT run_id, 1, created_at, '{RUN_QUEUED}', 'info', 'The run was accepted.',
+            '{{"trigger":"{TriggerKind.WEBHOOK}"}}'
         FROM accepted
     )
     SELECT given.place, webhooks.place IS NOT NULL, delivered.id,

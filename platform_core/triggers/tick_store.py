@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from platform_core.database.pagination import Page, decode_cursor, encode_cursor
 from platform_core.database.tables import backfills, graphs, runs, ticks, timers, triggers, users
 from platform_core.errors import BadCursor
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.limits import DEFAULT_PAGE
 from platform_core.triggers import timer_store
 
@@ -113,7 +114,7 @@ def _open_runs() -> sa.Select[Any]:
         sa.select(runs.c.run_id)
         .join(triggers, sa.and_(triggers.c.graph_id == runs.c.graph_id, triggers.c.trigger_id == runs.c.trigger_id))
         .join(ticks, sa.and_(ticks.c.trigger == triggers.c.id, ticks.c.run_id == runs.c.run_id))
-        .where(runs.c.trigger_kind == timer_store.SCHEDULE, runs.c.ended_at.is_(None))
+        .where(runs.c.trigger_kind == TriggerKind.SCHEDULE, runs.c.ended_at.is_(None))
     )
 
 

@@ -17,7 +17,6 @@ from sqlalchemy.engine import Connection
 from platform_core import channels
 from platform_core.database.tables import graphs, switches, ticks, timers, triggers, users
 
-SCHEDULE = "schedule"
 SENSOR = "timers"
 """Name of the switch, and of Dagster's sensor, of all timers that are not plain cron schedules."""
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)

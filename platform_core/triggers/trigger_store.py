@@ -15,8 +15,7 @@ from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import triggers
 from platform_core.errors import TriggerNotFound
-
-WEBHOOK = "webhook"
+from platform_core.facts.trigger_kind import TriggerKind
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def sync_triggers(connection: Connection, graph_id: str, declared: Sequence[NewT
             graph_id=graph_id,
             trigger_id=new.trigger_id,
             type=new.type,
-            hook_id=secrets.token_urlsafe(24) if new.type == WEBHOOK else None,
+            hook_id=secrets.token_urlsafe(24) if new.type == TriggerKind.WEBHOOK else None,
             enabled=new.enabled,
             config=new.config,
         )

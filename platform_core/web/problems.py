@@ -6,6 +6,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -30,8 +31,21 @@ MEDIA_TYPE = "application/problem+json"
 
 _log = logging.getLogger(__name__)
 
-Issue = dict[str, Any]
-"""One fault of a request, with its place, as the problem document lists it."""
+
+@dataclass(frozen=True)
+class RequestIssue:
+    """One thing that is wrong with a request: `part` of it is where `path`, a JSON pointer, begins."""
+
+    code: str
+    part: str
+    path: str
+    message: str
+    hint: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The issue as problem documents carry it."""
+        said = {"code": self.code, "in": self.part, "path": self.path, "message": self.message}
+        return said if self.hint is None else said | {"hint": self.hint}
 
 
 def problem(error: HeadraceError) -> Response:
@@ -79,17 +93,17 @@ async def _deliberate(_request: Request, error: Exception) -> Response:
 
 async def _malformed(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    issues = [request_issue(found) for found in error.errors()]
+    issues = [request_issue(found).as_dict() for found in error.errors()]
     return problem(InvalidRequest("The request is malformed; see issues.", issues))
 
 
-def request_issue(found: Mapping[str, Any]) -> Issue:
-    """A pydantic error in the form of a graph's issues; `in` says which part of the request the path is in."""
+def request_issue(found: Mapping[str, Any]) -> RequestIssue:
+    """A pydantic error in the form of a graph's issues."""
     part, *place = found["loc"]
     if found["type"] == "json_invalid":
-        return {"code": "json_invalid", "in": "body", "path": "", "message": found["ctx"]["error"]}
+        return RequestIssue("json_invalid", "body", "", found["ctx"]["error"])
     path = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)
-    return {"code": found["type"], "in": part, "path": path, "message": found["msg"]}
+    return RequestIssue(found["type"], part, path, found["msg"])
 
 
 async def _framework(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from types import UnionType
 from typing import Any, NoReturn, Union, get_args, get_origin
@@ -17,7 +18,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import HTTPConnection
 
 from platform_core.errors import InvalidRequest
-from platform_core.web.problems import Issue, request_issue
+from platform_core.web.problems import RequestIssue, request_issue
 
 MOST_ISSUES = 20
 """Parameters that one answer names at most: a query can hold thousands."""
@@ -45,9 +46,9 @@ async def known_query(connection: HTTPConnection) -> None:
         refuse_query([*issues, *map(request_issue, malformed)])
 
 
-def query_issues(given: QueryParams, known: Mapping[str, FieldInfo]) -> list[Issue]:
+def query_issues(given: QueryParams, known: Mapping[str, FieldInfo]) -> list[RequestIssue]:
     """An issue for each parameter that is not known, with the nearest known one, or that is given too often."""
-    issues: list[Issue] = []
+    issues: list[RequestIssue] = []
     for name in given:
         times = len(given.getlist(name))
         if name not in known:
@@ -59,10 +60,10 @@ def query_issues(given: QueryParams, known: Mapping[str, FieldInfo]) -> list[Iss
     return issues
 
 
-def refuse_query(issues: Sequence[Issue]) -> NoReturn:
+def refuse_query(issues: Sequence[RequestIssue]) -> NoReturn:
     """Raises `InvalidRequest` that says what is wrong with the query, in its text as well as in its issues."""
-    said = "; ".join(f"{_name(issue)}: {issue['message']}{_aside(issue.get('hint'))}" for issue in issues)
-    raise InvalidRequest(f"The query is malformed: {said}.", issues)
+    said = "; ".join(f"{_name(issue)}: {issue.message}{_aside(issue.hint)}" for issue in issues)
+    raise InvalidRequest(f"The query is malformed: {said}.", [issue.as_dict() for issue in issues])
 
 
 def _declared(dependant: Dependant) -> list[ModelField]:
@@ -85,14 +86,12 @@ def names_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {info.alias or name: info for name, info in model.model_fields.items()}
 
 
-def _issue(code: str, name: str, message: str, hint: str | None) -> Issue:
-    found = request_issue({"type": code, "loc": ("query", name[:_LONGEST_NAME]), "msg": message})
-    return found if hint is None else found | {"hint": hint}
+def _issue(code: str, name: str, message: str, hint: str | None) -> RequestIssue:
+    return replace(request_issue({"type": code, "loc": ("query", name[:_LONGEST_NAME]), "msg": message}), hint=hint)
 
 
-def _name(issue: Issue) -> str:
-    name: str = issue["path"].removeprefix("/")
-    return f"`{name}`"
+def _name(issue: RequestIssue) -> str:
+    return f"`{issue.path.removeprefix('/')}`"
 
 
 def _aside(hint: str | None) -> str:

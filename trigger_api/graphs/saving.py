@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from graph_compiler.language.issues import Issue
 from platform_core.database.engine import Connection, reading
 from platform_core.errors import GraphNotFound, InvalidGraph
 from platform_core.graphs import graph_store
@@ -56,8 +57,7 @@ def _demand_name(document: CheckedDocument, name: str) -> None:
     if document.name == name:
         return
     message = f"The document is named {document.name}, the path names {name}."
-    issue = {"code": "name_mismatch", "path": "/name", "message": message, "line": None, "column": None, "hint": None}
-    raise InvalidGraph(message, [issue])
+    raise InvalidGraph(message, [Issue("name_mismatch", "/name", message).as_dict()])
 
 
 def save(

@@ -18,10 +18,12 @@ from platform_core.errors import (
     Unavailable,
     VersionNotFound,
 )
+from platform_core.facts.run_status import RunStatus
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import Graph
 from platform_core.identity.auth import Principal
 from platform_core.runs.batch_store import EarlierRun, accept_runs, runs_of_keys
-from platform_core.runs.run_store import QUEUED, NewRun
+from platform_core.runs.run_store import NewRun
 from platform_core.web.dependencies import AUTH_ERRORS, RunWriter, ServicesDep
 from platform_core.web.problems import problems
 from platform_core.web.services import Services
@@ -76,7 +78,7 @@ def launch_many(
         batch = _Batch(connection, specs, graph, key, fingerprint, len(wanted.runs))
         results = batch.accept(wanted.runs)
     accepted = len(batch.new)
-    services.metrics.accepted_runs.labels("manual").inc(accepted)
+    services.metrics.accepted_runs.labels(TriggerKind.MANUAL).inc(accepted)
     refused = sum(run.error is not None for run in results)
     return BatchAnswer(
         graph=graph.name,
@@ -142,7 +144,7 @@ class _Batch:
         if isinstance(prepared, BatchRefusal):
             return BatchRun(index=index, error=prepared)
         if prepared is not None and index in self.new:
-            return BatchRun(index=index, run_id=self.new[index], status=QUEUED, version=prepared.version)
+            return BatchRun(index=index, run_id=self.new[index], status=RunStatus.QUEUED, version=prepared.version)
         run = earlier[index]
         return BatchRun.model_validate(
             {"index": index, "run_id": run.run_id, "status": run.status, "version": run.version}

@@ -22,6 +22,7 @@ from platform_core.errors import (
     Unavailable,
     VersionNotFound,
 )
+from platform_core.facts.run_status import RunStatus
 from platform_core.limits import DEFAULT_PAGE
 from platform_core.runs import run_store
 from platform_core.runs.queue_store import positions
@@ -160,4 +161,4 @@ def retry_run(
 
 
 def _positions(connection: Connection, runs: Iterable[Run]) -> dict[str, int]:
-    return positions(connection, [run.run_id for run in runs if run.status == run_store.QUEUED])
+    return positions(connection, [run.run_id for run in runs if run.status == RunStatus.QUEUED])

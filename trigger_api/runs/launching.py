@@ -11,6 +11,7 @@ from graph_compiler.language.params import apply
 from graph_compiler.values.binary import as_plain
 from platform_core.database.engine import Connection, reading, transaction
 from platform_core.errors import InvalidParams, RunNotFound
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import Graph
 from platform_core.identity.auth import Principal
 from platform_core.identity.ticket_store import issue_ticket
@@ -57,7 +58,7 @@ def launch(
         if wanted.live_monitoring:
             tickets = tuple(issue_ticket(connection, principal.user_id, run.run_id) for _ in range(2))
     if is_new:
-        services.metrics.accepted_runs.labels("manual").inc()
+        services.metrics.accepted_runs.labels(TriggerKind.MANUAL).inc()
     return Launched(run, is_new, *tickets)
 
 
@@ -77,7 +78,7 @@ def retry(services: Services, principal: Principal, run_id: str, start: str, key
         new = retry_of(connection, parent, start)
         run, is_new = accept_run(connection, replace(new, idempotency_key=key, request_sha256=key and fingerprint))
     if is_new:
-        services.metrics.accepted_runs.labels("manual").inc()
+        services.metrics.accepted_runs.labels(TriggerKind.MANUAL).inc()
     return Launched(run, is_new, None)
 
 
@@ -110,7 +111,7 @@ def new_run(connection: Connection, specs: SpecCache, graph: Graph, wanted: Laun
         version=version,
         owner_id=graph.owner_id,
         params=as_plain(params),
-        trigger_kind="manual",
+        trigger_kind=TriggerKind.MANUAL,
         tags=wanted.tags,
         priority=spec.settings.priority,
     )

@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.language.params import schema_of
-from graph_compiler.values.charsets import BadText, decoded
 from graph_compiler.values.pointers import pointer
+from graph_compiler.values.text_decoding import BadText, text_of
 from platform_core.errors import BadRequest, InvalidParams
 from platform_core.web.strict_json import loads
 from trigger_api.shared.multipart import BadMultipart, Part, parse_multipart
@@ -49,10 +50,10 @@ def params_of(parts: Mapping[str, Part], schema: Mapping[str, Any], uploads: Upl
             params[name] = part.content
         else:
             try:
-                params[name] = _value(decoded(part.content, part.charset), wanted)
+                params[name] = _value(text_of(part.content, part.charset), wanted)
             except BadText as error:
                 said = f"{error}; a param with `format: file` or `format: bytes` takes any file"
-                issues.append({"code": "bad_param", "path": f"/params{pointer([name])}", "message": said})
+                issues.append(Issue("bad_param", f"/params{pointer([name])}", said).as_dict())
     if issues:
         raise InvalidParams("The parts do not fit the graph.", issues)
     return params

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
+from platform_core.facts.run_status import RunStatus
 from platform_core.limits import LARGEST_BATCH
 from platform_core.runs.run_files import files_in_outputs
 from platform_core.runs.run_store import Run
@@ -14,7 +15,8 @@ from trigger_api.files.schemas import FileAnswer
 from trigger_api.shared.links import Links
 from trigger_api.shared.schemas import Answer, RequestBody
 
-Status = Literal["QUEUED", "STARTING", "RUNNING", "CANCELING", "SUCCESS", "FAILURE", "CANCELED"]
+Status = Annotated[RunStatus, WithJsonSchema({"enum": [*map(str, RunStatus)], "type": "string"})]
+"""Written where it is used, as clients know it."""
 
 
 _TagText = Annotated[str, Field(min_length=1, max_length=200)]
@@ -87,7 +89,7 @@ class RunAnswer(Answer):
                     for name in cls.model_fields
                     if name not in {"trigger", "position", "links"}
                 },
-                "trigger": {"kind": run.trigger_kind, "id": run.trigger_id},
+                "trigger": {"kind": run.trigger_kind.value, "id": run.trigger_id},
                 "position": position,
                 "links": links.run(run.run_id),
             }

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from graph_compiler.values.charsets import BadText, decoded
 from graph_compiler.values.file_values import OCTETS
 from graph_compiler.values.header_fields import extended, media_type, parameters_of
+from graph_compiler.values.text_decoding import BadText, text_of
 
 _LONGEST_CHARSET = 100
 
@@ -30,7 +30,7 @@ class Part:
     def text(self) -> str:
         """A field's text, in the charset that it or the form declares, else UTF-8. Raises `BadMultipart`."""
         try:
-            return decoded(self.content, self.charset)
+            return text_of(self.content, self.charset)
         except BadText as error:
             raise BadMultipart(f"A field is neither a file nor text: {error}.") from None
 

@@ -19,6 +19,7 @@ from platform_core.errors import (
     TriggerNotFound,
     Unavailable,
 )
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.limits import DEFAULT_PAGE
 from platform_core.triggers import tick_store, timer_store
 from platform_core.triggers.trigger_store import Trigger, get_trigger
@@ -126,7 +127,7 @@ def fire_trigger(
     found = find_graph(connection, principal, graph)
     run, time, is_new = timers.fire(connection, state.specs, found, trigger, key)
     if is_new:
-        services.metrics.accepted_runs.labels("schedule").inc()
+        services.metrics.accepted_runs.labels(TriggerKind.SCHEDULE).inc()
     else:
         response.status_code = 200
     answer: dict[str, Any] = {"run_id": run.run_id, "status": run.status, "graph": run.graph, "version": run.version}

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, ConfigDict, Field
 from graph_compiler.language.schedule_trigger import ScheduleTrigger
 from graph_compiler.triggers.fire_times import FireTimes
 from graph_compiler.triggers.triggers import iso
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.triggers.tick_store import Tick
-from platform_core.triggers.timer_store import SCHEDULE
 from platform_core.triggers.trigger_store import Trigger
 from trigger_api.shared.links import Links
 from trigger_api.shared.schemas import Answer, RequestBody
@@ -35,7 +35,7 @@ class TriggerAnswer(Answer):
 
     @classmethod
     def of(cls, trigger: Trigger, links: Links) -> TriggerAnswer:
-        if trigger.type == SCHEDULE:
+        if trigger.type == TriggerKind.SCHEDULE:
             return cls._timer(trigger)
         return cls(
             id=trigger.trigger_id,

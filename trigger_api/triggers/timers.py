@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.language.schedule_trigger import ScheduleTrigger
 from graph_compiler.triggers.fire_times import FireTimes
 from graph_compiler.triggers.triggers import iso, schedule_data, tick_params
 from platform_core.database.engine import Connection
 from platform_core.errors import InvalidParams, NoTimes, TooManyTimes
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import Graph
 from platform_core.identity.auth import Principal
 from platform_core.runs.run_store import NewRun, Run, accept_run, find_run, trigger_data_of
@@ -42,7 +44,7 @@ class Plan:
 def find_timer(connection: Connection, graph: Graph, trigger_id: str) -> tuple[Trigger, ScheduleTrigger]:
     """The timer, stored and understood. Raises `TriggerNotFound`, `NoTimes`."""
     trigger = get_trigger(connection, graph.id, trigger_id)
-    if trigger.type != timer_store.SCHEDULE:
+    if trigger.type != TriggerKind.SCHEDULE:
         raise NoTimes(f"The trigger {trigger_id} is a {trigger.type}, it has no times.")
     return trigger, ScheduleTrigger.model_validate(trigger.config)
 
@@ -78,7 +80,7 @@ def fire(
         version=graph.version,
         owner_id=graph.owner_id,
         params=params,
-        trigger_kind=timer_store.SCHEDULE,
+        trigger_kind=TriggerKind.SCHEDULE,
         trigger_id=trigger_id,
         trigger_data=schedule_data(now, tick_store.FIRE),
         priority=spec.settings.priority,
@@ -102,8 +104,7 @@ def plan_backfill(connection: Connection, trigger: Trigger, timer: ScheduleTrigg
     times = tuple(islice(FireTimes(timer).between(begin - _TICK, end - _TICK), MAX_TIMES + 1))
     if len(times) > MAX_TIMES:
         message = f"The period has more than {MAX_TIMES} times, from {iso(times[0])} to {iso(times[-1])} alone."
-        issue = {"code": "too_many_times", "path": "/to", "message": message, "hint": "take a shorter period"}
-        raise TooManyTimes(message, [{**issue, "line": None, "column": None}])
+        raise TooManyTimes(message, [Issue("too_many_times", "/to", message, "take a shorter period").as_dict()])
     return Plan(times, tick_store.statuses_between(connection, trigger.id, times), (begin, end))
 
 

@@ -16,6 +16,7 @@ from graph_compiler.values.binary import dumps
 from graph_compiler.values.errors import NodeError
 from platform_core.database.engine import reading
 from platform_core.errors import InvalidParams, RunFailed
+from platform_core.facts.run_status import RunStatus
 from platform_core.runs.run_store import Run, get_run
 from platform_core.web.problems import problem
 from platform_core.web.services import Services
@@ -73,12 +74,12 @@ class Answers:
         return _json(self._delivery(received, run.run_id) | ended, 200, self._headers(run.run_id))
 
     def _custom(self, answer: CustomAnswer, run: Run) -> Response:
-        if run.status != "SUCCESS":
+        if run.status != RunStatus.SUCCESS:
             raise RunFailed(f"Run {run.run_id} ended with {run.status}.", run_id=run.run_id)
         context = {
             "outputs": run.outputs or {},
             "run": {"id": run.run_id, "graph": run.graph, "version": run.version, "owner": run.owner},
-            "trigger": {"kind": run.trigger_kind, "id": run.trigger_id},
+            "trigger": {"kind": run.trigger_kind.value, "id": run.trigger_id},
         }
         try:
             headers, body = render_answer(answer, context)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from graph_compiler.values.charsets import BadText, decoded, known_charset
 from graph_compiler.values.file_values import OCTETS
+from graph_compiler.values.text_decoding import BadText, known_charset, text_of
 from platform_core.errors import UnsupportedMediaType
 from platform_core.web.strict_json import loads
 from trigger_api.shared.multipart import BadMultipart, Part, parse_multipart
@@ -112,7 +112,7 @@ def _text(call: Call) -> str:
 
 def _decoded(call: Call, content: bytes) -> str:
     try:
-        return decoded(content, call.charset)
+        return text_of(content, call.charset)
     except BadText as error:
         raise BadBody(f"The body cannot be read: {error}.") from None
 

@@ -10,6 +10,7 @@ from graph_compiler.language.issues import Issue
 from graph_compiler.language.params import apply
 from graph_compiler.language.webhook_verify import GithubVerify
 from graph_compiler.triggers.triggers import map_params, passes_filter
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.runs.run_store import NewRun
 from platform_core.triggers.delivery_store import FILTERED, REFUSED
 from trigger_api.live.known_webhooks import KnownWebhook
@@ -53,7 +54,7 @@ def context_of(known: KnownWebhook, call: Call, headers: Mapping[str, str], body
         "path": call.path,
         "method": call.method,
         "body": body,
-        "trigger": {"kind": "webhook", "id": known.trigger.id},
+        "trigger": {"kind": TriggerKind.WEBHOOK.value, "id": known.trigger.id},
     }
 
 
@@ -76,7 +77,7 @@ def map_call(known: KnownWebhook, context: Mapping[str, Any], trigger_data: Mapp
             version=webhook.version,
             owner_id=webhook.owner_id,
             params=params,
-            trigger_kind="webhook",
+            trigger_kind=TriggerKind.WEBHOOK,
             trigger_id=webhook.trigger_id,
             trigger_data=trigger_data,
             priority=known.spec.settings.priority,

@@ -16,6 +16,7 @@ from graph_compiler.language.webhook_verify import SlackVerify
 from graph_compiler.triggers import triggers
 from platform_core.database.engine import reading
 from platform_core.errors import BadSignature, TooManyRequests, TriggerDisabled, Unavailable
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.triggers.delivery_batch import store_delivery
 from platform_core.triggers.delivery_store import ACCEPTED, REFUSED, Entry, Kept, NewDelivery
 from platform_core.triggers.webhook_store import take_call
@@ -105,7 +106,7 @@ def _received(services: Services, entry: Entry, kept: Kept | None) -> Received |
     if not kept.is_new:
         return Received(kept, key, "duplicate")
     if entry.run is not None:
-        services.metrics.accepted_runs.labels("webhook").inc()
+        services.metrics.accepted_runs.labels(TriggerKind.WEBHOOK).inc()
     return Received(kept, key, entry.verdict, entry.issues or ())
 
 

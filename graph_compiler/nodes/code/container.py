@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.node_type import (
     TEMPLATED,
-    ConfigDefect,
     FailureKind,
     NodeCall,
     NodeConfig,
@@ -87,11 +87,11 @@ class Container(NodeType[ContainerConfig]):
     def ports(self, config: ContainerConfig) -> Ports:
         return Ports(inputs=(), outputs=(Port("result", "any", "What the container reports, or null."),))
 
-    def defects(self, config: ContainerConfig) -> Iterator[ConfigDefect]:
+    def defects(self, config: ContainerConfig) -> Iterator[Issue]:
         if not self._available:
             message = "this installation has no container runtime, so it cannot run `container` nodes"
             hint = "`python` and `shell` nodes run here; containers need an installation in a cluster"
-            yield ConfigDefect("unavailable", "", message, hint=hint)
+            yield Issue("unavailable", "", message, hint=hint)
 
     def execute(self, call: NodeCall[ContainerConfig]) -> Mapping[str, Any]:
         config = call.config

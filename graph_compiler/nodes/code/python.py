@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.code.python_code import CodeDefect, Main, Parameter, read_main
 from graph_compiler.nodes.node_type import (
     TEMPLATED,
-    ConfigDefect,
     FailureKind,
     NodeCall,
     NodeConfig,
@@ -73,10 +73,10 @@ class Python(NodeType[PythonConfig]):
             takes_all=main.takes_any_name,
         )
 
-    def defects(self, config: PythonConfig) -> Iterator[ConfigDefect]:
+    def defects(self, config: PythonConfig) -> Iterator[Issue]:
         main = read_main(config.code)
         if isinstance(main, CodeDefect):
-            yield ConfigDefect(main.code, "/code", main.message, main.line, main.column)
+            yield Issue(main.code, "/code", main.message, inside=(main.line, main.column or 1))
         elif not main.takes_any_name:
             yield from _unknown_arguments(config, main)
 
@@ -105,9 +105,9 @@ def _given(config: PythonConfig) -> set[str]:
     return set(config.args) if isinstance(config.args, dict) else set()
 
 
-def _unknown_arguments(config: PythonConfig, main: Main) -> Iterator[ConfigDefect]:
+def _unknown_arguments(config: PythonConfig, main: Main) -> Iterator[Issue]:
     names = [parameter.name for parameter in main.parameters]
     for name in sorted(_given(config) - set(names)):
         close = get_close_matches(name, names, 1)
         hint = f"did you mean `{close[0]}`?" if close else None
-        yield ConfigDefect("unknown_argument", f"/args/{name}", f"`main` has no parameter `{name}`", hint=hint)
+        yield Issue("unknown_argument", f"/args/{name}", f"`main` has no parameter `{name}`", hint=hint)

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from graph_compiler.nodes.node_type import LAZY, ConfigDefect, NodeCall, NodeConfig, NodeType, Port, Ports
+from graph_compiler.language.issues import Issue
+from graph_compiler.nodes.node_type import LAZY, NodeCall, NodeConfig, NodeType, Port, Ports
 from graph_compiler.values.errors import BadValue
 from graph_compiler.values.port_types import type_of
 
@@ -55,15 +56,15 @@ class Switch(NodeType[SwitchConfig]):
             ),
         )
 
-    def defects(self, config: SwitchConfig) -> Iterator[ConfigDefect]:
+    def defects(self, config: SwitchConfig) -> Iterator[Issue]:
         if not isinstance(config.cases, list):
-            yield ConfigDefect("wrong_type", "/cases", "expected a list, got a template; only `when` may be one")
+            yield Issue("wrong_type", "/cases", "expected a list, got a template; only `when` may be one")
             return
         seen = {DEFAULT}
         for row, case in enumerate(config.cases):
             if case.port in seen:
                 message = f"another way out has the port `{case.port}`"
-                yield ConfigDefect("bad_value", f"/cases/{row}/port", message)
+                yield Issue("bad_value", f"/cases/{row}/port", message)
             seen.add(case.port)
 
     def execute(self, call: NodeCall[SwitchConfig]) -> Mapping[str, Any]:

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.data.query import QUERY_FAILURES, query_defects, rendered_query
-from graph_compiler.nodes.node_type import ConfigDefect, NodeCall, NodeConfig, NodeType, Port, Ports
+from graph_compiler.nodes.node_type import NodeCall, NodeConfig, NodeType, Port, Ports
 from graph_compiler.templates.queries import Query
 from graph_compiler.values.canonical import canonical_json
 from graph_compiler.values.errors import BadValue
@@ -74,11 +75,11 @@ class Aggregate(NodeType[AggregateConfig]):
             open=False,
         )
 
-    def defects(self, config: AggregateConfig) -> Iterator[ConfigDefect]:
+    def defects(self, config: AggregateConfig) -> Iterator[Issue]:
         for name, expression in config.group_by.items():
             yield from query_defects(expression, f"/group_by/{name}")
             if name in config.totals:
-                yield ConfigDefect("bad_value", f"/totals/{name}", f"`{name}` is a key of the groups already")
+                yield Issue("bad_value", f"/totals/{name}", f"`{name}` is a key of the groups already")
         for name, total in config.totals.items():
             yield from query_defects(total.of, f"/totals/{name}/of")
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.data.query import QUERY_FAILURES, query_defects, rendered_query
-from graph_compiler.nodes.node_type import TEMPLATED, ConfigDefect, NodeCall, NodeConfig, NodeType, Port, Ports
+from graph_compiler.nodes.node_type import TEMPLATED, NodeCall, NodeConfig, NodeType, Port, Ports
 
 _FALSE: tuple[Any, ...] = (None, False, "", [], {})
 
@@ -46,7 +47,7 @@ class Filter(NodeType[FilterConfig]):
             ),
         )
 
-    def defects(self, config: FilterConfig) -> Iterator[ConfigDefect]:
+    def defects(self, config: FilterConfig) -> Iterator[Issue]:
         yield from query_defects(config.where, "/where")
 
     def execute(self, call: NodeCall[FilterConfig]) -> Mapping[str, Any]:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.node_type import (
     TEMPLATED,
-    ConfigDefect,
     FailureKind,
     NodeCall,
     NodeConfig,
@@ -29,14 +29,14 @@ QUERY_FAILURES = (
 )
 
 
-def query_defects(text: Any, path: str) -> Iterator[ConfigDefect]:
+def query_defects(text: Any, path: str) -> Iterator[Issue]:
     """What is wrong with an expression in a config, unless a template is still to make it."""
     if not isinstance(text, str) or is_template(text):
         return
     try:
         read_query(text)
     except BadQuery as error:
-        yield ConfigDefect("bad_expression", path, f"not a JMESPath expression: {error}", 1, error.column)
+        yield Issue("bad_expression", path, f"not a JMESPath expression: {error}", inside=(1, error.column))
 
 
 def rendered_query(text: str) -> Query:
@@ -75,7 +75,7 @@ class QueryNode(NodeType[QueryConfig]):
             outputs=(Port("value", description="What the expression finds, or null."),),
         )
 
-    def defects(self, config: QueryConfig) -> Iterator[ConfigDefect]:
+    def defects(self, config: QueryConfig) -> Iterator[Issue]:
         yield from query_defects(config.expression, "/expression")
 
     def execute(self, call: NodeCall[QueryConfig]) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, BinaryIO, Protocol
 
 from pydantic import ConfigDict, Field
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.files.tables import (
     TABLE_FAILURES,
     ColumnType,
@@ -21,7 +22,7 @@ from graph_compiler.nodes.files.tables import (
     same_name,
     typed,
 )
-from graph_compiler.nodes.node_type import TEMPLATED, ConfigDefect, NodeCall, NodeConfig, NodeType, Port, Ports
+from graph_compiler.nodes.node_type import TEMPLATED, NodeCall, NodeConfig, NodeType, Port, Ports
 from graph_compiler.values.durations import Duration
 from graph_compiler.values.file_values import FileReference, reference_of
 from graph_compiler.values.pointers import pointer
@@ -81,7 +82,7 @@ class CsvRead(NodeType[CsvReadConfig]):
     )
     failures = TABLE_FAILURES
 
-    def defects(self, config: CsvReadConfig) -> Iterator[ConfigDefect]:
+    def defects(self, config: CsvReadConfig) -> Iterator[Issue]:
         yield from format_defects(config.format)
 
     def ports(self, config: CsvReadConfig) -> Ports:
@@ -93,16 +94,16 @@ class CsvRead(NodeType[CsvReadConfig]):
             return {"rows": all_rows(csv_rows(file, config.format), config.max_rows)}
 
 
-def format_defects(format: CsvFormat) -> Iterator[ConfigDefect]:
+def format_defects(format: CsvFormat) -> Iterator[Issue]:
     """What is wrong with a format before there is a file."""
     if format.columns is None:
         return
     if (twice := same_name(format.columns)) is not None:
-        yield ConfigDefect("bad_value", "/format/columns", f"the column {twice!r} is named twice")
+        yield Issue("bad_value", "/format/columns", f"the column {twice!r} is named twice")
     for name in format.types:
         if name not in format.columns:
             path = f"/format/types{pointer([name])}"
-            yield ConfigDefect("bad_value", path, f"`columns` does not name the column {name!r}")
+            yield Issue("bad_value", path, f"`columns` does not name the column {name!r}")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.files.csv_read import Delimiter
 from graph_compiler.nodes.files.parquet_read import PARQUET_FAILURES
 from graph_compiler.nodes.files.parquet_tables import parquet_columns, parquet_rows
@@ -25,7 +26,6 @@ from graph_compiler.nodes.files.tables import (
 )
 from graph_compiler.nodes.node_type import (
     TEMPLATED,
-    ConfigDefect,
     FailureKind,
     NodeCall,
     NodeConfig,
@@ -104,9 +104,9 @@ class CsvWrite(NodeType[CsvWriteConfig]):
         *PARQUET_FAILURES,
     )
 
-    def defects(self, config: CsvWriteConfig) -> Iterator[ConfigDefect]:
+    def defects(self, config: CsvWriteConfig) -> Iterator[Issue]:
         if config.columns is not None and (twice := same_name(config.columns)) is not None:
-            yield ConfigDefect("bad_value", "/columns", f"the column {twice!r} is named twice")
+            yield Issue("bad_value", "/columns", f"the column {twice!r} is named twice")
 
     def ports(self, config: CsvWriteConfig) -> Ports:
         # With `from` there are no rows: an edge to them would bring what nobody writes.

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.failures import FILE_FAILURES
 from graph_compiler.nodes.http.http_request import HTTP_FAILURES
 from graph_compiler.nodes.node_type import (
     TEMPLATED,
-    ConfigDefect,
     FailureKind,
     NodeCall,
     NodeConfig,
@@ -79,9 +79,9 @@ class FileWrite(NodeType[FileWriteConfig]):
     def ports(self, config: FileWriteConfig) -> Ports:
         return Ports(inputs=(), outputs=(Port("file", "object", "The file value: `$file`, size, media_type, sha256."),))
 
-    def defects(self, config: FileWriteConfig) -> Iterator[ConfigDefect]:
+    def defects(self, config: FileWriteConfig) -> Iterator[Issue]:
         if config.from_ is not None and config.content is not None:
-            yield ConfigDefect("bad_value", "/from", "`from` and `content` exclude each other")
+            yield Issue("bad_value", "/from", "`from` and `content` exclude each other")
 
     def execute(self, call: NodeCall[FileWriteConfig]) -> Mapping[str, Any]:
         config = call.config

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.files.csv_read import CsvFormat, csv_table, format_defects
 from graph_compiler.nodes.files.parquet_columns import kinds_of
 from graph_compiler.nodes.files.parquet_read import PARQUET_FAILURES
@@ -15,7 +16,6 @@ from graph_compiler.nodes.files.parquet_tables import write_parquet
 from graph_compiler.nodes.files.tables import TABLE_FAILURES, ColumnType, Row, checked_rows, portions
 from graph_compiler.nodes.node_type import (
     TEMPLATED,
-    ConfigDefect,
     FailureKind,
     NodeCall,
     NodeConfig,
@@ -89,13 +89,13 @@ class ParquetWrite(NodeType[ParquetWriteConfig]):
         *PARQUET_FAILURES,
     )
 
-    def defects(self, config: ParquetWriteConfig) -> Iterator[ConfigDefect]:
+    def defects(self, config: ParquetWriteConfig) -> Iterator[Issue]:
         yield from format_defects(config.format)
         if config.from_ is None and config.format != CsvFormat():
-            yield ConfigDefect("bad_value", "/format", "`format` is that of the CSV file which `from` names")
+            yield Issue("bad_value", "/format", "`format` is that of the CSV file which `from` names")
         for name, kind in config.format.types.items():
             if config.types.get(name, kind) != kind:
-                yield ConfigDefect("bad_value", f"/types{pointer([name])}", f"`format.types` says {kind} of {name!r}")
+                yield Issue("bad_value", f"/types{pointer([name])}", f"`format.types` says {kind} of {name!r}")
 
     def ports(self, config: ParquetWriteConfig) -> Ports:
         # With `from` there are no rows: an edge to them would bring what nobody writes.

@@ -9,8 +9,9 @@ from urllib.parse import urljoin, urlsplit
 
 from pydantic import Field
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.data.query import query_defects, rendered_query
-from graph_compiler.nodes.node_type import ConfigDefect, NodeConfig
+from graph_compiler.nodes.node_type import NodeConfig
 from graph_compiler.nodes.runtime import HttpAnswer
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.header_fields import links
@@ -63,7 +64,7 @@ class PageRequest:
     query: Mapping[str, Any]
 
 
-def paging_defects(paging: Paging) -> Iterator[ConfigDefect]:
+def paging_defects(paging: Paging) -> Iterator[Issue]:
     """What is wrong with the expressions."""
     yield from query_defects(paging.items, "/pages/items")
     if isinstance(paging.next, PagesByCursor):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.data.query import QUERY_FAILURES
 from graph_compiler.nodes.failures import FILE_FAILURES
 from graph_compiler.nodes.http.http_auth import Auth, credentials
@@ -14,7 +15,6 @@ from graph_compiler.nodes.http.http_paging import PageRequest, Paging, first_pag
 from graph_compiler.nodes.http.http_retry import StatusRetry, with_retries
 from graph_compiler.nodes.node_type import (
     TEMPLATED,
-    ConfigDefect,
     FailureKind,
     NodeCall,
     NodeConfig,
@@ -22,7 +22,7 @@ from graph_compiler.nodes.node_type import (
     Port,
     Ports,
 )
-from graph_compiler.nodes.runtime import HttpAnswer, HttpUpload
+from graph_compiler.nodes.runtime import HttpAnswer, HttpCall, HttpUpload
 from graph_compiler.values.durations import Duration
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.file_values import FileReference, reference_of
@@ -161,17 +161,17 @@ class HttpRequest(NodeType[HttpRequestConfig]):
             ),
         )
 
-    def defects(self, config: HttpRequestConfig) -> Iterator[ConfigDefect]:
+    def defects(self, config: HttpRequestConfig) -> Iterator[Issue]:
         named = {name: getattr(config, field) is not None for name, field in _BODIES.items()}
         named["form"] |= named.pop("files")
         given = [name for name, is_given in named.items() if is_given]
         if len(given) > 1:
             places = " and ".join(f"`{name}`" for name in given[:2])
-            yield ConfigDefect("bad_value", f"/{given[1]}", f"{places} exclude each other")
+            yield Issue("bad_value", f"/{given[1]}", f"{places} exclude each other")
         if config.pages is not None:
             yield from paging_defects(config.pages)
             if config.save_as is not None:
-                yield ConfigDefect("bad_value", "/save_as", "`save_as` and `pages` exclude each other")
+                yield Issue("bad_value", "/save_as", "`save_as` and `pages` exclude each other")
 
     def execute(self, call: NodeCall[HttpRequestConfig]) -> Mapping[str, Any]:
         exchange = _Exchange(call)
@@ -205,11 +205,11 @@ class _Exchange:
         query: dict[str, Any] = {} if page.url != config.url else dict(config.query)
         own = {**page.query, **self._query}
         query |= own
-        return self._call.runtime.http(
+        call = HttpCall(
             config.method,
             without_query(page.url, own.keys()),
             headers={**config.headers, **self._headers},
-            params={name: value for name, value in query.items() if value is not None},
+            query={name: value for name, value in query.items() if value is not None},
             json=config.json_,
             body=config.body,
             timeout=self._time(),
@@ -217,6 +217,7 @@ class _Exchange:
             save_to=None if config.save_as is None else reference_of(config.save_as),
             private_headers=frozenset(self._headers),
         )
+        return self._call.runtime.http(call)
 
     def _time(self) -> float:
         timeout = self._call.config.timeout

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.node_type import (
     TEMPLATED,
-    ConfigDefect,
     FailureKind,
     NodeCall,
     NodeConfig,
@@ -115,14 +115,14 @@ class SqlQuery(NodeType[SqlQueryConfig]):
             ),
         )
 
-    def defects(self, config: SqlQueryConfig) -> Iterator[ConfigDefect]:
+    def defects(self, config: SqlQueryConfig) -> Iterator[Issue]:
         if not config.statement.strip():
-            yield ConfigDefect("bad_value", "/statement", "the statement is empty")
+            yield Issue("bad_value", "/statement", "the statement is empty")
         if is_template(config.statement):
             hint = "write `:name` in the statement and the template in `params`"
-            yield ConfigDefect("bad_value", "/statement", "templates are not rendered in a statement", hint=hint)
+            yield Issue("bad_value", "/statement", "templates are not rendered in a statement", hint=hint)
         if config.batch is not None and config.params:
-            yield ConfigDefect("bad_value", "/batch", "`params` and `batch` exclude each other")
+            yield Issue("bad_value", "/batch", "`params` and `batch` exclude each other")
         elif not is_template(config.statement):
             yield from _value_defects(config)
 
@@ -135,7 +135,7 @@ class SqlQuery(NodeType[SqlQueryConfig]):
         return {"rows": answer.rows, "row_count": answer.row_count}
 
 
-def _value_defects(config: SqlQueryConfig) -> Iterator[ConfigDefect]:
+def _value_defects(config: SqlQueryConfig) -> Iterator[Issue]:
     """Values that the statement names and nothing gives, and the reverse, as far as the document says."""
     text = read_sql(config.statement)
     given: list[tuple[str, Any]] = [("/params", config.params)]
@@ -148,12 +148,12 @@ def _value_defects(config: SqlQueryConfig) -> Iterator[ConfigDefect]:
         if lacking is not None:
             said = f"the statement names the value :{bind.name}, which `{lacking[1:]}` does not give"
             hint = "write `\\:` for a colon that names no value"
-            yield ConfigDefect("bad_value", "/statement", said, bind.line, bind.column, hint)
+            yield Issue("bad_value", "/statement", said, hint, inside=(bind.line, bind.column))
     for path, values in sets:
         for name in values:
             if name not in text.names:
                 said = f"the statement does not use the value {name!r}"
-                yield ConfigDefect("bad_value", f"{path}{pointer([name])}", said, hint=f"write `:{name}` in it")
+                yield Issue("bad_value", f"{path}{pointer([name])}", said, hint=f"write `:{name}` in it")
 
 
 def _check_values(config: SqlQueryConfig) -> None:

@@ -22,6 +22,7 @@ from definitions.instance.event_storage import PooledEventStorage, event_storage
 from graph_compiler.checking.validation import check
 from graph_compiler.language.schedule_trigger import ScheduleTrigger
 from platform_core.database.engine import build_engine
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_library import OwnedGraphs
 from platform_core.graphs.graph_store import Graph, save_graph
 from platform_core.identity.user_store import create_user
@@ -87,7 +88,7 @@ class Site:
 
     def accept(self, graph: Graph, params: Document | None = None, **options: Any) -> str:
         """Accept a run of the graph's version as the APIs do; its id."""
-        new = NewRun(graph.id, graph.version, self.owner_id, params or {}, "manual", **options)
+        new = NewRun(graph.id, graph.version, self.owner_id, params or {}, TriggerKind.MANUAL, **options)
         with self.engine.begin() as connection:
             return accept_run(connection, new)[0].run_id
 

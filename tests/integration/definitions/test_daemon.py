@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from definitions.execution.graph_jobs import pinned_job
 from definitions.shared.pinning import remote_origin
+from platform_core.facts.run_status import ENDED
 from platform_core.identity.user_store import create_user
-from platform_core.runs.run_store import ENDED
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import versioned, waiting
 from tests.integration.definitions.services import Service

@@ -12,6 +12,7 @@ from dagster._core.events.log import EventLogEntry
 
 from definitions.instance.event_statement import NewValue, Record, build
 from definitions.instance.run_events import NewEvent, StatusChange
+from platform_core.facts.run_status import RunStatus
 from tests.integration.definitions.documents import versioned
 from tests.integration.definitions.site import Site
 from tests.waiting import wait_until
@@ -117,7 +118,7 @@ def test_later_value_of_a_port_replaces_the_earlier(site: Site, send: Send, run_
 
 
 def test_nothing_is_written_to_an_ended_run_but_dagsters_log(site: Site, send: Send, run_id: str) -> None:
-    end = StatusChange("FAILURE", is_end=True, error={"kind": "k", "message": "m", "node": None})
+    end = StatusChange(RunStatus.FAILURE, is_end=True, error={"kind": "k", "message": "m", "node": None})
     send(run_id, "a", Record(event=NewEvent(1.0, "run.failed", "m")), change=end)
     before = site.run(run_id)
     send(
@@ -126,7 +127,7 @@ def test_nothing_is_written_to_an_ended_run_but_dagsters_log(site: Site, send: S
         Record(log=log_row(site, run_id, "late"), event=NewEvent(2.0, "log", "late", "n")),
         Record(value=NewValue("n", "p", "1")),
         Record(outputs="{}"),
-        change=StatusChange("SUCCESS", is_end=True),
+        change=StatusChange(RunStatus.SUCCESS, is_end=True),
     )
     assert site.run(run_id) == before
     assert site.story(run_id) == [("run.queued", None), ("run.failed", None)]
@@ -135,8 +136,8 @@ def test_nothing_is_written_to_an_ended_run_but_dagsters_log(site: Site, send: S
 
 
 def test_canceling_run_stays_so_until_it_ends(site: Site, send: Send, run_id: str) -> None:
-    send(run_id, "a", Record(), change=StatusChange("CANCELING"))
-    send(run_id, "b", Record(), change=StatusChange("RUNNING", is_start=True))
+    send(run_id, "a", Record(), change=StatusChange(RunStatus.CANCELING))
+    send(run_id, "b", Record(), change=StatusChange(RunStatus.RUNNING, is_start=True))
     assert site.run(run_id).status == "CANCELING"
 
 

@@ -16,6 +16,7 @@ from definitions.daemon import submission
 from definitions.daemon.submission import Submission
 from definitions.execution.graph_jobs import pinned_job
 from definitions.shared.pinning import code_origin, remote_origin
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import Graph
 from platform_core.runs.run_store import FROM_FAILURE, NewRun, accept_run
 from tests.integration.definitions.documents import versioned, waiting
@@ -77,7 +78,7 @@ def accept_delivered(site: Site, graph: Graph) -> str:
 
 
 def accept_triggered(site: Site, graph: Graph, kind: str, trigger_id: str) -> str:
-    new = NewRun(graph.id, graph.version, site.owner_id, {}, kind, trigger_id=trigger_id, tags={"a": "b"})
+    new = NewRun(graph.id, graph.version, site.owner_id, {}, TriggerKind(kind), trigger_id=trigger_id, tags={"a": "b"})
     with site.engine.begin() as connection:
         return accept_run(connection, new)[0].run_id
 

@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from definitions.daemon.timer_firing import TimerFiring
+from platform_core.facts.run_error import RunError
+from platform_core.facts.run_status import RunStatus
 from platform_core.graphs.graph_store import Graph
 from platform_core.runs.run_ending import end_unsubmitted
 from platform_core.triggers.tick_store import Tick, list_ticks
@@ -89,10 +91,10 @@ class Timed:
     def end_runs(self) -> None:
         """Cancel the graph's runs, which Dagster does not know."""
         query = "SELECT run_id FROM headrace.runs WHERE graph_id = :graph AND ended_at IS NULL"
-        error = {"kind": "canceled", "message": "The test ended it.", "node": None}
+        error = RunError("canceled", "The test ended it.")
         for (run_id,) in self.site.fetch(query, graph=self.graph.id):
             with self.site.engine.begin() as connection:
-                assert end_unsubmitted(connection, run_id, "CANCELED", error)
+                assert end_unsubmitted(connection, run_id, RunStatus.CANCELED, error)
 
     def execute(self, statement: str, **values: Any) -> None:
         given = {"trigger": self.trigger, **values}

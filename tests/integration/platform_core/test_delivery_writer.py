@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 from platform_core.database.engine import build_engine
 from platform_core.database.tables import deliveries, run_events, runs
 from platform_core.errors import Unavailable
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import save_graph
 from platform_core.identity.user_store import User
 from platform_core.runs.run_store import NewRun
@@ -50,7 +51,7 @@ def entry(webhook: Webhook, key: str, **changes: object) -> Entry:
         webhook.version,
         webhook.owner_id,
         {"got": key},
-        "webhook",
+        TriggerKind.WEBHOOK,
         webhook.trigger_id,
         {"event": None},
     )

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from definitions.daemon.queue_policy import Limits, choose
 from platform_core.database.tables import runs
 from platform_core.errors import RunEnded
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import save_graph
 from platform_core.identity.user_store import create_user, limit_user
 from platform_core.runs.queue_store import Depth, claim, list_waiting, positions, read_depth, read_load
@@ -29,11 +30,11 @@ class Queue:
             graph, _ = save_graph(
                 connection, owner_id=user, name="mill", document="{}", sha256="0" * 64, created_by=user
             )
-            self.graphs[name] = NewRun(graph.id, 1, user, {}, "manual")
+            self.graphs[name] = NewRun(graph.id, 1, user, {}, TriggerKind.MANUAL)
 
     def accept(self, owner: str, priority: int = 0) -> str:
         new = self.graphs[owner]
-        new = NewRun(new.graph_id, 1, new.owner_id, {}, "manual", priority=priority)
+        new = NewRun(new.graph_id, 1, new.owner_id, {}, TriggerKind.MANUAL, priority=priority)
         return accept_run(self.connection, new)[0].run_id
 
     def submit(self, run_id: str) -> None:

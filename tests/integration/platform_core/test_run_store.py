@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 from platform_core import channels
 from platform_core.database.engine import plain_url
 from platform_core.errors import IdempotencyKeyReused, RunNotFound
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import save_graph
 from platform_core.identity.user_store import User
 from platform_core.runs.run_event_store import read_events
@@ -30,7 +31,7 @@ def new(engine: Engine, ada: User) -> NewRun:
         version=1,
         owner_id=ada.id,
         params={"water": 7, "text": "ü\0"},
-        trigger_kind="manual",
+        trigger_kind=TriggerKind.MANUAL,
         trigger_data={"delivery_id": "d"},
         tags={"team": "mill"},
         priority=3,

@@ -8,6 +8,7 @@ import psycopg
 from sqlalchemy.engine import Engine
 
 from platform_core.database.engine import transaction
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import save_graph
 from platform_core.identity.user_store import User, create_user
 from platform_core.runs.run_store import NewRun, accept_run
@@ -47,7 +48,9 @@ def create_run(engine: Engine, owner: User, graph: str = "flow") -> str:
         )
         run, _ = accept_run(
             connection,
-            NewRun(graph_id=saved.id, version=saved.version, owner_id=owner.id, params={}, trigger_kind="manual"),
+            NewRun(
+                graph_id=saved.id, version=saved.version, owner_id=owner.id, params={}, trigger_kind=TriggerKind.MANUAL
+            ),
         )
         return run.run_id
 

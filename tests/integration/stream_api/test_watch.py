@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 
 from platform_core.database.engine import transaction
 from platform_core.database.tables import runs
+from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import save_graph
 from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
@@ -35,7 +36,7 @@ def run_id(engine: Engine, owner: User) -> str:
         graph, _ = save_graph(
             connection, owner_id=owner.id, name="drawn", if_match=None, must_not_exist=False, **options
         )
-        run, _ = accept_run(connection, NewRun(graph.id, graph.version, owner.id, {}, "manual"))
+        run, _ = accept_run(connection, NewRun(graph.id, graph.version, owner.id, {}, TriggerKind.MANUAL))
         return run.run_id
 
 

@@ -14,6 +14,7 @@ from definitions.kubernetes import job as kubernetes_job
 from graph_compiler.language.spec import SettingsSpec
 from platform_core import ending_times
 from platform_core.ending_times import EndingTimes
+from platform_core.facts.run_ref import RunRef
 from platform_core.settings import Settings
 
 
@@ -34,8 +35,8 @@ def test_what_dagster_and_the_cluster_are_reported_is_derived(tmp_path: Path) ->
     assert instance["run_monitoring"]["cancel_timeout_seconds"] == times.monitor
     wanted = SettingsSpec.model_validate({"timeout": "90s", "kubernetes": {"start_deadline": "30s"}})
     assert monitor_tags(wanted, times) == {"dagster/max_runtime": str(90 + times.monitor)}
-    place = kubernetes_job.RunPlace("run", "g", "id", 1, "ada")
-    config = kubernetes_job.user_config(place, wanted, settings)
+    run = RunRef(run_id="run", graph_id="id", graph="g", version=1, owner_id="ada-id", owner="ada")
+    config = kubernetes_job.user_config(run, wanted, settings)
     assert config["pod_spec_config"]["termination_grace_period_seconds"] == times.pod
     assert config["job_spec_config"]["active_deadline_seconds"] == 90 + 30 + times.job
 

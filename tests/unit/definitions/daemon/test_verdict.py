@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from definitions.daemon.verdict import WAIT, Act, Facts, is_gone, judge, problem
 from definitions.kubernetes import reasons
+from platform_core.facts.run_status import RunStatus
 from tests.unit.definitions import pods
 
 NOW = 1_795_428_000.0  # 2026-11-23T10:00:00Z, when the pods were made
@@ -17,7 +18,7 @@ PATIENCE = 5.0
 
 
 def facts(status: str = "STARTING", age: float = 0.0, **known: Any) -> Facts:
-    found = Facts(status, NOW - age, 300.0, **known)
+    found = Facts(RunStatus(status), NOW - age, 300.0, **known)
     found.had_job = found.job is not None or bool(found.pods) or found.last_pod is not None
     return found
 
@@ -159,6 +160,6 @@ def test_a_run_canceled_before_its_job_was_made_ends() -> None:
 @given(st.floats(0, 10_000), st.sampled_from(["STARTING", "RUNNING"]))
 def test_a_run_whose_pod_runs_is_left_alone(at: float, status: str) -> None:
     pod = pods.running()
-    found = Facts(status, NOW + at, 300.0, job=pods.job(), had_job=True, pods=[pod], last_pod=pod)
+    found = Facts(RunStatus(status), NOW + at, 300.0, job=pods.job(), had_job=True, pods=[pod], last_pod=pod)
     see(found, NOW + at)
     assert judge(found, NOW + at, PATIENCE) == WAIT

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from definitions.instance.run_events import NewEvent, StatusChange, place, status_change, storable, to_run_event
 from graph_compiler.running.naming import dagster_name
 from graph_compiler.values.errors import NodeError
+from platform_core.facts.run_status import RunStatus
 
 TS = 1_700_000_000.25
 
@@ -40,11 +41,19 @@ def error_info(error: BaseException, cause: BaseException | None = None) -> Seri
 @pytest.mark.parametrize(
     ("type", "change", "event"),
     [
-        ("PIPELINE_ENQUEUED", StatusChange("QUEUED"), None),
-        ("PIPELINE_STARTING", StatusChange("STARTING"), None),
-        ("PIPELINE_START", StatusChange("RUNNING", is_start=True), NewEvent(TS, "run.started", "The run started.")),
-        ("PIPELINE_CANCELING", StatusChange("CANCELING"), None),
-        ("PIPELINE_SUCCESS", StatusChange("SUCCESS", is_end=True), NewEvent(TS, "run.succeeded", "The run succeeded.")),
+        ("PIPELINE_ENQUEUED", StatusChange(RunStatus.QUEUED), None),
+        ("PIPELINE_STARTING", StatusChange(RunStatus.STARTING), None),
+        (
+            "PIPELINE_START",
+            StatusChange(RunStatus.RUNNING, is_start=True),
+            NewEvent(TS, "run.started", "The run started."),
+        ),
+        ("PIPELINE_CANCELING", StatusChange(RunStatus.CANCELING), None),
+        (
+            "PIPELINE_SUCCESS",
+            StatusChange(RunStatus.SUCCESS, is_end=True),
+            NewEvent(TS, "run.succeeded", "The run succeeded."),
+        ),
         ("ALERT_START", None, None),
     ],
 )
@@ -68,7 +77,7 @@ def test_each_step_of_a_runs_life_is_its_status_and_its_event(
 def test_canceled_run_says_why_in_our_words(message: str | None, shown: str) -> None:
     logged = entry(DagsterEvent("PIPELINE_CANCELED", "job", message=message))
     error = {"kind": "canceled", "message": shown, "node": None}
-    assert status_change(logged) == StatusChange("CANCELED", is_end=True, error=error)
+    assert status_change(logged) == StatusChange(RunStatus.CANCELED, is_end=True, error=error)
     assert to_run_event(logged) == NewEvent(TS, "run.canceled", shown, level="warning")
 
 
@@ -80,7 +89,7 @@ def test_failed_run_carries_its_first_failed_nodes_error() -> None:
         "PIPELINE_FAILURE", "job", event_specific_data=JobFailureData(None, first_step_failure_event=step)
     )
     error = {"kind": "code_error", "message": "no water", "node": "mill_wheel"}
-    assert status_change(entry(run)) == StatusChange("FAILURE", is_end=True, error=error)
+    assert status_change(entry(run)) == StatusChange(RunStatus.FAILURE, is_end=True, error=error)
     assert to_run_event(entry(run)) == NewEvent(
         TS, "run.failed", "no water", "mill_wheel", None, "error", {"error": error}
     )

@@ -10,13 +10,20 @@ from typing import Any
 import pytest
 
 from definitions.kubernetes.containers import CONTAINER, ContainerPods
-from definitions.kubernetes.job import RunPlace
 from graph_compiler.nodes.runtime import ContainerTask
 from graph_compiler.values.errors import NodeError
+from platform_core.facts.run_ref import RunRef
 from platform_core.settings import Settings
 from tests.unit.definitions.cluster import Cluster, serving, until
 
-PLACE = RunPlace("5f0c7f3e-6c0a-4b57-9f5e-0d9f6d1f2a11", "g", "graph-id", 1, "ada", True)
+RUN = RunRef(
+    run_id="5f0c7f3e-6c0a-4b57-9f5e-0d9f6d1f2a11",
+    graph_id="graph-id",
+    graph="g",
+    version=1,
+    owner_id="ada-id",
+    owner="ada",
+)
 TASK = ContainerTask("team/train:3", ["train"], {"TOKEN": "t"}, "1", "64Mi")
 SETTINGS = Settings(
     launcher="kubernetes",
@@ -54,7 +61,7 @@ class Call:
 @contextmanager
 def containers() -> Iterator[tuple[Cluster, ContainerPods]]:
     with serving() as (cluster, api):
-        yield cluster, ContainerPods(SETTINGS, PLACE, api)
+        yield cluster, ContainerPods(SETTINGS, RUN, api)
 
 
 def made(cluster: Cluster) -> dict[str, Any]:
@@ -133,7 +140,7 @@ def test_a_container_is_ended(timeout: float | None, kind: str) -> None:
 
 def test_an_image_that_is_not_allowed_makes_no_pod() -> None:
     with serving() as (cluster, api):
-        pods = ContainerPods(SETTINGS.model_copy(update={"kubernetes_allowed_images": []}), PLACE, api)
+        pods = ContainerPods(SETTINGS.model_copy(update={"kubernetes_allowed_images": []}), RUN, api)
         call = Call(pods)
         call.wait()
         assert call.error is not None

@@ -6,7 +6,7 @@ from graph_compiler.language.issues import Issue, did_you_mean
 
 
 def test_issue_is_a_dictionary_in_problem_documents() -> None:
-    assert Issue("cycle", "/nodes/0", "round", 3, 4).as_dict() == {
+    assert Issue("cycle", "/nodes/0", "round", place=(3, 4)).as_dict() == {
         "code": "cycle",
         "path": "/nodes/0",
         "message": "round",

@@ -27,7 +27,7 @@ def server(*answers: tuple[dict[str, str], Any], **given: Any) -> MemoryRuntime:
 
 
 def asked(runtime: MemoryRuntime) -> list[tuple[str, Any]]:
-    return [(call["url"], call["params"]) for method, call in runtime.calls if method == "http"]
+    return [(call.url, call.query) for method, call in runtime.calls if method == "http"]
 
 
 def test_links_are_followed_and_items_joined() -> None:

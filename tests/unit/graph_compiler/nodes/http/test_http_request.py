@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graph_compiler.nodes.runtime import HttpAnswer
+from graph_compiler.nodes.runtime import HttpAnswer, HttpCall
 from graph_compiler.testing.memory import MemoryRuntime
 from graph_compiler.values.errors import NodeError
 from tests.unit.graph_compiler.documents import found
@@ -35,15 +35,14 @@ def test_request_is_rendered_with_params_inputs_and_secrets() -> None:
     assert runtime.calls == [
         (
             "http",
-            {
-                "method": "POST",
-                "url": "http://x/7",
-                "headers": {"authorization": "Bearer t0k3n"},
-                "params": {"a": 7, "b": ["x", "y"]},
-                "json": {"id": 7},
-                "body": None,
-                "timeout": 10.0,
-            },
+            HttpCall(
+                "POST",
+                "http://x/7",
+                headers={"authorization": "Bearer t0k3n"},
+                query={"a": 7, "b": ["x", "y"]},
+                json={"id": 7},
+                timeout=10.0,
+            ),
         )
     ]
 
@@ -51,7 +50,7 @@ def test_request_is_rendered_with_params_inputs_and_secrets() -> None:
 def test_shorter_of_both_timeouts_counts() -> None:
     runtime = answering()
     run("http.request", {"url": "http://x"}, {}, runtime, timeout="2s")
-    assert runtime.calls[0][1]["timeout"] == 2.0
+    assert runtime.calls[0][1].timeout == 2.0
 
 
 @pytest.mark.parametrize("status", [400, 503])
@@ -106,4 +105,4 @@ def test_key_of_auth_replaces_one_of_its_name_in_the_url() -> None:
     runtime = answering(secrets={"key": "k"})
     auth = {"type": "api_key", "place": "query", "name": "api key", "secret": "key"}
     run("http.request", {"url": "http://x/?a=%20&api+key=old&b#f", "auth": auth}, {}, runtime)
-    assert (runtime.calls[0][1]["url"], runtime.calls[0][1]["params"]) == ("http://x/?a=%20&b#f", {"api key": "k"})
+    assert (runtime.calls[0][1].url, runtime.calls[0][1].query) == ("http://x/?a=%20&b#f", {"api key": "k"})

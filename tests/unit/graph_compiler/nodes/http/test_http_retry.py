@@ -72,8 +72,8 @@ def test_credentials_are_sent_where_they_belong(auth: Any, headers: Any, query: 
     runtime = statuses(200)
     run("http.request", {"url": "http://x", "auth": auth}, {}, runtime)
     call = runtime.calls[0][1]
-    assert (call["headers"], call["params"]) == (headers, query)
-    assert call.get("private_headers", frozenset()) == frozenset(headers)
+    assert (call.headers, call.query) == (headers, query)
+    assert call.private_headers == frozenset(headers)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_credentials_are_sent_where_they_belong(auth: Any, headers: Any, query: 
 def test_form_and_files_are_uploaded(config: dict[str, Any], upload: HttpUpload) -> None:
     runtime = statuses(200)
     run("http.request", {"url": "http://x", "method": "POST", **config}, {}, runtime)
-    assert runtime.calls[0][1]["upload"] == upload
+    assert runtime.calls[0][1].upload == upload
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What is true of a run, as values that every other room shares."""
