@@ -9,8 +9,8 @@ import dagster as dg
 
 from benchmarks import graphs
 from benchmarks.figure import Figure
-from graph_compiler.compilation import compile_job
-from graph_compiler.validation import check
+from graph_compiler.checking.validation import check
+from graph_compiler.jobs.compilation import compile_job
 
 LIMIT = 16 * 1024 * 1024
 

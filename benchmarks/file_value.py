@@ -50,8 +50,8 @@ def _server() -> Iterator[str]:
 
 
 def _measure(url: str, home: str, answer: Connection) -> None:
-    from definitions.context import ProcessContext
-    from definitions.services import Services
+    from definitions.execution.context import ProcessContext
+    from definitions.services.services import Services
     from platform_core.settings import Settings
     from tests.integration.nodes.nodes import run_node
 

@@ -20,21 +20,21 @@ import psutil
 import psycopg
 
 from benchmarks.figure import Figure
-from platform_core import schema
-from platform_core.auth import issue_token
-from platform_core.database import build_engine, plain_url, transaction
-from platform_core.graph_store import save_graph
-from platform_core.keys import KeyRing
-from platform_core.postgres import EmbeddedPostgres
-from platform_core.run_store import NewRun, accept_run
+from platform_core.database import schema
+from platform_core.database.engine import build_engine, plain_url, transaction
+from platform_core.database.postgres import EmbeddedPostgres
+from platform_core.graphs.graph_store import save_graph
+from platform_core.identity.auth import issue_token
+from platform_core.identity.keys import KeyRing
+from platform_core.identity.user_store import create_user
+from platform_core.runs.run_store import NewRun, accept_run
 from platform_core.settings import Settings
-from platform_core.user_store import create_user
 
 ROOT = Path(__file__).parents[1]
 SERVER = """
 import pathlib, socket, sys
-from platform_core.database import build_engine
-from platform_core.keys import KeyRing
+from platform_core.database.engine import build_engine
+from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
 from platform_core.web.server import Server, server_config
 from stream_api.app import create_app

@@ -6,17 +6,17 @@ from functools import lru_cache
 
 from dagster import JobDefinition
 
-from definitions.context import process_context
-from definitions.executors import thread_executor
-from definitions.io_managers import value_store
-from definitions.names import GRAPH_ID_TAG, GRAPH_TAG, OWNER_TAG, VERSION_TAG, limit_tag
-from definitions.patience import patiently, read_patiently
-from definitions.resources import run_runtime
-from graph_compiler.compilation import compile_job
-from graph_compiler.naming import job_name
-from graph_compiler.spec import GraphSpec
-from platform_core.execution_store import PinnedVersion, read_version
-from platform_core.graph_library import OwnedGraphs
+from definitions.execution.context import process_context
+from definitions.execution.executors import thread_executor
+from definitions.execution.io_managers import value_store
+from definitions.execution.resources import run_runtime
+from definitions.shared.names import GRAPH_ID_TAG, GRAPH_TAG, OWNER_TAG, VERSION_TAG, limit_tag
+from definitions.shared.patience import patiently, read_patiently
+from graph_compiler.jobs.compilation import compile_job
+from graph_compiler.language.spec import GraphSpec
+from graph_compiler.running.naming import job_name
+from platform_core.graphs.graph_library import OwnedGraphs
+from platform_core.runs.execution_store import PinnedVersion, read_version
 
 CACHED = 10_000
 """Jobs kept per process: more than an installation has graphs, or each snapshot would compile them anew."""

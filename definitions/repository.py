@@ -16,16 +16,16 @@ from dagster import (
     repository,
 )
 
-from definitions.context import process_context
+from definitions.execution.context import process_context
 from definitions.jobs import pinned_job
-from definitions.names import REPOSITORY
-from definitions.schedules import schedule_of
-from definitions.sensors import inbox
-from definitions.timer_sensor import timer_sensor
-from graph_compiler.naming import job_name, owner_and_graph
-from platform_core.database import Engine, reading
-from platform_core.graph_store import Graph, all_graphs, resolve_graph
-from platform_core.timer_store import Timer, list_plain_timers
+from definitions.location.schedules import schedule_of
+from definitions.location.sensors import inbox
+from definitions.location.timer_sensor import timer_sensor
+from definitions.shared.names import REPOSITORY
+from graph_compiler.running.naming import job_name, owner_and_graph
+from platform_core.database.engine import Engine, reading
+from platform_core.graphs.graph_store import Graph, all_graphs, resolve_graph
+from platform_core.triggers.timer_store import Timer, list_plain_timers
 
 _logger = logging.getLogger("headrace.repository")
 

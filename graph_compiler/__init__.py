@@ -1,4 +1,4 @@
 """Graph text in, issues or a Dagster job out: pure, without network, database, clock or environment.
 
-Importing `graph_compiler.validation` never imports Dagster; only `compilation` and `ops` do.
+Importing `graph_compiler.checking.validation` never imports Dagster; only `compilation` and `ops` do.
 """

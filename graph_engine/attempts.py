@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
-from graph_compiler.errors import node_error
-from graph_compiler.execution import is_wanted, node_context, rendered_config, run_node
-from graph_compiler.runtime import NodeRuntime
+from graph_compiler.nodes.runtime import NodeRuntime
+from graph_compiler.running.execution import is_wanted, node_context, rendered_config, run_node
+from graph_compiler.values.errors import node_error
 
 from . import records
 from .frame import UNWANTED, Result, Task

@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graph_compiler.called_run import called_params
-from graph_compiler.execution import (
-    Scope,
-    is_wanted,
-    node_context,
-    render_outputs,
-    rendered_config,
-    result_key,
-)
+from graph_compiler.running.called_run import called_params
+from graph_compiler.running.execution import Scope, is_wanted, node_context, render_outputs, rendered_config, result_key
 
 from . import records, stopping
 from .frame import UNWANTED, Cut, Frame, Task

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graph_compiler.errors import NodeError
-from graph_compiler.execution import is_tried_again
-from graph_compiler.node_ports import ERROR_PORT
+from graph_compiler.nodes.node_ports import ERROR_PORT
+from graph_compiler.running.execution import is_tried_again
+from graph_compiler.values.errors import NodeError
 
 from . import foreach, records
 from .foreach import ItemFailure, ItemTask

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from graph_compiler.errors import NodeError
+from graph_compiler.values.errors import NodeError
 
 from . import calls, readiness, records, steps, stopping
 from .clock import Clock

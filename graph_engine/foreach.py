@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from graph_compiler.errors import NodeError
-from graph_compiler.execution import Item, is_wanted, items_of
-from graph_compiler.node_ports import ERRORS_PORT
+from graph_compiler.nodes.node_ports import ERRORS_PORT
+from graph_compiler.running.execution import Item, is_wanted, items_of
+from graph_compiler.values.errors import NodeError
 
 from . import records
 from .frame import UNWANTED, Cut, Task

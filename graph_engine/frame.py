@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
-from graph_compiler.errors import NodeError
-from graph_compiler.execution import Item, Scope
-from graph_compiler.spec import PortRef
+from graph_compiler.language.spec import PortRef
+from graph_compiler.running.execution import Item, Scope
+from graph_compiler.values.errors import NodeError
 
 from .index import PlanIndex
 from .known import End

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graph_compiler.naming import dagster_name
-from graph_compiler.node_type import NodeTypes
-from graph_compiler.plan import GraphPlan, PlannedNode, plan_graph
-from graph_compiler.topology import topological_order
+from graph_compiler.nodes.node_type import NodeTypes
+from graph_compiler.running.naming import dagster_name
+from graph_compiler.running.plan import GraphPlan, PlannedNode, plan_graph
+from graph_compiler.values.topology import topological_order
 
 from .place import Place
 

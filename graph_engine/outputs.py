@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from graph_compiler.errors import NodeError
-from graph_compiler.execution import render_outputs
+from graph_compiler.running.execution import render_outputs
+from graph_compiler.values.errors import NodeError
 
 from . import records
 from .frame import Blame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graph_compiler.plan import PlannedNode
+from graph_compiler.running.plan import PlannedNode
 
 
 class Place:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-from graph_compiler.errors import NodeError
+from graph_compiler.values.errors import NodeError
 
 from .frame import Task
 from .timers import Timer

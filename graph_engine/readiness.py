@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from graph_compiler.spec import PortRef
+from graph_compiler.language.spec import PortRef
 
 from . import records
 from .frame import NO_VALUES, Frame, Phase, Task

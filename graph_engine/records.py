@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from graph_compiler.runtime import Level
+from graph_compiler.nodes.runtime import Level
 
 from .place import Place
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graph_compiler.spec import RetrySpec
+from graph_compiler.language.spec import RetrySpec
 
 LONGEST = 3650 * 86_400.0
 """Seconds; as of any duration in a document."""

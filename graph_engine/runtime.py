@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from graph_compiler.runtime import NodeRuntime
+from graph_compiler.nodes.runtime import NodeRuntime
 
 
 class Runtime(NodeRuntime, Protocol):

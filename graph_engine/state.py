@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from graph_compiler.errors import NodeError, node_error
+from graph_compiler.values.errors import NodeError, node_error
 
 from .clock import Clock
 from .frame import Frame, Phase, Result, Task

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from graph_compiler.errors import NodeError
-from graph_compiler.library import GRAPH_TYPE
+from graph_compiler.language.library import GRAPH_TYPE
+from graph_compiler.values.errors import NodeError
 
 from . import attempts, calls, foreach, records
 from .ending import recall, rest

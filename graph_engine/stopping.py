@@ -6,7 +6,7 @@ runs last does, within its grace.
 
 from __future__ import annotations
 
-from graph_compiler.errors import NodeError
+from graph_compiler.values.errors import NodeError
 
 from .frame import Frame, Phase, Stop
 from .jobs import watch

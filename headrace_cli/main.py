@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import typer
 
-from headrace_cli import access, deliveries, graphs, runs, services, triggers
-from headrace_cli.up import up
+from headrace_cli.commands import access, deliveries, graphs, runs, services, triggers
+from headrace_cli.commands.up import up
 
 app = typer.Typer(
     name="headrace",

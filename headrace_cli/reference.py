@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graph_compiler.node_types import builtin_node_types
-from graph_compiler.reference import pages
+from graph_compiler.catalogue.node_types import builtin_node_types
+from graph_compiler.catalogue.reference import pages
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference" / "nodes"
 

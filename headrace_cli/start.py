@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from headrace_cli.errors import CommandError
-from headrace_cli.exit_codes import ExitCode
-from headrace_cli.terminal import note
+from headrace_cli.terminal.errors import CommandError
+from headrace_cli.terminal.exit_codes import ExitCode
+from headrace_cli.terminal.terminal import note
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
 def _run(arguments: list[str]) -> None:
     match arguments:
         case ["run-job", run_id] if not run_id.startswith("-"):
-            from headrace_cli.run_job import execute
+            from headrace_cli.serve.run_job import execute
 
             sys.exit(execute(run_id))
         case _:

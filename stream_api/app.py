@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
-from platform_core import schema
-from platform_core.database import Engine
+from platform_core.database import schema
+from platform_core.database.engine import Engine
 from platform_core.errors import Unavailable
-from platform_core.keys import KeyRing
-from platform_core.metrics import Metrics
+from platform_core.identity.keys import KeyRing
+from platform_core.operation.metrics import Metrics
 from platform_core.settings import Settings
 from platform_core.web.application import build_application
 from platform_core.web.services import Services
 from stream_api.asyncapi import router as asyncapi
-from stream_api.endpoints import router
-from stream_api.sockets import router as sockets
-from stream_api.streams import Streams
-from stream_api.watch import router as watch
+from stream_api.routes.endpoints import router
+from stream_api.routes.sockets import router as sockets
+from stream_api.routes.watch import router as watch
+from stream_api.serving.streams import Streams
 
 
 def create_app(settings: Settings, *, engine: Engine, keys: KeyRing, metrics: Metrics | None = None) -> FastAPI:

@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from platform_core.run_event_store import EVENT_TYPES
-from stream_api.closing import CODES
-from stream_api.filters import LEVELS
-from stream_api.messages import CLIENT_MESSAGES, SERVER_MESSAGES
+from platform_core.runs.run_event_store import EVENT_TYPES
+from stream_api.following.filters import LEVELS
+from stream_api.sessions.closing import CODES
+from stream_api.sessions.messages import CLIENT_MESSAGES, SERVER_MESSAGES
 
 router = APIRouter(tags=["operation"])
 

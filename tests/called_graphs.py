@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from graph_compiler.canonical import content_hash
-from graph_compiler.validation import check
+from graph_compiler.checking.validation import check
+from graph_compiler.values.canonical import content_hash
 
 FOLDER = Path(__file__).parent / "graphs" / "called"
 

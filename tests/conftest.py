@@ -13,10 +13,10 @@ import psycopg
 import pytest
 from sqlalchemy.engine import Engine
 
-from platform_core import schema
-from platform_core.database import build_engine
-from platform_core.keys import KeyRing
-from platform_core.postgres import STOP_SIGNAL, EmbeddedPostgres
+from platform_core.database import schema
+from platform_core.database.engine import build_engine
+from platform_core.database.postgres import STOP_SIGNAL, EmbeddedPostgres
+from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
 from tests.waiting import wait_until
 

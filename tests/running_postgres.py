@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from platform_core.postgres import STOP_SIGNAL, EmbeddedPostgres
+from platform_core.database.postgres import STOP_SIGNAL, EmbeddedPostgres
 from tests.waiting import wait_until
 
 

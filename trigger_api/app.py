@@ -9,35 +9,35 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from graph_compiler.node_type import NodeTypes
-from graph_compiler.node_types import builtin_node_types
-from graph_compiler.placement import ClusterPolicy
-from platform_core import schema
-from platform_core.database import Engine
-from platform_core.delivery_writer import DeliveryWriter
-from platform_core.keys import KeyRing
-from platform_core.metrics import Metrics
+from graph_compiler.catalogue.node_types import builtin_node_types
+from graph_compiler.drafts.placement import ClusterPolicy
+from graph_compiler.nodes.node_type import NodeTypes
+from platform_core.database import schema
+from platform_core.database.engine import Engine
+from platform_core.identity.keys import KeyRing
+from platform_core.operation.metrics import Metrics
 from platform_core.settings import Settings
+from platform_core.triggers.delivery_writer import DeliveryWriter
 from platform_core.web.application import build_application
 from platform_core.web.services import Services
 from trigger_api.api_keys.endpoints import router as api_keys
 from trigger_api.auth.endpoints import router as auth
 from trigger_api.deliveries.endpoints import router as deliveries
-from trigger_api.graph_access import SpecCache
 from trigger_api.graphs.endpoints import router as graphs
+from trigger_api.live.endings import RunEndings
+from trigger_api.live.known_hooks import KnownHooks
+from trigger_api.live.run_progress import RunProgress
+from trigger_api.live.state import State
 from trigger_api.runs.batches import router as batches
-from trigger_api.runs.endings import RunEndings
 from trigger_api.runs.endpoints import router as runs
 from trigger_api.runs.queue_metrics import QueueMetrics
 from trigger_api.runs.uploads import router as uploads
 from trigger_api.secrets.endpoints import router as secrets
-from trigger_api.state import State
+from trigger_api.shared.graph_access import SpecCache
 from trigger_api.triggers.endpoints import router as triggers
 from trigger_api.users.endpoints import router as users
 from trigger_api.webhooks.endpoints import router as webhooks
-from trigger_api.webhooks.known_hooks import KnownHooks
 from trigger_api.webhooks.rotation import router as rotation
-from trigger_api.webhooks.run_progress import RunProgress
 
 RECEIVERS = 4
 """Webhook calls that are checked and stored at once by one process."""

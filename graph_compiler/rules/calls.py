@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..draft import Draft, DraftNode
-from ..issues import Finding
-from ..library import MAX_DEPTH, CalledGraph, Callee, NotCallable
-from ..nodes.graph import Graph, GraphConfig
-from ..params import schema_of
-from ..pointers import pointer_token
-from ..port_types import PortType, fits
-from ..spec import MAX_NODES, PortRef
-from ..templates import is_template
-from .params import given_params
+from graph_compiler.drafts.draft import Draft, DraftNode
+from graph_compiler.language.issues import Finding
+from graph_compiler.language.library import MAX_DEPTH, CalledGraph, Callee, NotCallable
+from graph_compiler.language.params import schema_of
+from graph_compiler.language.spec import MAX_NODES, PortRef
+from graph_compiler.rules.params import given_params
+from graph_compiler.running.graph_node import Graph, GraphConfig
+from graph_compiler.templates.templates import is_template
+from graph_compiler.values.pointers import pointer_token
+from graph_compiler.values.port_types import PortType, fits
 
 NOTE = "note"
 """In the place of an issue's code."""

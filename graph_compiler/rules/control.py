@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..draft import Draft, DraftNode
-from ..issues import Finding
-from ..library import GRAPH_TYPE
-from ..node_ports import ERROR_PORT, ERRORS_PORT
-from ..templates import analyse, is_template, templates_in
+from graph_compiler.drafts.draft import Draft, DraftNode
+from graph_compiler.language.issues import Finding
+from graph_compiler.language.library import GRAPH_TYPE
+from graph_compiler.nodes.node_ports import ERROR_PORT, ERRORS_PORT
+from graph_compiler.templates.templates import analyse, is_template, templates_in
 
 
 def conditions(draft: Draft) -> Iterator[Finding]:

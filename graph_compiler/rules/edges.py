@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
-from ..draft import Draft, DraftNode
-from ..issues import Finding, did_you_mean
-from ..node_type import Port, Ports
-from ..port_types import fits
-from ..spec import PortRef
-from .names import inputs_used
+from graph_compiler.drafts.draft import Draft, DraftNode
+from graph_compiler.language.issues import Finding, did_you_mean
+from graph_compiler.language.spec import PortRef
+from graph_compiler.nodes.node_type import Port, Ports
+from graph_compiler.rules.names import inputs_used
+from graph_compiler.values.port_types import fits
 
 
 def unknown_nodes(draft: Draft) -> Iterator[Finding]:

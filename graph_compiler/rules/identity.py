@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..draft import Draft
-from ..issues import Finding
+from graph_compiler.drafts.draft import Draft
+from graph_compiler.language.issues import Finding
 
 
 def duplicate_ids(draft: Draft) -> Iterator[Finding]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..draft import Draft, DraftNode
-from ..issues import Finding, did_you_mean
-from ..node_ports import ITEM_NAMES, inputs_named, templates_of
-from ..params import declared_names
-from ..spec import PortRef
-from ..templates import Analysis, Reference, analyse, template_words, templates_in
-from ..triggers import CONTEXT as TRIGGER_NAMES
-from ..triggers import SCHEDULE_CONTEXT
+from graph_compiler.drafts.draft import Draft, DraftNode
+from graph_compiler.language.issues import Finding, did_you_mean
+from graph_compiler.language.params import declared_names
+from graph_compiler.language.spec import PortRef
+from graph_compiler.nodes.node_ports import ITEM_NAMES, inputs_named, templates_of
+from graph_compiler.templates.templates import Analysis, Reference, analyse, template_words, templates_in
+from graph_compiler.triggers.triggers import CONTEXT as TRIGGER_NAMES
+from graph_compiler.triggers.triggers import SCHEDULE_CONTEXT
 
 NODE_NAMES = ("inputs", "params", "run", "trigger")
 OUTPUT_NAMES = ("nodes", "params", "run", "trigger")

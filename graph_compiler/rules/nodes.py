@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from ..draft import Draft, DraftNode
-from ..issues import Finding, did_you_mean
-from ..node_ports import ports_of
-from ..node_type import ConfigDefect, NodeTypes
-from ..shape import findings_of
+from graph_compiler.drafts.draft import Draft, DraftNode
+from graph_compiler.drafts.shape import findings_of
+from graph_compiler.language.issues import Finding, did_you_mean
+from graph_compiler.nodes.node_ports import ports_of
+from graph_compiler.nodes.node_type import ConfigDefect, NodeTypes
 
 
 def resolve_nodes(draft: Draft, node_types: NodeTypes) -> list[Finding]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..draft import Draft
-from ..issues import Finding
-from ..topology import cycles, shortest_cycle
+from graph_compiler.drafts.draft import Draft
+from graph_compiler.language.issues import Finding
+from graph_compiler.values.topology import cycles, shortest_cycle
 
 
 def waiting_in_a_circle(draft: Draft) -> Iterator[Finding]:

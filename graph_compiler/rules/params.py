@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..draft import Draft, Placed
-from ..issues import Finding, did_you_mean
-from ..params import declared_names, param_errors, required_names, schema_defects
-from ..pointers import pointer_token
-from ..schedule_trigger import ScheduleTrigger
-from ..templates import templates_in
-from ..webhook_trigger import WebhookTrigger
+from graph_compiler.drafts.draft import Draft, Placed
+from graph_compiler.language.issues import Finding, did_you_mean
+from graph_compiler.language.params import declared_names, param_errors, required_names, schema_defects
+from graph_compiler.language.schedule_trigger import ScheduleTrigger
+from graph_compiler.language.webhook_trigger import WebhookTrigger
+from graph_compiler.templates.templates import templates_in
+from graph_compiler.values.pointers import pointer_token
 
 
 def params_schema(draft: Draft) -> Iterator[Finding]:

@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..draft import Draft
-from ..issues import Finding
-from ..nodes.container import ContainerConfig
-from ..placement import ClusterPolicy, Refusal
-from ..spec import SettingsSpec
-from ..templates import is_template
+from graph_compiler.drafts.draft import Draft
+from graph_compiler.drafts.placement import ClusterPolicy, Refusal
+from graph_compiler.language.issues import Finding
+from graph_compiler.language.spec import SettingsSpec
+from graph_compiler.nodes.code.container import ContainerConfig
+from graph_compiler.templates.templates import is_template
 
 
 def wishes(data: Any, draft: Draft, cluster: ClusterPolicy) -> Iterator[Finding]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..draft import Draft
-from ..issues import Finding, did_you_mean
-from ..templates import analyse, is_template, templates_in
-from ..triggers import ANSWER_CONTEXT, CONTEXT
-from ..webhook_trigger import CustomAnswer, WebhookTrigger
-from ..webhook_verify import HmacVerify
-from .names import names_in_text
+from graph_compiler.drafts.draft import Draft
+from graph_compiler.language.issues import Finding, did_you_mean
+from graph_compiler.language.webhook_trigger import CustomAnswer, WebhookTrigger
+from graph_compiler.language.webhook_verify import HmacVerify
+from graph_compiler.rules.names import names_in_text
+from graph_compiler.templates.templates import analyse, is_template, templates_in
+from graph_compiler.triggers.triggers import ANSWER_CONTEXT, CONTEXT
 
 
 def webhook_templates(draft: Draft) -> Iterator[Finding]:

@@ -9,9 +9,9 @@ from fastapi import Depends, Query, Request, Security
 from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 from sqlalchemy.engine import Connection
 
-from platform_core.auth import Principal, authenticate
-from platform_core.database import reading, transaction
+from platform_core.database.engine import reading, transaction
 from platform_core.errors import Forbidden, TokenExpired, Unauthorized
+from platform_core.identity.auth import Principal, authenticate
 from platform_core.web.services import Services, services_of
 
 AUTH_ERRORS = (Unauthorized, TokenExpired, Forbidden)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from platform_core.database import ping
+from platform_core.database.engine import ping
 from platform_core.errors import Unavailable
 from platform_core.web.problems import problems
 from platform_core.web.services import Services

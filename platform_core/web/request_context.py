@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from platform_core.errors import HeadraceError
-from platform_core.metrics import Metrics
+from platform_core.operation.metrics import Metrics
 from platform_core.web.problems import problem
 
 HEADER = "X-Request-ID"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from sqlalchemy.engine import Engine
 from starlette.requests import HTTPConnection
 
-from platform_core.keys import KeyRing
-from platform_core.metrics import Metrics
+from platform_core.identity.keys import KeyRing
+from platform_core.operation.metrics import Metrics
 from platform_core.settings import Settings
 
 

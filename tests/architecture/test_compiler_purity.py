@@ -20,7 +20,7 @@ def test_module_loads_without_dagster(module: str) -> None:
 def test_checking_a_document_never_loads_dagster() -> None:
     code = """
 import sys
-from graph_compiler.validation import check
+from graph_compiler.checking.validation import check
 text = '{"spec_version": 1, "name": "a", "nodes": [{"id": "a", "type": "transform", "config": {"value": 1}}]}'
 assert check(text).issues == ()
 print("dagster" in sys.modules)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graph_compiler.validation import check
+from graph_compiler.checking.validation import check
 
 ROOT = Path(__file__).parents[2]
 DECISIONS = ROOT / "docs" / "adr"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from graph_compiler import params
-from graph_compiler.spec import GraphSpec
-from graph_compiler.testing import MemoryRuntime, memory_job
-from graph_compiler.validation import check
+from graph_compiler.checking.validation import check
+from graph_compiler.language import params
+from graph_compiler.language.spec import GraphSpec
+from graph_compiler.testing.memory import MemoryRuntime, memory_job
 from tests.called_graphs import shelf
 from tests.integration.definitions.site import Site
 

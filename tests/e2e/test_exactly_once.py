@@ -22,7 +22,7 @@ import psutil
 import psycopg
 import pytest
 
-from platform_core.postgres import EmbeddedPostgres
+from platform_core.database.postgres import EmbeddedPostgres
 from tests.e2e.conftest import installed
 from tests.e2e.installation import Installation
 from tests.waiting import wait_until

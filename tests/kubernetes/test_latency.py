@@ -16,8 +16,8 @@ import psutil
 import pytest
 from kubernetes import config
 
-from definitions.kubernetes_api import Json, KubernetesApi
-from definitions.kubernetes_watch import Watch
+from definitions.kubernetes.api import Json, KubernetesApi
+from definitions.kubernetes.watch import Watch
 from headrace.client import Client
 from tests.kubernetes import graphs
 from tests.kubernetes.installation import RUNS as RUNS_NAMESPACE

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from platform_core import api_key_store
 from platform_core.errors import ApiKeyNotFound, BadCursor, InvalidRequest, Unavailable
+from platform_core.identity import api_key_store
 from platform_core.web.dependencies import AUTH_ERRORS, ConnectionDep, CursorQuery, KeyWriter, LimitQuery
 from platform_core.web.problems import problems
 from platform_core.web.strict_json import StrictJsonRoute
 from trigger_api.api_keys.schemas import ApiKeyAnswer, NewApiKey, NewApiKeyAnswer
-from trigger_api.schemas import PageOf
+from trigger_api.shared.schemas import PageOf
 
 router = APIRouter(prefix="/api/v1/api-keys", tags=["auth"], route_class=StrictJsonRoute)
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from platform_core.api_key_store import ApiKey
-from trigger_api.schemas import Answer, RequestBody
+from platform_core.identity.api_key_store import ApiKey
+from trigger_api.shared.schemas import Answer, RequestBody
 
 
 def _only_text(value: object) -> object:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
 
-from platform_core.auth import issue_token, log_in
-from platform_core.database import reading
+from platform_core.database.engine import reading
 from platform_core.errors import (
     BadCredentials,
     InvalidRequest,
@@ -17,7 +16,8 @@ from platform_core.errors import (
     Unauthorized,
     Unavailable,
 )
-from platform_core.login_rates import demand_login, forgive_login
+from platform_core.identity.auth import issue_token, log_in
+from platform_core.identity.login_rates import demand_login, forgive_login
 from platform_core.web.dependencies import PrincipalDep, ServicesDep
 from platform_core.web.problems import problems
 from trigger_api.auth.schemas import PrincipalAnswer, TokenAnswer

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from trigger_api.schemas import Answer
+from trigger_api.shared.schemas import Answer
 
 
 class TokenAnswer(Answer):

@@ -8,10 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
-from platform_core.auth import Principal
-from platform_core.database import Connection, reading
-from platform_core.delivery_store import Delivery, get_delivery
-from platform_core.delivery_store import list_deliveries as stored_deliveries
+from platform_core.database.engine import Connection, reading
 from platform_core.errors import (
     BadCursor,
     DeliveryIncomplete,
@@ -23,6 +20,9 @@ from platform_core.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from platform_core.identity.auth import Principal
+from platform_core.triggers.delivery_store import Delivery, get_delivery
+from platform_core.triggers.delivery_store import list_deliveries as stored_deliveries
 from platform_core.web.dependencies import (
     AUTH_ERRORS,
     ConnectionDep,
@@ -35,10 +35,10 @@ from platform_core.web.dependencies import (
 from platform_core.web.problems import problems
 from trigger_api.deliveries.replaying import replay
 from trigger_api.deliveries.schemas import DeliveryAnswer, DeliveryEntry, ReplayAnswer, Verdict
-from trigger_api.graph_access import find_graph
-from trigger_api.links import LinksDep
-from trigger_api.schemas import PageOf
-from trigger_api.state import StateDep
+from trigger_api.live.state import StateDep
+from trigger_api.shared.graph_access import find_graph
+from trigger_api.shared.links import LinksDep
+from trigger_api.shared.schemas import PageOf
 
 router = APIRouter(prefix="/api/v1", tags=["deliveries"])
 

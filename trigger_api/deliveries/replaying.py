@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from platform_core.database import reading
-from platform_core.delivery_store import REFUSED, Delivery, NewDelivery
+from platform_core.database.engine import reading
 from platform_core.errors import DeliveryIncomplete, TriggerNotFound, Unavailable
-from platform_core.hook_store import find_trigger
+from platform_core.triggers.delivery_store import REFUSED, Delivery, NewDelivery
+from platform_core.triggers.hook_store import find_trigger
 from platform_core.web.services import Services
-from trigger_api.state import State
-from trigger_api.uploads import Uploads
+from trigger_api.live.known_hooks import KnownHook
+from trigger_api.live.state import State
+from trigger_api.shared.uploads import Uploads
 from trigger_api.webhooks.call import Call
 from trigger_api.webhooks.delivery_keys import event_of, id_of
 from trigger_api.webhooks.files import keep_files
-from trigger_api.webhooks.known_hooks import KnownHook
 from trigger_api.webhooks.mapping import Mapped, body_of, context_of, map_call
 from trigger_api.webhooks.receiving import Received, store
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from platform_core.delivery_store import Delivery
-from trigger_api.links import Links
-from trigger_api.schemas import Answer
+from platform_core.triggers.delivery_store import Delivery
+from trigger_api.shared.links import Links
+from trigger_api.shared.schemas import Answer
 from trigger_api.webhooks.delivery_keys import id_of
 
 Verdict = Literal["accepted", "refused", "filtered"]

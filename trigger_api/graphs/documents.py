@@ -7,15 +7,15 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request
 
-from graph_compiler.library import GraphLibrary
-from graph_compiler.node_type import NodeTypes
-from graph_compiler.placement import ClusterPolicy
-from graph_compiler.schedule_trigger import ScheduleTrigger
-from graph_compiler.spec import GraphSpec
-from graph_compiler.validation import Checked, check
+from graph_compiler.checking.validation import Checked, check
+from graph_compiler.drafts.placement import ClusterPolicy
+from graph_compiler.language.library import GraphLibrary
+from graph_compiler.language.schedule_trigger import ScheduleTrigger
+from graph_compiler.language.spec import GraphSpec
+from graph_compiler.nodes.node_type import NodeTypes
 from platform_core.errors import InvalidGraph, TooLarge
-from platform_core.timer_store import NewTimer
-from platform_core.trigger_store import NewTrigger
+from platform_core.triggers.timer_store import NewTimer
+from platform_core.triggers.trigger_store import NewTrigger
 from platform_core.web.services import services_of
 
 Syntax = Literal["json", "yaml"]

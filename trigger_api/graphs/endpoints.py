@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 
-from graph_compiler.schema import document_schema
-from platform_core import graph_store
-from platform_core.database import Connection, reading, transaction
+from graph_compiler.checking.schema import document_schema
+from platform_core.database.engine import Connection, reading, transaction
 from platform_core.errors import (
     BadCursor,
     GraphExists,
@@ -20,9 +19,10 @@ from platform_core.errors import (
     Unavailable,
     VersionNotFound,
 )
-from platform_core.graph_library import OwnedGraphs
-from platform_core.graph_store import Graph, Saved, get_version
-from platform_core.trigger_store import list_triggers
+from platform_core.graphs import graph_store
+from platform_core.graphs.graph_library import OwnedGraphs
+from platform_core.graphs.graph_store import Graph, Saved, get_version
+from platform_core.triggers.trigger_store import list_triggers
 from platform_core.web.dependencies import (
     AUTH_ERRORS,
     ConnectionDep,
@@ -34,7 +34,6 @@ from platform_core.web.dependencies import (
 )
 from platform_core.web.problems import problems
 from platform_core.web.services import Services
-from trigger_api.graph_access import find_graph
 from trigger_api.graphs import saving
 from trigger_api.graphs.documents import REQUEST_BODY, DocumentDep, check_document, checked
 from trigger_api.graphs.schemas import (
@@ -45,9 +44,10 @@ from trigger_api.graphs.schemas import (
     VersionAnswer,
     VersionSummary,
 )
-from trigger_api.links import Links, LinksDep
-from trigger_api.schemas import PageOf
-from trigger_api.state import StateDep
+from trigger_api.live.state import StateDep
+from trigger_api.shared.graph_access import find_graph
+from trigger_api.shared.links import Links, LinksDep
+from trigger_api.shared.schemas import PageOf
 
 router = APIRouter(prefix="/api/v1", tags=["graphs"])
 

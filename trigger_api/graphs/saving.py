@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from platform_core import graph_store
-from platform_core.auth import Principal
-from platform_core.database import Connection, reading
+from platform_core.database.engine import Connection, reading
 from platform_core.errors import GraphNotFound, InvalidGraph
-from platform_core.graph_store import Graph, Saved
-from platform_core.timer_store import sync_timers
-from platform_core.trigger_store import sync_triggers
+from platform_core.graphs import graph_store
+from platform_core.graphs.graph_store import Graph, Saved
+from platform_core.identity.auth import Principal
+from platform_core.triggers.timer_store import sync_timers
+from platform_core.triggers.trigger_store import sync_triggers
 from platform_core.web.services import Services
-from trigger_api.graph_access import find_graph
 from trigger_api.graphs.documents import CheckedDocument
+from trigger_api.shared.graph_access import find_graph
 
 
 def owner_of(services: Services, principal: Principal, reference: str) -> str:

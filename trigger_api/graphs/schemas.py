@@ -6,10 +6,10 @@ import json
 from datetime import datetime
 from typing import Any
 
-from platform_core.graph_store import Graph, GraphVersion
-from platform_core.trigger_store import Trigger
-from trigger_api.links import Links
-from trigger_api.schemas import Answer
+from platform_core.graphs.graph_store import Graph, GraphVersion
+from platform_core.triggers.trigger_store import Trigger
+from trigger_api.shared.links import Links
+from trigger_api.shared.schemas import Answer
 from trigger_api.triggers.schemas import TriggerAnswer
 
 

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 from starlette.concurrency import run_in_threadpool
 
-from platform_core import run_store
-from platform_core.database import reading
-from platform_core.run_store import Run
+from platform_core.database.engine import reading
+from platform_core.runs import run_store
+from platform_core.runs.run_store import Run
 from platform_core.web.services import Services
-from trigger_api.links import Links
+from trigger_api.live.state import State
 from trigger_api.runs.launching import Launched
 from trigger_api.runs.schemas import LaunchAnswer
-from trigger_api.state import State
+from trigger_api.shared.links import Links
 
 WaitQuery = Annotated[
     float | None,

@@ -8,9 +8,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Response
 
-from platform_core.auth import Principal
-from platform_core.batch_store import EarlierRun, accept_runs, runs_of_keys
-from platform_core.database import Connection, transaction
+from platform_core.database.engine import Connection, transaction
 from platform_core.errors import (
     GraphNotFound,
     HeadraceError,
@@ -20,17 +18,19 @@ from platform_core.errors import (
     Unavailable,
     VersionNotFound,
 )
-from platform_core.graph_store import Graph
-from platform_core.run_store import QUEUED, NewRun
+from platform_core.graphs.graph_store import Graph
+from platform_core.identity.auth import Principal
+from platform_core.runs.batch_store import EarlierRun, accept_runs, runs_of_keys
+from platform_core.runs.run_store import QUEUED, NewRun
 from platform_core.web.dependencies import AUTH_ERRORS, RunWriter, ServicesDep
 from platform_core.web.problems import problems
 from platform_core.web.services import Services
 from platform_core.web.strict_json import StrictJsonRoute
-from trigger_api.graph_access import SpecCache, find_graph
+from trigger_api.live.state import StateDep
 from trigger_api.runs.keys import KeyHeader
 from trigger_api.runs.launching import new_run
 from trigger_api.runs.schemas import BatchAnswer, BatchRefusal, BatchRun, LaunchBatch, LaunchItem
-from trigger_api.state import StateDep
+from trigger_api.shared.graph_access import SpecCache, find_graph
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=StrictJsonRoute)
 

@@ -8,9 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from starlette.concurrency import run_in_threadpool
 
-from platform_core import run_store
-from platform_core.auth import Principal
-from platform_core.database import Connection
+from platform_core.database.engine import Connection
 from platform_core.errors import (
     BadCursor,
     BadRequest,
@@ -25,8 +23,10 @@ from platform_core.errors import (
     Unavailable,
     VersionNotFound,
 )
-from platform_core.queue_store import positions
-from platform_core.run_store import Run
+from platform_core.identity.auth import Principal
+from platform_core.runs import run_store
+from platform_core.runs.queue_store import positions
+from platform_core.runs.run_store import Run
 from platform_core.web.dependencies import (
     AUTH_ERRORS,
     ConnectionDep,
@@ -38,15 +38,15 @@ from platform_core.web.dependencies import (
 )
 from platform_core.web.problems import problems
 from platform_core.web.strict_json import StrictJsonRoute
-from trigger_api.graph_access import find_graph
-from trigger_api.links import LinksDep
+from trigger_api.live.state import StateDep
 from trigger_api.runs import uploads
 from trigger_api.runs.answering import WaitQuery, answer_launch, launch_answer
 from trigger_api.runs.keys import KeyHeader
 from trigger_api.runs.launching import launch, retry
 from trigger_api.runs.schemas import Launch, LaunchAnswer, OutputsAnswer, Retry, RunAnswer, Status
-from trigger_api.schemas import PageOf
-from trigger_api.state import StateDep
+from trigger_api.shared.graph_access import find_graph
+from trigger_api.shared.links import LinksDep
+from trigger_api.shared.schemas import PageOf
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=StrictJsonRoute)
 

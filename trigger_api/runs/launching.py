@@ -6,17 +6,17 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 
-from graph_compiler.binary import as_plain
-from graph_compiler.params import apply
-from platform_core.auth import Principal
-from platform_core.database import Connection, transaction
+from graph_compiler.language.params import apply
+from graph_compiler.values.binary import as_plain
+from platform_core.database.engine import Connection, transaction
 from platform_core.errors import InvalidParams, RunNotFound
-from platform_core.graph_store import Graph
-from platform_core.run_store import NewRun, Run, accept_run, find_run, get_run, retry_of
-from platform_core.ticket_store import issue_ticket
+from platform_core.graphs.graph_store import Graph
+from platform_core.identity.auth import Principal
+from platform_core.identity.ticket_store import issue_ticket
+from platform_core.runs.run_store import NewRun, Run, accept_run, find_run, get_run, retry_of
 from platform_core.web.services import Services
-from trigger_api.graph_access import SpecCache, find_graph
 from trigger_api.runs.schemas import Launch, LaunchItem
+from trigger_api.shared.graph_access import SpecCache, find_graph
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from graph_compiler.params import schema_of
-from graph_compiler.pointers import pointer
+from graph_compiler.language.params import schema_of
+from graph_compiler.values.pointers import pointer
 from platform_core.errors import BadRequest, InvalidParams
 from platform_core.web.strict_json import loads
-from trigger_api.multipart import BadMultipart, Part, parse_multipart
-from trigger_api.uploads import Uploads
+from trigger_api.shared.multipart import BadMultipart, Part, parse_multipart
+from trigger_api.shared.uploads import Uploads
 
 MOST_PARTS = 200
 LAUNCH = "$launch"

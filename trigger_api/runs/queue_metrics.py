@@ -9,9 +9,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from platform_core.database import Engine, reading
+from platform_core.database.engine import Engine, reading
 from platform_core.errors import Unavailable
-from platform_core.queue_store import read_depth
+from platform_core.runs.queue_store import read_depth
 
 _log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from platform_core.run_store import Run
-from trigger_api.links import Links
-from trigger_api.schemas import Answer, RequestBody
+from platform_core.runs.run_store import Run
+from trigger_api.shared.links import Links
+from trigger_api.shared.schemas import Answer, RequestBody
 
 Status = Literal["QUEUED", "STARTING", "RUNNING", "CANCELING", "SUCCESS", "FAILURE", "CANCELED"]
 

@@ -16,24 +16,24 @@ from starlette.datastructures import Headers
 from starlette.routing import Match
 from starlette.types import Scope
 
-from graph_compiler.binary import as_plain
-from platform_core.auth import Principal
-from platform_core.database import reading
+from graph_compiler.values.binary import as_plain
+from platform_core.database.engine import reading
 from platform_core.errors import BadRequest, HeadraceError, Unavailable
-from platform_core.run_store import find_run
+from platform_core.identity.auth import Principal
+from platform_core.runs.run_store import find_run
 from platform_core.web.dependencies import RunWriter, ServicesDep
 from platform_core.web.services import Services
 from platform_core.web.strict_json import loads
-from trigger_api.graph_access import SpecCache, find_graph
-from trigger_api.links import LinksDep
-from trigger_api.multipart import Part
+from trigger_api.live.state import StateDep
 from trigger_api.runs.answering import WaitQuery, answer_launch
 from trigger_api.runs.keys import KeyHeader
 from trigger_api.runs.launching import Launched, launch, new_run
 from trigger_api.runs.parts import LAUNCH, params_of, read_parts
 from trigger_api.runs.schemas import Launch, LaunchAnswer
-from trigger_api.state import StateDep
-from trigger_api.uploads import Uploads
+from trigger_api.shared.graph_access import SpecCache, find_graph
+from trigger_api.shared.links import LinksDep
+from trigger_api.shared.multipart import Part
+from trigger_api.shared.uploads import Uploads
 
 
 class MultipartRoute(APIRoute):

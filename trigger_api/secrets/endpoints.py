@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from platform_core import secret_store
 from platform_core.errors import BadCursor, InvalidRequest, SecretNotFound, Unavailable
-from platform_core.secret_store import NAME_PATTERN
+from platform_core.identity import secret_store
+from platform_core.identity.secret_store import NAME_PATTERN
 from platform_core.web.dependencies import (
     AUTH_ERRORS,
     ConnectionDep,
@@ -19,8 +19,8 @@ from platform_core.web.dependencies import (
 )
 from platform_core.web.problems import problems
 from platform_core.web.strict_json import StrictJsonRoute
-from trigger_api.schemas import PageOf
 from trigger_api.secrets.schemas import SecretAnswer, SecretValue
+from trigger_api.shared.schemas import PageOf
 
 router = APIRouter(prefix="/api/v1/secrets", tags=["secrets"], route_class=StrictJsonRoute)
 

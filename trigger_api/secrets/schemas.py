@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from trigger_api.schemas import Answer, RequestBody
+from trigger_api.shared.schemas import Answer, RequestBody
 
 
 class SecretValue(RequestBody):

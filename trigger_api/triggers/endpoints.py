@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
-from graph_compiler.model import TRIGGER_ID
-from graph_compiler.triggers import iso
-from platform_core import tick_store, timer_store
-from platform_core.database import Connection
+from graph_compiler.triggers.triggers import iso
+from graph_compiler.values.model import TRIGGER_ID
+from platform_core.database.engine import Connection
 from platform_core.errors import (
     BadCursor,
     GraphNotFound,
@@ -20,8 +19,9 @@ from platform_core.errors import (
     TriggerNotFound,
     Unavailable,
 )
-from platform_core.trigger_store import Trigger, get_trigger
-from platform_core.trigger_store import list_triggers as stored_triggers
+from platform_core.triggers import tick_store, timer_store
+from platform_core.triggers.trigger_store import Trigger, get_trigger
+from platform_core.triggers.trigger_store import list_triggers as stored_triggers
 from platform_core.web.dependencies import (
     AUTH_ERRORS,
     ConnectionDep,
@@ -33,10 +33,10 @@ from platform_core.web.dependencies import (
 )
 from platform_core.web.problems import problems
 from platform_core.web.strict_json import StrictJsonRoute
-from trigger_api.graph_access import find_graph
-from trigger_api.links import Links, LinksDep
-from trigger_api.schemas import PageOf
-from trigger_api.state import StateDep
+from trigger_api.live.state import StateDep
+from trigger_api.shared.graph_access import find_graph
+from trigger_api.shared.links import Links, LinksDep
+from trigger_api.shared.schemas import PageOf
 from trigger_api.triggers import timers
 from trigger_api.triggers.schemas import (
     Backfill,

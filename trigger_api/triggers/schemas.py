@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from graph_compiler.fire_times import FireTimes
-from graph_compiler.schedule_trigger import ScheduleTrigger
-from graph_compiler.triggers import iso
-from platform_core.tick_store import Tick
-from platform_core.timer_store import SCHEDULE
-from platform_core.trigger_store import Trigger
-from trigger_api.links import Links
-from trigger_api.schemas import Answer, RequestBody
+from graph_compiler.language.schedule_trigger import ScheduleTrigger
+from graph_compiler.triggers.fire_times import FireTimes
+from graph_compiler.triggers.triggers import iso
+from platform_core.triggers.tick_store import Tick
+from platform_core.triggers.timer_store import SCHEDULE
+from platform_core.triggers.trigger_store import Trigger
+from trigger_api.shared.links import Links
+from trigger_api.shared.schemas import Answer, RequestBody
 
 MAX_PARALLEL = 100
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from graph_compiler.fire_times import FireTimes
-from graph_compiler.schedule_trigger import ScheduleTrigger
-from graph_compiler.triggers import iso, schedule_data, tick_params
-from platform_core import tick_store, timer_store
-from platform_core.auth import Principal
-from platform_core.database import Connection
+from graph_compiler.language.schedule_trigger import ScheduleTrigger
+from graph_compiler.triggers.fire_times import FireTimes
+from graph_compiler.triggers.triggers import iso, schedule_data, tick_params
+from platform_core.database.engine import Connection
 from platform_core.errors import InvalidParams, NoTimes, TooManyTimes
-from platform_core.graph_store import Graph
-from platform_core.run_store import NewRun, Run, accept_run
-from platform_core.trigger_store import Trigger, get_trigger
-from trigger_api.graph_access import SpecCache
+from platform_core.graphs.graph_store import Graph
+from platform_core.identity.auth import Principal
+from platform_core.runs.run_store import NewRun, Run, accept_run
+from platform_core.triggers import tick_store, timer_store
+from platform_core.triggers.trigger_store import Trigger, get_trigger
+from trigger_api.shared.graph_access import SpecCache
 from trigger_api.triggers.schemas import Backfill
 
 MAX_TIMES = 1_000

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from platform_core import user_store
 from platform_core.errors import BadCursor, InvalidRequest, LastAdmin, Unavailable, UserExists, UserNotFound
-from platform_core.user_store import NAME_LENGTH, NAME_PATTERN
+from platform_core.identity import user_store
+from platform_core.identity.user_store import NAME_LENGTH, NAME_PATTERN
 from platform_core.web.dependencies import AUTH_ERRORS, Admin, ConnectionDep, CursorQuery, LimitQuery
 from platform_core.web.problems import problems
 from platform_core.web.strict_json import StrictJsonRoute
-from trigger_api.schemas import PageOf
+from trigger_api.shared.schemas import PageOf
 from trigger_api.users.schemas import NewUser, UserAnswer, UserChange
 
 router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=StrictJsonRoute)

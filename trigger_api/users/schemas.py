@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from platform_core.user_store import NAME_LENGTH, NAME_PATTERN, User
-from trigger_api.schemas import Answer, RequestBody
+from platform_core.identity.user_store import NAME_LENGTH, NAME_PATTERN, User
+from trigger_api.shared.schemas import Answer, RequestBody
 
 Role = Literal["viewer", "operator", "editor", "admin"]
 Password = Annotated[str, Field(min_length=10, max_length=1000)]

@@ -10,16 +10,16 @@ from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from graph_compiler.errors import NodeError
-from graph_compiler.triggers import render_answer
-from graph_compiler.webhook_trigger import WAIT, CustomAnswer, ResultAnswer, WebhookTrigger
-from platform_core.database import reading
+from graph_compiler.language.webhook_trigger import WAIT, CustomAnswer, ResultAnswer, WebhookTrigger
+from graph_compiler.triggers.triggers import render_answer
+from graph_compiler.values.errors import NodeError
+from platform_core.database.engine import reading
 from platform_core.errors import InvalidParams, RunFailed
-from platform_core.run_store import Run, get_run
+from platform_core.runs.run_store import Run, get_run
 from platform_core.web.problems import problem
 from platform_core.web.services import Services
-from trigger_api.links import Links
-from trigger_api.state import State
+from trigger_api.live.state import State
+from trigger_api.shared.links import Links
 from trigger_api.webhooks.delivery_keys import id_of
 from trigger_api.webhooks.receiving import Received
 

@@ -9,10 +9,10 @@ from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl
 
-from graph_compiler.file_values import OCTETS
+from graph_compiler.values.file_values import OCTETS
 from platform_core.errors import UnsupportedMediaType
 from platform_core.web.strict_json import loads
-from trigger_api.multipart import BadMultipart, Part, parse_multipart
+from trigger_api.shared.multipart import BadMultipart, Part, parse_multipart
 from trigger_api.webhooks.call import Call, gathered
 
 MAX_FIELDS = 1000

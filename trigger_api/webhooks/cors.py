@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from graph_compiler.webhook_trigger import WebhookTrigger
+from graph_compiler.language.webhook_trigger import WebhookTrigger
 
 _SECONDS = "600"
 

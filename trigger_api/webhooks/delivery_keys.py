@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graph_compiler.triggers import MAX_DELIVERY_ID
+from graph_compiler.triggers.triggers import MAX_DELIVERY_ID
 from platform_core.errors import MissingDeliveryId
 from trigger_api.webhooks.call import Call
 

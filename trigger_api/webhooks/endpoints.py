@@ -12,7 +12,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.routing import APIRoute
 
-from graph_compiler.webhook_trigger import WebhookTrigger
+from graph_compiler.language.webhook_trigger import WebhookTrigger
 from platform_core.errors import (
     BadSignature,
     CallerNotAllowed,
@@ -33,12 +33,12 @@ from platform_core.errors import (
 from platform_core.web.dependencies import ServicesDep
 from platform_core.web.problems import problem, problems
 from platform_core.web.services import Services, services_of
-from trigger_api.links import Links, LinksDep, links_of
-from trigger_api.state import State, StateDep, state_of
+from trigger_api.live.known_hooks import KnownHook
+from trigger_api.live.state import State, StateDep, state_of
+from trigger_api.shared.links import Links, LinksDep, links_of
 from trigger_api.webhooks.answers import Answers
 from trigger_api.webhooks.call import Incoming
 from trigger_api.webhooks.cors import allowed, cors_headers, preflight_headers
-from trigger_api.webhooks.known_hooks import KnownHook
 from trigger_api.webhooks.receiving import Challenge, Received, receive
 from trigger_api.webhooks.schemas import DeliveryAnswer, OutcomeAnswer
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from platform_core.database import reading
-from platform_core.delivery_store import Entry, Kept
-from platform_core.run_store import NewRun
-from platform_core.upload_store import remove_uploads
-from platform_core.user_store import name_of_user
+from platform_core.database.engine import reading
+from platform_core.identity.user_store import name_of_user
+from platform_core.runs.run_store import NewRun
+from platform_core.runs.upload_store import remove_uploads
+from platform_core.triggers.delivery_store import Entry, Kept
 from platform_core.web.services import Services
-from trigger_api.uploads import Uploads
+from trigger_api.shared.uploads import Uploads
 from trigger_api.webhooks.mapping import Mapped
 
 

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graph_compiler.issues import Issue
-from graph_compiler.params import apply
-from graph_compiler.triggers import map_params, passes_filter
-from graph_compiler.webhook_verify import GithubVerify
-from platform_core.delivery_store import FILTERED, REFUSED
-from platform_core.run_store import NewRun
-from trigger_api.uploads import Uploads
+from graph_compiler.language.issues import Issue
+from graph_compiler.language.params import apply
+from graph_compiler.language.webhook_verify import GithubVerify
+from graph_compiler.triggers.triggers import map_params, passes_filter
+from platform_core.runs.run_store import NewRun
+from platform_core.triggers.delivery_store import FILTERED, REFUSED
+from trigger_api.live.known_hooks import KnownHook
+from trigger_api.shared.uploads import Uploads
 from trigger_api.webhooks.bodies import BadBody, kind_of, payload_of_form, value_of
 from trigger_api.webhooks.call import Call
-from trigger_api.webhooks.known_hooks import KnownHook
 
 Issues = list[dict[str, Any]]
 

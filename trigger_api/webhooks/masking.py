@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graph_compiler.webhook_trigger import WebhookTrigger
-from graph_compiler.webhook_verify import HmacVerify
+from graph_compiler.language.webhook_trigger import WebhookTrigger
+from graph_compiler.language.webhook_verify import HmacVerify
 
 MASK = "[masked]"
 _SECRET = frozenset(

@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
 
-from graph_compiler import triggers
-from graph_compiler.webhook_verify import SlackVerify
-from platform_core.database import reading
-from platform_core.delivery_batch import store_delivery
-from platform_core.delivery_store import ACCEPTED, REFUSED, Entry, Kept, NewDelivery
+from graph_compiler.language.webhook_verify import SlackVerify
+from graph_compiler.triggers import triggers
+from platform_core.database.engine import reading
 from platform_core.errors import BadSignature, TooManyRequests, TriggerDisabled
-from platform_core.hook_store import take_call
+from platform_core.triggers.delivery_batch import store_delivery
+from platform_core.triggers.delivery_store import ACCEPTED, REFUSED, Entry, Kept, NewDelivery
+from platform_core.triggers.hook_store import take_call
 from platform_core.web.services import Services
 from platform_core.web.strict_json import loads
-from trigger_api.uploads import Uploads
+from trigger_api.live.known_hooks import KnownHook
+from trigger_api.shared.uploads import Uploads
 from trigger_api.webhooks.bodies import MULTIPART
 from trigger_api.webhooks.call import Call
 from trigger_api.webhooks.delivery_keys import event_of, id_of, key_of, sent_id
 from trigger_api.webhooks.files import drop_files, keep_files, run_in_vain
-from trigger_api.webhooks.known_hooks import KnownHook
 from trigger_api.webhooks.mapping import Mapped, body_of, context_of, map_call
 from trigger_api.webhooks.masking import masked
 from trigger_api.webhooks.signatures import defect
 
 if TYPE_CHECKING:
-    from trigger_api.state import State
+    from trigger_api.live.state import State
 
 LIGHT_BODY = 64 * 1024
 """Bytes of a body that is read as a value between two other calls; larger ones are on threads."""

@@ -8,16 +8,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field, field_validator
 
-from graph_compiler.durations import parse_duration
+from graph_compiler.values.durations import parse_duration
 from platform_core.errors import GraphNotFound, InvalidRequest, NotAWebhook, TriggerNotFound, Unavailable
-from platform_core.hook_store import rotate_hook
-from platform_core.trigger_store import get_trigger
+from platform_core.triggers.hook_store import rotate_hook
+from platform_core.triggers.trigger_store import get_trigger
 from platform_core.web.dependencies import AUTH_ERRORS, ConnectionDep, GraphWriter
 from platform_core.web.problems import problems
 from platform_core.web.strict_json import StrictJsonRoute
-from trigger_api.graph_access import find_graph
-from trigger_api.links import LinksDep
-from trigger_api.schemas import Answer, RequestBody
+from trigger_api.shared.graph_access import find_graph
+from trigger_api.shared.links import LinksDep
+from trigger_api.shared.schemas import Answer, RequestBody
 
 router = APIRouter(prefix="/api/v1/graphs/{graph}/triggers", tags=["triggers"], route_class=StrictJsonRoute)
 

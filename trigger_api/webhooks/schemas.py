@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trigger_api.schemas import Answer
+from trigger_api.shared.schemas import Answer
 
 
 class DeliveryAnswer(Answer):

@@ -13,7 +13,7 @@ from typing import Any
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from graph_compiler.webhook_verify import (
+from graph_compiler.language.webhook_verify import (
     PLACEHOLDER,
     BasicVerify,
     BearerVerify,

@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from definitions import storage
-from platform_core.postgres import EmbeddedPostgres
+from definitions.instance import storage
+from platform_core.database.postgres import EmbeddedPostgres
 from platform_core.settings import Settings
 from tests.integration.definitions.audit import INSTALL, take_violations
 from tests.integration.definitions.services import Service

@@ -12,16 +12,16 @@ from typing import Self
 
 import psutil
 
-from definitions import addresses
-from platform_core import lifeline
+from definitions.shared import addresses
+from platform_core.operation import lifeline
 from platform_core.settings import Settings
 from tests.waiting import wait_until
 
 _PROGRAM = """
 import os
 from definitions import {module} as service
-from platform_core import lifeline
-from platform_core.logs import configure_logs
+from platform_core.operation import lifeline
+from platform_core.operation.logs import configure_logs
 from platform_core.settings import Settings
 lifeline.hold_lifeline(os.environ[lifeline.VARIABLE])
 settings = Settings()

@@ -14,22 +14,22 @@ import sqlalchemy as sa
 from dagster import DagsterInstance
 from dagster._cli.api import _execute_run_command_body
 
-from definitions import instance_files
-from definitions.context import process_context
-from definitions.event_storage import PooledEventStorage, event_storage_of
+from definitions.daemon.submission import Submission
+from definitions.execution.context import process_context
+from definitions.instance import instance_files
+from definitions.instance.event_storage import PooledEventStorage, event_storage_of
 from definitions.jobs import pinned_job
-from definitions.submission import Submission
-from graph_compiler.schedule_trigger import ScheduleTrigger
-from graph_compiler.validation import check
-from platform_core.database import build_engine
-from platform_core.graph_library import OwnedGraphs
-from platform_core.graph_store import Graph, save_graph
-from platform_core.run_event_store import RunEvent, read_events
-from platform_core.run_store import NewRun, Run, accept_run, get_run, request_cancel
+from graph_compiler.checking.validation import check
+from graph_compiler.language.schedule_trigger import ScheduleTrigger
+from platform_core.database.engine import build_engine
+from platform_core.graphs.graph_library import OwnedGraphs
+from platform_core.graphs.graph_store import Graph, save_graph
+from platform_core.identity.user_store import create_user
+from platform_core.runs.run_event_store import RunEvent, read_events
+from platform_core.runs.run_store import NewRun, Run, accept_run, get_run, request_cancel
 from platform_core.settings import Settings
-from platform_core.timer_store import NewTimer, sync_timers
-from platform_core.trigger_store import NewTrigger, sync_triggers
-from platform_core.user_store import create_user
+from platform_core.triggers.timer_store import NewTimer, sync_timers
+from platform_core.triggers.trigger_store import NewTrigger, sync_triggers
 from tests.called_graphs import shelf
 from tests.waiting import wait_until
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from platform_core.graph_store import delete_graph
+from platform_core.graphs.graph_store import delete_graph
 from tests.integration.definitions.documents import document, transform
 from tests.integration.definitions.site import Site
 from tests.integration.definitions.test_retries import file as file

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from definitions.jobs import pinned_job
-from definitions.pinning import remote_origin
-from platform_core.run_store import ENDED
-from platform_core.user_store import create_user
+from definitions.shared.pinning import remote_origin
+from platform_core.identity.user_store import create_user
+from platform_core.runs.run_store import ENDED
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import versioned, waiting
 from tests.integration.definitions.services import Service

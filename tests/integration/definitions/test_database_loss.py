@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from definitions import storage
-from platform_core import schema
-from platform_core.postgres import EmbeddedPostgres
+from definitions.instance import storage
+from platform_core.database import schema
+from platform_core.database.postgres import EmbeddedPostgres
 from platform_core.settings import Settings
 from tests.integration.definitions.documents import document, python, versioned
 from tests.integration.definitions.services import Service

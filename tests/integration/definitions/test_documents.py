@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from definitions.context import process_context
-from graph_compiler import params
-from graph_compiler.binary import dumps
-from graph_compiler.loading import load
-from graph_compiler.tags import MAX_NODES_TAG
-from graph_compiler.validation import check
-from platform_core.run_event_store import RunEvent
-from platform_core.secret_store import put_secret
+from definitions.execution.context import process_context
+from graph_compiler.checking.validation import check
+from graph_compiler.jobs.tags import MAX_NODES_TAG
+from graph_compiler.language import params
+from graph_compiler.language.loading import load
+from graph_compiler.values.binary import dumps
+from platform_core.identity.secret_store import put_secret
+from platform_core.runs.run_event_store import RunEvent
 from tests.called_graphs import shelf
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.document_services import services

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from dagster._core.events.log import EventLogEntry
 
-from definitions.event_statement import NewValue, Record, build
-from definitions.run_events import NewEvent, StatusChange
+from definitions.instance.event_statement import NewValue, Record, build
+from definitions.instance.run_events import NewEvent, StatusChange
 from tests.integration.definitions.documents import versioned
 from tests.integration.definitions.site import Site
 from tests.waiting import wait_until

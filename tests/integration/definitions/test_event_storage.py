@@ -12,8 +12,8 @@ from dagster._core.events.log import EventLogEntry
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from definitions.run_events import NewEvent
-from platform_core.run_event_store import RunEvent, read_events
+from definitions.instance.run_events import NewEvent
+from platform_core.runs.run_event_store import RunEvent, read_events
 from tests.integration.definitions.documents import versioned
 from tests.integration.definitions.site import Site
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from definitions.context import process_context
-from definitions.step_thread import RunningStep, StepThreads
+from definitions.execution.context import process_context
+from definitions.execution.step_thread import RunningStep, StepThreads
 from tests.integration.definitions.documents import delay, document, python, transform
 from tests.integration.definitions.site import Site
 

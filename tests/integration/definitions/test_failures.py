@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from definitions.context import process_context
-from graph_compiler.node_types import BUILTIN
-from platform_core.secret_store import put_secret
+from definitions.execution.context import process_context
+from graph_compiler.catalogue.node_types import BUILTIN
+from platform_core.identity.secret_store import put_secret
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import document, python, transform
 from tests.integration.definitions.failures import FAILING, LARGE, SECRETS, Failing

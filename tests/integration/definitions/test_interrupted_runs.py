@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from definitions import executors
-from platform_core.run_store import accept_run, get_run, retry_of
+from definitions.execution import executors
+from platform_core.runs.run_store import accept_run, get_run, retry_of
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import delay, document, python, transform
 from tests.integration.definitions.services import Service

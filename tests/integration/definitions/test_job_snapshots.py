@@ -9,10 +9,10 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
 from dagster._grpc.client import DagsterGrpcClient
 
-from definitions import addresses
-from definitions.job_snapshots import remember_jobs
+from definitions.instance.job_snapshots import remember_jobs
 from definitions.jobs import pinned_job
-from definitions.names import LOCATION, REPOSITORY
+from definitions.shared import addresses
+from definitions.shared.names import LOCATION, REPOSITORY
 from tests.integration.definitions.documents import versioned
 from tests.integration.definitions.services import Service
 from tests.integration.definitions.site import Site

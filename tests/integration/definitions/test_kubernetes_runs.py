@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from dagster import DagsterInstance
 
-from definitions.context import process_context
-from definitions.kubernetes_launcher import KubernetesRunLauncher
-from definitions.kubernetes_supervision import KubernetesSupervision
+from definitions.daemon.kubernetes_launcher import KubernetesRunLauncher
+from definitions.daemon.supervision import KubernetesSupervision
+from definitions.execution.context import process_context
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.site import Site
 from tests.unit.definitions import pods
@@ -247,7 +247,7 @@ def run_pod(site: Site, run_id: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_other_processes_than_the_daemon_only_ask(site: Site) -> None:
-    from definitions import instance_files
+    from definitions.instance import instance_files
 
     written = json.loads((instance_files.write(site.settings, launches=False) / "dagster.yaml").read_text())
     instance_files.write(site.settings)

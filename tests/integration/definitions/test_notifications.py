@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from definitions.notifications import Notifications
+from definitions.daemon.notifications import Notifications
 from platform_core.settings import Settings
 from tests.integration.definitions.site import Site
 from tests.waiting import wait_until

@@ -9,9 +9,9 @@ import pytest
 from dagster import DagsterEvent, DagsterInvariantViolationError, RepositoryData, RepositoryDefinition
 
 from definitions.jobs import pinned_job
-from definitions.pinning import code_origin, remote_origin
+from definitions.shared.pinning import code_origin, remote_origin
 from platform_core.errors import VersionNotFound
-from platform_core.graph_store import delete_graph
+from platform_core.graphs.graph_store import delete_graph
 from tests.integration.definitions.documents import document, transform, versioned
 from tests.integration.definitions.site import Site
 

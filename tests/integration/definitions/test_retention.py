@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from definitions.context import process_context
-from definitions.retention import Retention, RetentionThread
+from definitions.daemon.retention import Retention, RetentionThread
+from definitions.execution.context import process_context
 from platform_core.errors import RunNotFound
-from platform_core.upload_store import folder_of, keep_file
+from platform_core.runs.upload_store import folder_of, keep_file
 from tests.integration.definitions.documents import document, transform
 from tests.integration.definitions.site import Document, Site
 from tests.waiting import wait_until

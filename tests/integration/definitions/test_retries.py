@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from platform_core.errors import RunSucceeded
-from platform_core.run_store import accept_run, get_run, retry_of
+from platform_core.runs.run_store import accept_run, get_run, retry_of
 from tests.integration.definitions.documents import document, transform
 from tests.integration.definitions.site import Site
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from definitions.run_claim import RunClaim, RunClaimed
-from platform_core.database import plain_url
+from definitions.workers.run_claim import RunClaim, RunClaimed
+from platform_core.database.engine import plain_url
 
 
 def test_a_claim_is_held_by_one_until_it_is_let_go(database_url: str) -> None:

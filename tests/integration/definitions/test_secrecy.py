@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from definitions.context import process_context
-from platform_core.secret_store import put_secret
+from definitions.execution.context import process_context
+from platform_core.identity.secret_store import put_secret
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import document, python, transform
 from tests.integration.definitions.services import Service

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from dagster import SensorEvaluationContext, SkipReason, build_sensor_context
 
-from definitions.run_queue import Turns
-from definitions.sensors import inbox
-from platform_core.tables import deliveries, triggers
+from definitions.daemon.run_queue import Turns
+from definitions.location.sensors import inbox
+from platform_core.database.tables import deliveries, triggers
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import versioned
 from tests.integration.definitions.site import Site

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from definitions import submission
+from definitions.daemon import submission
 from definitions.jobs import pinned_job
-from definitions.pinning import code_origin, remote_origin
+from definitions.shared.pinning import code_origin, remote_origin
 from tests.integration.definitions.documents import versioned, waiting
 from tests.integration.definitions.site import Site
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from definitions.timer_firing import TimerFiring
-from platform_core.graph_store import delete_graph
-from platform_core.tick_store import start_backfill
-from platform_core.timer_store import set_switch, switch_trigger
+from definitions.daemon.timer_firing import TimerFiring
+from platform_core.graphs.graph_store import delete_graph
+from platform_core.triggers.tick_store import start_backfill
+from platform_core.triggers.timer_store import set_switch, switch_trigger
 from tests.integration.definitions.site import Site
 from tests.integration.definitions.timers import NOON, TestClock, Timed, fire_until
 from tests.waiting import wait_until
@@ -23,9 +23,9 @@ from tests.waiting import wait_until
 STOPPED = """
 import sys, time
 from datetime import datetime
-from definitions import timer_firing
-from platform_core import timer_store
-from platform_core.database import build_engine
+from definitions.daemon.daemon import timer_firing
+from platform_core.triggers import timer_store
+from platform_core.database.engine import build_engine
 
 step, url, now = sys.argv[1:]
 owner = timer_firing if step == "start_tick" else timer_store

@@ -13,9 +13,9 @@ from dagster._core.remote_origin import RemoteInstigatorOrigin
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType, TickStatus
 from sqlalchemy import text
 
-from definitions.pinning import instigator_origin
-from definitions.schedules import schedule_name
-from platform_core.timer_store import SENSOR, switch_trigger
+from definitions.location.schedules import schedule_name
+from definitions.shared.pinning import instigator_origin
+from platform_core.triggers.timer_store import SENSOR, switch_trigger
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.services import Service
 from tests.integration.definitions.site import Site

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from definitions.context import process_context
-from platform_core.secret_store import put_secret
+from definitions.execution.context import process_context
+from platform_core.identity.secret_store import put_secret
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import document, transform
 from tests.integration.definitions.site import Site

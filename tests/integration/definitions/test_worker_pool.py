@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from definitions import addresses, run_lock
-from definitions.run_launcher import WarmRunLauncher
+from definitions.shared import addresses
+from definitions.workers import run_lock
+from definitions.workers.run_launcher import WarmRunLauncher
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import document, napping, python, versioned, waiting
 from tests.integration.definitions.services import Service

@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from definitions.timer_firing import TimerFiring
-from platform_core.graph_store import Graph
-from platform_core.run_ending import end_unsubmitted
-from platform_core.tick_store import Tick, list_ticks
+from definitions.daemon.timer_firing import TimerFiring
+from platform_core.graphs.graph_store import Graph
+from platform_core.runs.run_ending import end_unsubmitted
+from platform_core.triggers.tick_store import Tick, list_ticks
 from tests.integration.definitions.documents import document, transform
 from tests.integration.definitions.site import Site
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import Engine
 
-from headrace_cli.admin import create_first_admin, credentials_path, read_credentials
-from headrace_cli.connection import admin_token
-from headrace_cli.errors import CommandError
-from platform_core.auth import authenticate, log_in
-from platform_core.database import transaction
-from platform_core.keys import KeyRing
+from headrace_cli.client.connection import admin_token
+from headrace_cli.home.admin import create_first_admin, credentials_path, read_credentials
+from headrace_cli.terminal.errors import CommandError
+from platform_core.database.engine import transaction
+from platform_core.identity.auth import authenticate, log_in
+from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
 
 

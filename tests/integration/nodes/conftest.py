@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from definitions.context import ProcessContext
-from definitions.services import Services
+from definitions.execution.context import ProcessContext
+from definitions.services.services import Services
 from platform_core.settings import Settings
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from definitions.services import Services
-from graph_compiler.testing import MemoryRuntime
+from definitions.services.services import Services
+from graph_compiler.testing.memory import MemoryRuntime
 from tests.unit.graph_compiler.nodes.running import run
 
 

@@ -12,8 +12,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
-from definitions.services import Services
-from graph_compiler.errors import NodeError
+from definitions.services.services import Services
+from graph_compiler.values.errors import NodeError
 from tests.integration.nodes.brokers import free_port
 from tests.integration.nodes.nodes import run_node
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from graph_compiler.node_type import TEMPLATED, NodeCall, NodeConfig, NodeType, Port, Ports
+from graph_compiler.nodes.node_type import TEMPLATED, NodeCall, NodeConfig, NodeType, Port, Ports
 
 
 class ShoutConfig(NodeConfig):
@@ -39,10 +39,10 @@ class Other:
 """
 PROGRAM = """
 import json
-from definitions.context import ProcessContext
-from graph_compiler.testing import MemoryRuntime, memory_job
-from graph_compiler.validation import check
-from headrace_cli.extensions import installed_node_types
+from definitions.execution.context import ProcessContext
+from graph_compiler.testing.memory.memory import MemoryRuntime, memory_job
+from graph_compiler.checking.validation import check
+from headrace_cli.serve.extensions import installed_node_types
 from platform_core.settings import Settings
 
 document = {"spec_version": 1, "name": "shout", "outputs": {"said": "{{ nodes.a.text }}"},
@@ -89,7 +89,7 @@ def test_installed_type_is_validated_and_run(tmp_path: Path) -> None:
     ],
 )
 def test_type_that_cannot_be_used_names_its_package(tmp_path: Path, entry_point: str, said: str) -> None:
-    program = "from headrace_cli.extensions import installed_node_types\ninstalled_node_types()"
+    program = "from headrace_cli.serve.extensions import installed_node_types\ninstalled_node_types()"
     done = execute(install(tmp_path, entry_point), program)
     assert done.returncode != 0
     assert f"An installed package disturbs the node types: {said}" in done.stderr

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from definitions.services import Services
-from graph_compiler.errors import NodeError
+from definitions.services.services import Services
+from graph_compiler.values.errors import NodeError
 from tests.integration.nodes.nodes import run_node
 
 CONTENT = bytes(range(256)) * 20_000

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 import s3fs
 
-from definitions.context import ProcessContext
-from definitions.services import Services
-from definitions.spilled_values import SpilledValues
-from graph_compiler.errors import NodeError
+from definitions.execution.context import ProcessContext
+from definitions.services.services import Services
+from definitions.services.spilled_values import SpilledValues
+from graph_compiler.values.errors import NodeError
 from platform_core.errors import Unavailable
+from platform_core.runs.upload_store import remove_uploads
 from platform_core.settings import Settings
-from platform_core.upload_store import remove_uploads
 from tests.integration.nodes.brokers import free_ports, program, serving
 from tests.integration.nodes.nodes import run_node
 from tests.waiting import wait_until
-from trigger_api.multipart import Part
-from trigger_api.uploads import Uploads
+from trigger_api.shared.multipart import Part
+from trigger_api.shared.uploads import Uploads
 
 KEYS = {"key": "ANNSKEY", "secret": "s3cr3ts3cr3t"}
 CONTENT = bytes(range(256)) * 40_000  # more than one part of an upload

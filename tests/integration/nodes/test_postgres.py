@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from definitions.services import Services
-from graph_compiler.errors import NodeError
-from platform_core.postgres import STOP_SIGNAL, EmbeddedPostgres
+from definitions.services.services import Services
+from graph_compiler.values.errors import NodeError
+from platform_core.database.postgres import STOP_SIGNAL, EmbeddedPostgres
 from tests.integration.nodes.nodes import run_node
 from tests.waiting import wait_until
 

@@ -15,8 +15,8 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from pika.exceptions import AMQPError
 
-from definitions.services import Services
-from graph_compiler.errors import NodeError
+from definitions.services.services import Services
+from graph_compiler.values.errors import NodeError
 from tests.integration.nodes.brokers import free_port, program, serving
 from tests.integration.nodes.nodes import run_node
 from tests.waiting import wait_until
@@ -165,7 +165,7 @@ def test_address_that_is_none_is_not_shown(services: Services, url: str) -> None
 
 
 def test_private_broker_is_refused_where_the_installation_says_so(tmp_path: Path) -> None:
-    from definitions.context import ProcessContext
+    from definitions.execution.context import ProcessContext
     from platform_core.settings import Settings
 
     process = ProcessContext(Settings(home=tmp_path, services_allow_private=False))
@@ -173,6 +173,6 @@ def test_private_broker_is_refused_where_the_installation_says_so(tmp_path: Path
 
 
 def test_client_that_is_not_installed_is_named(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "definitions.redis_broker", None)
+    monkeypatch.setitem(__import__("sys").modules, "definitions.services.redis_broker", None)
     with pytest.raises(NodeError, match=r"publish_unavailable: .*install headrace\[redis\]"):
         publish(services, "redis://127.0.0.1", "orders")

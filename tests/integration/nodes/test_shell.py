@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from definitions.services import Services
-from graph_compiler.errors import NodeError
-from graph_compiler.runtime import Command
+from definitions.services.services import Services
+from graph_compiler.nodes.runtime import Command
+from graph_compiler.values.errors import NodeError
 from tests.integration.nodes.nodes import run_node
 from tests.waiting import wait_until
 

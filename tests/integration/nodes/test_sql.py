@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from definitions.services import Services
-from graph_compiler.errors import NodeError
+from definitions.services.services import Services
+from graph_compiler.values.errors import NodeError
 from tests.integration.nodes.nodes import run_node
 
 SQLITE = "sqlite:///data/my.db"

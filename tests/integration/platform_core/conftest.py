@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy.engine import Connection, Engine
 
-from platform_core.user_store import User, create_user
+from platform_core.identity.user_store import User, create_user
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import jwt
 import pytest
 from sqlalchemy.engine import Connection, Engine
 
-from platform_core.api_key_store import create_api_key, delete_api_key, list_api_keys
-from platform_core.auth import ROLE_SCOPES, Principal, authenticate, issue_token, log_in
 from platform_core.errors import ApiKeyNotFound, BadCredentials, Forbidden, TokenExpired, Unauthorized
-from platform_core.keys import KeyRing
-from platform_core.user_store import User, change_user, create_user
+from platform_core.identity.api_key_store import create_api_key, delete_api_key, list_api_keys
+from platform_core.identity.auth import ROLE_SCOPES, Principal, authenticate, issue_token, log_in
+from platform_core.identity.keys import KeyRing
+from platform_core.identity.user_store import User, change_user, create_user
 
 
 def _principal(user: User) -> Principal:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from prometheus_client import generate_latest
 from sqlalchemy.engine import Engine
 
-from platform_core.daemon_metrics import DaemonMetrics
-from platform_core.database import build_engine
+from platform_core.database.engine import build_engine
+from platform_core.operation.daemon_metrics import DaemonMetrics
 
 
 def sample(metrics: DaemonMetrics, line: str) -> bool:

@@ -10,16 +10,16 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from platform_core.database import build_engine
-from platform_core.delivery_store import REFUSED, Entry, Kept, NewDelivery
-from platform_core.delivery_writer import LARGEST_BATCH, DeliveryWriter
+from platform_core.database.engine import build_engine
+from platform_core.database.tables import deliveries, run_events, runs
 from platform_core.errors import Unavailable
-from platform_core.graph_store import save_graph
-from platform_core.hook_store import Hook, find_hook, read_hook
-from platform_core.run_store import NewRun
-from platform_core.tables import deliveries, run_events, runs
-from platform_core.trigger_store import NewTrigger, list_triggers, sync_triggers
-from platform_core.user_store import User
+from platform_core.graphs.graph_store import save_graph
+from platform_core.identity.user_store import User
+from platform_core.runs.run_store import NewRun
+from platform_core.triggers.delivery_store import REFUSED, Entry, Kept, NewDelivery
+from platform_core.triggers.delivery_writer import LARGEST_BATCH, DeliveryWriter
+from platform_core.triggers.hook_store import Hook, find_hook, read_hook
+from platform_core.triggers.trigger_store import NewTrigger, list_triggers, sync_triggers
 
 
 @pytest.fixture

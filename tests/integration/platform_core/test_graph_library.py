@@ -6,11 +6,11 @@ import json
 
 from sqlalchemy.engine import Connection, Engine
 
-from graph_compiler.canonical import content_hash
-from graph_compiler.library import CalledGraph, Calls, NotCallable
-from platform_core.graph_library import OwnedGraphs
-from platform_core.graph_store import Graph, delete_graph, save_graph
-from platform_core.user_store import User, create_user
+from graph_compiler.language.library import CalledGraph, Calls, NotCallable
+from graph_compiler.values.canonical import content_hash
+from platform_core.graphs.graph_library import OwnedGraphs
+from platform_core.graphs.graph_store import Graph, delete_graph, save_graph
+from platform_core.identity.user_store import User, create_user
 
 
 def document(value: int, name: str = "mill") -> str:

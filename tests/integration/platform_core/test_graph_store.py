@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy.engine import Connection, Engine
 
 from platform_core import channels
-from platform_core.database import plain_url
+from platform_core.database.engine import plain_url
 from platform_core.errors import GraphExists, PreconditionFailed, VersionNotFound
-from platform_core.graph_store import (
+from platform_core.graphs.graph_store import (
     Graph,
     Saved,
     all_graphs,
@@ -24,7 +24,7 @@ from platform_core.graph_store import (
     resolve_graph,
     save_graph,
 )
-from platform_core.user_store import User, create_user
+from platform_core.identity.user_store import User, create_user
 
 
 def _save(connection: Connection, owner: User, text: str, name: str = "mill", **options: Any) -> tuple[Graph, Saved]:

@@ -8,8 +8,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from platform_core.graph_store import Graph, delete_graph, save_graph
-from platform_core.hook_store import (
+from platform_core.graphs.graph_store import Graph, delete_graph, save_graph
+from platform_core.identity.keys import KeyRing
+from platform_core.identity.secret_store import delete_secret, put_secret
+from platform_core.identity.user_store import User
+from platform_core.triggers.hook_store import (
     LIVE_HOOKS,
     Guard,
     Hook,
@@ -19,10 +22,7 @@ from platform_core.hook_store import (
     rotate_hook,
     take_call,
 )
-from platform_core.keys import KeyRing
-from platform_core.secret_store import delete_secret, put_secret
-from platform_core.trigger_store import NewTrigger, list_triggers, sync_triggers
-from platform_core.user_store import User
+from platform_core.triggers.trigger_store import NewTrigger, list_triggers, sync_triggers
 
 PUSH = NewTrigger("on-push", "webhook", {})
 

@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from platform_core.database.tables import login_rates
 from platform_core.errors import TooManyRequests
-from platform_core.login_rates import demand_login, forgive_login
+from platform_core.identity.login_rates import demand_login, forgive_login
 from platform_core.settings import Settings
-from platform_core.tables import login_rates
 
 
 @pytest.fixture

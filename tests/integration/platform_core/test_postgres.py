@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_core.postgres import EmbeddedPostgres
+from platform_core.database.postgres import EmbeddedPostgres
 
 
 @pytest.fixture

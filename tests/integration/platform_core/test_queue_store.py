@@ -9,13 +9,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from definitions.queue_policy import Limits, choose
+from definitions.daemon.queue_policy import Limits, choose
+from platform_core.database.tables import runs
 from platform_core.errors import RunEnded
-from platform_core.graph_store import save_graph
-from platform_core.queue_store import Depth, claim, list_waiting, positions, read_depth, read_load
-from platform_core.run_store import NewRun, accept_run, get_run, request_cancel
-from platform_core.tables import runs
-from platform_core.user_store import create_user, limit_user
+from platform_core.graphs.graph_store import save_graph
+from platform_core.identity.user_store import create_user, limit_user
+from platform_core.runs.queue_store import Depth, claim, list_waiting, positions, read_depth, read_load
+from platform_core.runs.run_store import NewRun, accept_run, get_run, request_cancel
 
 
 class Queue:

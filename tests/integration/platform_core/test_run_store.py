@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy.engine import Connection, Engine
 
 from platform_core import channels
-from platform_core.database import plain_url
+from platform_core.database.engine import plain_url
 from platform_core.errors import IdempotencyKeyReused, RunNotFound
-from platform_core.graph_store import save_graph
-from platform_core.run_event_store import read_events
-from platform_core.run_store import NewRun, accept_run, find_run, get_run, list_runs
-from platform_core.user_store import User
+from platform_core.graphs.graph_store import save_graph
+from platform_core.identity.user_store import User
+from platform_core.runs.run_event_store import read_events
+from platform_core.runs.run_store import NewRun, accept_run, find_run, get_run, list_runs
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Engine
 
-from platform_core import schema
-from platform_core.database import build_engine
+from platform_core.database import schema
+from platform_core.database.engine import build_engine
+from platform_core.database.tables import SCHEMA, metadata
 from platform_core.errors import SchemaTooNew, SchemaTooOld
-from platform_core.tables import SCHEMA, metadata
 
 _CATALOGUE = """
 SELECT 'column', table_name || '.' || column_name, concat_ws(' ', data_type, is_nullable, column_default)

@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from platform_core.database.tables import secrets
 from platform_core.errors import SecretNotFound
-from platform_core.keys import KeyRing
-from platform_core.secret_store import delete_secret, list_secrets, put_secret, read_secret
-from platform_core.tables import secrets
-from platform_core.user_store import User, create_user
+from platform_core.identity.keys import KeyRing
+from platform_core.identity.secret_store import delete_secret, list_secrets, put_secret, read_secret
+from platform_core.identity.user_store import User, create_user
 
 
 def test_a_secret_is_read_back_by_its_owner_only(connection: Connection, keys: KeyRing, ada: User) -> None:

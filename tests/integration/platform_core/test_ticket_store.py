@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from platform_core.auth import Principal
+from platform_core.database.tables import tickets
 from platform_core.errors import Unauthorized
-from platform_core.tables import tickets
-from platform_core.ticket_store import issue_ticket, redeem_ticket
-from platform_core.user_store import User, change_user
+from platform_core.identity.auth import Principal
+from platform_core.identity.ticket_store import issue_ticket, redeem_ticket
+from platform_core.identity.user_store import User, change_user
 
 
 def test_a_ticket_reads_runs_as_its_user_once(connection: Connection, ada: User) -> None:

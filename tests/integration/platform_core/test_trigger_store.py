@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy.engine import Connection, Engine
 
 from platform_core.errors import TriggerNotFound
-from platform_core.graph_store import Graph, save_graph
-from platform_core.trigger_store import NewTrigger, Trigger, get_trigger, list_triggers, sync_triggers
-from platform_core.user_store import User
+from platform_core.graphs.graph_store import Graph, save_graph
+from platform_core.identity.user_store import User
+from platform_core.triggers.trigger_store import NewTrigger, Trigger, get_trigger, list_triggers, sync_triggers
 
 PUSH = NewTrigger("on-push", "webhook", {"verify": {"scheme": "github", "secret": "s"}})
 NIGHTLY = NewTrigger("nightly", "schedule", {"cron": "0 3 * * *"})

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.engine import Connection, Engine
 
 from platform_core.errors import BadCursor, LastAdmin, UserExists, UserNotFound
-from platform_core.user_store import User, change_user, create_user, ensure_admin, get_user_by_name, list_users
+from platform_core.identity.user_store import User, change_user, create_user, ensure_admin, get_user_by_name, list_users
 
 
 def test_a_name_is_taken_once(connection: Connection, ada: User) -> None:

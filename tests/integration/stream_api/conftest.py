@@ -12,14 +12,14 @@ import psycopg
 import pytest
 from sqlalchemy.engine import Engine
 
-from platform_core.auth import issue_token
-from platform_core.database import plain_url
-from platform_core.keys import KeyRing
+from platform_core.database.engine import plain_url
+from platform_core.identity.auth import issue_token
+from platform_core.identity.keys import KeyRing
+from platform_core.identity.user_store import User
 from platform_core.settings import Settings
-from platform_core.user_store import User
 from platform_core.web.server import Server, server_config
 from stream_api.app import create_app
-from stream_api.streams import Streams
+from stream_api.serving.streams import Streams
 from tests.integration.stream_api.runs import create_owner
 from tests.integration.stream_api.sse_client import SseClient
 from tests.waiting import wait_until

@@ -7,10 +7,10 @@ import json
 import psycopg
 from sqlalchemy.engine import Engine
 
-from platform_core.database import transaction
-from platform_core.graph_store import save_graph
-from platform_core.run_store import NewRun, accept_run
-from platform_core.user_store import User, create_user
+from platform_core.database.engine import transaction
+from platform_core.graphs.graph_store import save_graph
+from platform_core.identity.user_store import User, create_user
+from platform_core.runs.run_store import NewRun, accept_run
 
 _APPEND = """
     WITH run AS (

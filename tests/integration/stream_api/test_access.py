@@ -11,13 +11,13 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.engine import Engine
 
-from platform_core.api_key_store import create_api_key
-from platform_core.auth import ROLE_SCOPES, Principal, issue_token
-from platform_core.database import build_engine, transaction
-from platform_core.keys import KeyRing
+from platform_core.database.engine import build_engine, transaction
+from platform_core.identity.api_key_store import create_api_key
+from platform_core.identity.auth import ROLE_SCOPES, Principal, issue_token
+from platform_core.identity.keys import KeyRing
+from platform_core.identity.ticket_store import issue_ticket
+from platform_core.identity.user_store import User
 from platform_core.settings import Settings
-from platform_core.ticket_store import issue_ticket
-from platform_core.user_store import User
 from stream_api.app import create_app
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_owner, create_run

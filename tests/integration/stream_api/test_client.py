@@ -14,8 +14,8 @@ from sqlalchemy.engine import Engine
 
 from headrace.client import AsyncClient, Client, Refused, Silence, Unreachable, Wanted
 from headrace.client.wire import Transport
-from platform_core.database import transaction
-from platform_core.user_store import User, change_user
+from platform_core.database.engine import transaction
+from platform_core.identity.user_store import User, change_user
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_run
 from tests.waiting import wait_until

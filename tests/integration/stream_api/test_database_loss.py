@@ -8,14 +8,14 @@ import psycopg
 import pytest
 from sqlalchemy.engine import Engine
 
-from platform_core import schema
-from platform_core.auth import issue_token
-from platform_core.database import build_engine, plain_url
-from platform_core.keys import KeyRing
-from platform_core.postgres import EmbeddedPostgres
+from platform_core.database import schema
+from platform_core.database.engine import build_engine, plain_url
+from platform_core.database.postgres import EmbeddedPostgres
+from platform_core.identity.auth import issue_token
+from platform_core.identity.keys import KeyRing
+from platform_core.identity.user_store import User
 from platform_core.settings import Settings
-from platform_core.user_store import User
-from stream_api.listener import APPLICATION_NAME
+from stream_api.following.listener import APPLICATION_NAME
 from tests.integration.stream_api.conftest import Served, serving
 from tests.integration.stream_api.runs import append, create_owner, create_run
 from tests.running_postgres import prepared, running

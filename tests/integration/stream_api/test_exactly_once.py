@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
-from platform_core.database import plain_url
-from platform_core.user_store import User
+from platform_core.database.engine import plain_url
+from platform_core.identity.user_store import User
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_run, table
 from tests.integration.stream_api.socket_client import open_socket

@@ -17,8 +17,8 @@ from sqlalchemy.engine import Engine
 
 from headrace.client import Client
 from headrace.client.wire import Transport
+from platform_core.identity.user_store import User
 from platform_core.settings import Settings
-from platform_core.user_store import User
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_run
 from tests.integration.stream_api.test_operation import server_process

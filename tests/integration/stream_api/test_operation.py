@@ -12,8 +12,8 @@ from contextlib import contextmanager
 import httpx
 from sqlalchemy.engine import Engine
 
+from platform_core.identity.user_store import User
 from platform_core.settings import Settings
-from platform_core.user_store import User
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import create_run
 from tests.integration.stream_api.sse_client import SseClient
@@ -21,8 +21,8 @@ from tests.integration.stream_api.sse_client import SseClient
 SERVER = """
 import socket, sys, pathlib
 from uvicorn.config import LOGGING_CONFIG
-from platform_core.database import build_engine
-from platform_core.keys import KeyRing
+from platform_core.database.engine import build_engine
+from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
 from platform_core.web.server import Server, server_config
 from stream_api.app import create_app

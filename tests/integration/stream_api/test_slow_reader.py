@@ -10,8 +10,8 @@ import psutil
 import psycopg
 from sqlalchemy.engine import Engine
 
+from platform_core.identity.user_store import User
 from platform_core.settings import Settings
-from platform_core.user_store import User
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_run
 from tests.integration.stream_api.sse_client import Block, SseClient

@@ -11,7 +11,7 @@ import psycopg.sql
 import pytest
 from sqlalchemy.engine import Engine
 
-from platform_core.user_store import User
+from platform_core.identity.user_store import User
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_run
 from tests.integration.stream_api.sse_client import Block

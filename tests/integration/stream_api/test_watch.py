@@ -10,13 +10,13 @@ import psycopg
 import pytest
 from sqlalchemy.engine import Engine
 
-from platform_core.auth import issue_token
-from platform_core.database import transaction
-from platform_core.graph_store import save_graph
-from platform_core.keys import KeyRing
-from platform_core.run_store import NewRun, accept_run
-from platform_core.ticket_store import issue_ticket
-from platform_core.user_store import User, change_user
+from platform_core.database.engine import transaction
+from platform_core.graphs.graph_store import save_graph
+from platform_core.identity.auth import issue_token
+from platform_core.identity.keys import KeyRing
+from platform_core.identity.ticket_store import issue_ticket
+from platform_core.identity.user_store import User, change_user
+from platform_core.runs.run_store import NewRun, accept_run
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_owner, create_run
 from tests.integration.stream_api.socket_client import open_socket

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from sqlalchemy.engine import Engine
 
-from platform_core.auth import issue_token
-from platform_core.keys import KeyRing
+from platform_core.database.tables import runs
+from platform_core.identity.auth import issue_token
+from platform_core.identity.keys import KeyRing
+from platform_core.identity.user_store import create_user
 from platform_core.settings import Settings
-from platform_core.tables import runs
-from platform_core.user_store import create_user
 from tests.serving import served
 from trigger_api.app import create_app
 

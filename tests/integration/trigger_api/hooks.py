@@ -10,7 +10,7 @@ import httpx
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from platform_core.tables import deliveries, runs
+from platform_core.database.tables import deliveries, runs
 from tests.integration.trigger_api.conftest import API, document
 
 SECRET = "a secret"

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from sqlalchemy.engine import Engine
 
-from platform_core.auth import ROLE_SCOPES, issue_token
-from platform_core.keys import KeyRing
+from platform_core.identity.auth import ROLE_SCOPES, issue_token
+from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, PASSWORD, Login, another_process, assert_problem, document
 

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from platform_core.run_event_store import read_events
-from platform_core.tables import runs
+from platform_core.database.tables import runs
+from platform_core.runs.run_event_store import read_events
 from tests.integration.trigger_api.conftest import API, Login, assert_problem, document, end_run
 
 BATCH = f"{API}/graphs/mill/runs:batch"

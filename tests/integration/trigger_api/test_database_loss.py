@@ -15,14 +15,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from platform_core import schema
-from platform_core.auth import issue_token
-from platform_core.database import build_engine
-from platform_core.keys import KeyRing
-from platform_core.postgres import EmbeddedPostgres
+from platform_core.database import schema
+from platform_core.database.engine import build_engine
+from platform_core.database.postgres import EmbeddedPostgres
+from platform_core.database.tables import deliveries, runs
+from platform_core.identity.auth import issue_token
+from platform_core.identity.keys import KeyRing
+from platform_core.identity.user_store import create_user
 from platform_core.settings import Settings
-from platform_core.tables import deliveries, runs
-from platform_core.user_store import create_user
 from tests.integration.trigger_api.conftest import NO_TLS, assert_problem
 from tests.integration.trigger_api.hooks import save_hook
 from tests.running_postgres import prepared, running

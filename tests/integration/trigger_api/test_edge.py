@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from sqlalchemy.engine import Engine
 
-from platform_core import schema
-from platform_core.auth import issue_token
-from platform_core.database import build_engine
+from platform_core.database import schema
+from platform_core.database.engine import build_engine
 from platform_core.errors import SchemaTooNew, SchemaTooOld
-from platform_core.keys import KeyRing
+from platform_core.identity.auth import issue_token
+from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, assert_problem, document
 from tests.serving import served

@@ -7,12 +7,12 @@ import json
 import pytest
 from sqlalchemy.engine import Engine
 
-from graph_compiler.validation import check
+from graph_compiler.checking.validation import check
 from platform_core.errors import VersionNotFound
-from platform_core.graph_store import save_graph
-from platform_core.user_store import create_user
+from platform_core.graphs.graph_store import save_graph
+from platform_core.identity.user_store import create_user
 from tests.integration.trigger_api.conftest import document
-from trigger_api.graph_access import SpecCache
+from trigger_api.shared.graph_access import SpecCache
 
 
 def test_a_spec_is_parsed_once_and_the_least_used_is_forgotten(engine: Engine) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from graph_compiler.node_types import builtin_node_types
+from graph_compiler.catalogue.node_types import builtin_node_types
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, assert_problem, document
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
-from platform_core.tables import runs
+from platform_core.database.tables import runs
 from tests.integration.trigger_api.conftest import API, document
 
 LAUNCH = f"{API}/graphs/mill/runs"

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from platform_core.tables import runs
+from platform_core.database.tables import runs
 from tests.integration.trigger_api.conftest import API, Login, assert_problem, document, end_run
 
 

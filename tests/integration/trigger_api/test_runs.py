@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from platform_core import channels
-from platform_core.database import plain_url
-from platform_core.run_event_store import read_events
-from platform_core.tables import runs
-from platform_core.ticket_store import redeem_ticket
+from platform_core.database.engine import plain_url
+from platform_core.database.tables import runs
+from platform_core.identity.ticket_store import redeem_ticket
+from platform_core.runs.run_event_store import read_events
 from tests.integration.trigger_api.conftest import API, Login, assert_problem, document, end_run
 from tests.waiting import wait_until
 

@@ -16,8 +16,8 @@ from sqlalchemy.engine import Engine
 from typer.testing import CliRunner
 
 from headrace_cli.main import app as commands
+from platform_core.database.tables import runs
 from platform_core.settings import Settings
-from platform_core.tables import runs
 from tests.integration.trigger_api.conftest import API, Login, assert_problem, document
 
 LAUNCH = f"{API}/graphs/press/runs"

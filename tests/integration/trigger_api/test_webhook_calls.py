@@ -18,8 +18,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
-from platform_core.database import build_engine
-from platform_core.keys import KeyRing
+from platform_core.database.engine import build_engine
+from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, another_process, assert_problem, end_run
 from tests.integration.trigger_api.hooks import SECRET, hook_document, params_of_runs, save_hook, stored
@@ -480,14 +480,14 @@ def test_database_lost_after_the_webhook_is_known_acknowledges_nothing(
     hook = save_hook(ada)
     assert anonymous.post(hook, content=b"1", headers=JSON).status_code == 202
     nowhere = build_engine("postgresql://nobody@/none?host=/nowhere")
-    monkeypatch.setattr("platform_core.delivery_writer.reading", lambda _: _reading(nowhere))
+    monkeypatch.setattr("platform_core.triggers.delivery_writer.reading", lambda _: _reading(nowhere))
     answer = anonymous.post(hook, content=b"1", headers=JSON)
     assert_problem(answer, 503, "unavailable")
     assert len(stored(engine)) == 1
 
 
 def _reading(engine: Engine) -> Any:
-    from platform_core.database import reading
+    from platform_core.database.engine import reading
 
     return reading(engine)
 

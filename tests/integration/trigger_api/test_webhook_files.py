@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy.engine import Engine
 
-from platform_core.keys import KeyRing
+from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, another_process, assert_problem
 from tests.integration.trigger_api.hooks import params_of_runs, save_hook, stored

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from kubernetes import client
 
-from definitions.kubernetes_api import KubernetesApi
+from definitions.kubernetes.api import KubernetesApi
 
 Json = dict[str, Any]
 NAMESPACE = "headrace-runs"

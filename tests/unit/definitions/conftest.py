@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from definitions.code_interpreter import CodeInterpreter
-from graph_compiler.errors import NodeError
+from definitions.sandbox.interpreter import CodeInterpreter
+from graph_compiler.values.errors import NodeError
 
 Line = tuple[str, str]
 Run = Callable[..., Any]

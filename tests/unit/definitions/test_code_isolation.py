@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from definitions.code_interpreter import CodeInterpreter
-from graph_compiler.errors import NodeError
+from definitions.sandbox.interpreter import CodeInterpreter
+from graph_compiler.values.errors import NodeError
 from tests.unit.definitions.conftest import Line, Run, failure
 from tests.waiting import wait_until
 
@@ -251,7 +251,7 @@ class TestSuddenEnds:
         assert second.failure()[0] == "canceled"
 
     def test_a_stopped_supervisor_does_not_stop_the_clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("definitions.code_interpreter.GRACE", 0.5)  # it waits in seconds that nobody need wait
+        monkeypatch.setattr("definitions.sandbox.interpreter.GRACE", 0.5)  # it waits in seconds that nobody need wait
         with CodeInterpreter() as interpreter, ThreadPoolExecutor(1) as pool:
             lines: list[str] = []
             call = pool.submit(interpreter.run, SLEEPER, {}, timeout=1, on_line=lambda _, text: lines.append(text))
@@ -264,7 +264,7 @@ class TestSuddenEnds:
 
     def test_nothing_outlives_a_killed_worker(self) -> None:
         program = f"""
-from definitions.code_interpreter import CodeInterpreter
+from definitions.sandbox.interpreter import CodeInterpreter
 CodeInterpreter().run({SLEEPER!r}, {{}}, timeout=None, on_line=lambda _, text: print(text, flush=True))
 """
         with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as worker:

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from kubernetes_validate.utils import all_versions
 
-from headrace_cli.applications import STREAM_PATH
 from headrace_cli.main import app
+from headrace_cli.serve.applications import STREAM_PATH
 from platform_core.settings import Settings
 from tests.unit.deploy.rendering import DEPLOY, OVERLAYS, named, pod_specs, render
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from platform_core.daemon_metrics import DaemonMetrics, _families
-from platform_core.metrics import Metrics
+from platform_core.operation.daemon_metrics import DaemonMetrics, _families
+from platform_core.operation.metrics import Metrics
 from tests.unit.deploy.rendering import DEPLOY, ROOT
 
 MONITORING = DEPLOY / "monitoring"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from graph_compiler.spec import GraphSpec
-from graph_compiler.validation import check
+from graph_compiler.checking.validation import check
+from graph_compiler.language.spec import GraphSpec
 
 
 def node(id: str, value: Any = 1, **keys: Any) -> dict[str, Any]:

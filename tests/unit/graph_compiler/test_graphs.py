@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from graph_compiler.issues import CODES, Issue
-from graph_compiler.loading import Syntax
-from graph_compiler.testing import MemoryRuntime, memory_job
-from graph_compiler.validation import check
-from headrace_cli.issue_lines import issue_line
+from graph_compiler.checking.validation import check
+from graph_compiler.language.issues import CODES, Issue
+from graph_compiler.language.loading import Syntax
+from graph_compiler.testing.memory import MemoryRuntime, memory_job
+from headrace_cli.terminal.issue_lines import issue_line
 from tests.called_graphs import shelf
 
 GRAPHS = Path(__file__).parents[2] / "graphs"

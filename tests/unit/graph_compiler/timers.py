@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from graph_compiler.fire_times import FireTimes
-from graph_compiler.schedule_trigger import ScheduleTrigger
+from graph_compiler.language.schedule_trigger import ScheduleTrigger
+from graph_compiler.triggers.fire_times import FireTimes
 
 
 def timer(**parts: Any) -> ScheduleTrigger:

@@ -8,9 +8,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from graph_compiler.canonical import canonical_json, content_hash
-from graph_compiler.node_type import NodeTypes
-from graph_compiler.validation import check
+from graph_compiler.checking.validation import check
+from graph_compiler.nodes.node_type import NodeTypes
+from graph_compiler.values.canonical import canonical_json, content_hash
 
 VALUE = "{{ inputs | length }}"
 NOW = {"delay": 0}

@@ -10,18 +10,18 @@ from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from graph_compiler import params as graph_params
-from graph_compiler.binary import dumps
-from graph_compiler.errors import NodeError
-from graph_compiler.library import Calls, GraphLibrary
-from graph_compiler.node_type import NodeTypes
-from graph_compiler.node_types import builtin_node_types
-from graph_compiler.nodes.graph import with_calls
-from graph_compiler.plan import GraphPlan, plan_graph
-from graph_compiler.runtime import Level
-from graph_compiler.spec import GraphSpec
-from graph_compiler.testing import MemoryRuntime
-from graph_compiler.validation import check
+from graph_compiler.catalogue.node_types import builtin_node_types
+from graph_compiler.checking.validation import check
+from graph_compiler.language import params as graph_params
+from graph_compiler.language.library import Calls, GraphLibrary
+from graph_compiler.language.spec import GraphSpec
+from graph_compiler.nodes.node_type import NodeTypes
+from graph_compiler.nodes.runtime import Level
+from graph_compiler.running.graph_node import with_calls
+from graph_compiler.running.plan import GraphPlan, plan_graph
+from graph_compiler.testing.memory import MemoryRuntime
+from graph_compiler.values.binary import dumps
+from graph_compiler.values.errors import NodeError
 from graph_engine import records
 from graph_engine.clock import Clock
 from graph_engine.engine import Engine

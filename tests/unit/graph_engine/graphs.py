@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graph_compiler.node_type import NodeTypes
+from graph_compiler.nodes.node_type import NodeTypes
 from tests.unit.graph_engine.documents import Library
 from tests.unit.graph_engine.node_types import types_with
 

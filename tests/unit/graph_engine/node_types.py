@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graph_compiler.node_type import AnyNodeType, NodeCall, NodeConfig, NodeType, NodeTypes, Port, Ports
-from graph_compiler.node_types import builtin_node_types, with_node_types
+from graph_compiler.catalogue.node_types import builtin_node_types, with_node_types
+from graph_compiler.nodes.node_type import AnyNodeType, NodeCall, NodeConfig, NodeType, NodeTypes, Port, Ports
 
 
 class Empty(NodeConfig):

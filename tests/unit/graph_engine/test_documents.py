@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from graph_compiler.binary import as_plain
-from graph_compiler.loading import load
+from graph_compiler.language.loading import load
+from graph_compiler.values.binary import as_plain
 from tests.called_graphs import shelf
 from tests.unit.graph_engine.execution import Execution, RealClock, execution
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from graph_compiler.errors import NodeError
-from graph_compiler.node_type import NodeCall
+from graph_compiler.nodes.node_type import NodeCall
+from graph_compiler.values.errors import NodeError
 from graph_engine import records
 from graph_engine.testing.memory_journal import MemoryJournal
 from tests.unit.graph_engine.execution import RealClock, execution

@@ -7,7 +7,7 @@ import time
 from queue import SimpleQueue
 from typing import Any, cast
 
-from graph_compiler.errors import NodeError
+from graph_compiler.values.errors import NodeError
 from graph_engine.frame import Task
 from graph_engine.pool import Job, NodeStuck, Pool
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from definitions.process import adopt_orphans
+from definitions.sandbox.process import adopt_orphans
 
 PR_SET_CHILD_SUBREAPER = 36
 

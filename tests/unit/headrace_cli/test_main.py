@@ -28,9 +28,7 @@ def test_help_lists_every_command_without_loading_what_they_need(tmp_path: Path)
 
 
 def test_supervisor_loads_neither_dagster_nor_the_web_framework() -> None:
-    code = (
-        "import sys, headrace_cli.up, headrace_cli.configuration, platform_core.postgres, definitions.instance_files;"
-    )
+    code = "import sys, headrace_cli.commands.up, headrace_cli.home.configuration, platform_core.database.postgres, definitions.instance.instance_files;"
     code += "print([name for name in ('dagster', 'fastapi', 'sqlalchemy') if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout == "[]\n"

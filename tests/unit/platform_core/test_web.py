@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from platform_core.errors import BadCursor, BadRequest, HeadraceError, InvalidGraph, Unavailable
-from platform_core.metrics import Metrics
+from platform_core.operation.metrics import Metrics
 from platform_core.web.body_limit import BodyLimit
 from platform_core.web.problems import install_problems, problems
 from platform_core.web.request_context import RequestContext

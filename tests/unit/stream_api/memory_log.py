@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from platform_core.run_event_store import RunEvent
-from stream_api.batch import Batch
-from stream_api.wire import WireEvent
+from platform_core.runs.run_event_store import RunEvent
+from stream_api.following.batch import Batch
+from stream_api.following.wire import WireEvent
 
 RUN = "run-1"
 

@@ -10,8 +10,8 @@ import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 from pydantic import BaseModel
 
-from stream_api import messages
 from stream_api.asyncapi import document
+from stream_api.sessions import messages
 from tests.unit.stream_api.memory_log import event
 
 DOCUMENT = document()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from platform_core.errors import UnsupportedMediaType
-from trigger_api.multipart import Part
+from trigger_api.shared.multipart import Part
 from trigger_api.webhooks.bodies import BadBody, kind_of, payload_of_form, value_of
 from trigger_api.webhooks.call import Call
 

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from graph_compiler.webhook_verify import VerifySpec
+from graph_compiler.language.webhook_verify import VerifySpec
 from tests.webhook_signing import SCHEMES, SIGN_BODY, SIGN_TIME, Headers, secret_for, signed
 from trigger_api.webhooks.call import Call
 from trigger_api.webhooks.signatures import defect

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from graph_compiler.execution import run_node
-from graph_compiler.node_types import builtin_node_types
-from graph_compiler.plan import PlannedNode
-from graph_compiler.spec import NodeSpec, PortRef
-from graph_compiler.testing import MemoryRuntime
+from graph_compiler.catalogue.node_types import builtin_node_types
+from graph_compiler.language.spec import NodeSpec, PortRef
+from graph_compiler.running.execution import run_node
+from graph_compiler.running.plan import PlannedNode
+from graph_compiler.testing.memory import MemoryRuntime
 
 
 def planned(type: str, config: dict[str, Any], inputs: dict[str, Any], **keys: Any) -> PlannedNode:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from graph_compiler.errors import NodeError
-from graph_compiler.node_types import builtin_node_types
-from graph_compiler.nodes.container import Container, ContainerConfig
-from graph_compiler.runtime import ContainerTask, Email, Message
-from graph_compiler.testing import MemoryRuntime
+from graph_compiler.catalogue.node_types import builtin_node_types
+from graph_compiler.nodes.code.container import Container, ContainerConfig
+from graph_compiler.nodes.runtime import ContainerTask, Email, Message
+from graph_compiler.testing.memory import MemoryRuntime
+from graph_compiler.values.errors import NodeError
 from tests.unit.graph_compiler.documents import found
 from tests.unit.graph_compiler.nodes.running import run
 

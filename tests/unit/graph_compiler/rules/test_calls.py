@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from graph_compiler.canonical import canonical_json, content_hash
-from graph_compiler.validation import Checked, check
+from graph_compiler.checking.validation import Checked, check
+from graph_compiler.values.canonical import canonical_json, content_hash
 from tests.unit.graph_compiler.documents import document, edge, node
 
 PARAMS = {"type": "object", "properties": {"n": {"type": "integer"}, "any": {}, "t": {"type": ["string", "null"]}}}

@@ -1,0 +1,146 @@
+"""Our process around Dagster's daemons: the run queue and the workspace are woken by NOTIFY, and only one leads.
+
+Internals used: `daemon_controller_from_instance` with our own `gen_daemons`, as `dagster-daemon run` calls it.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from dagster import DagsterInstance
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster._daemon.controller import create_daemon_of_type, daemon_controller_from_instance
+from dagster._daemon.daemon import DagsterDaemon
+
+from definitions.daemon.location_refresh import LocationRefresh
+from definitions.daemon.notifications import Notifications
+from definitions.daemon.retention import Retention, RetentionThread
+from definitions.daemon.run_queue import Turns, WokenRunQueue
+from definitions.daemon.submission import Submission
+from definitions.daemon.timer_scheduler import TimerScheduler
+from definitions.execution.context import process_context
+from definitions.instance import instance_files
+from definitions.instance.job_snapshots import remember_jobs
+from definitions.shared import addresses
+from platform_core import channels
+from platform_core.database.engine import plain_url
+from platform_core.settings import Settings
+
+if TYPE_CHECKING:
+    from definitions.daemon.supervision import KubernetesSupervision
+
+QUEUE_INTERVAL = 2.0
+RETENTION_INTERVAL = 60.0
+_LEADER_KEY = 0x48656164
+"""Key of the advisory lock that the leading daemon holds ("Head")."""
+_CHECK = 1.0
+_logger = logging.getLogger("headrace.daemon")
+
+
+def main(settings: Settings) -> int:
+    """Run the daemons until SIGTERM or SIGINT; the exit code. A second daemon waits until the first is gone."""
+    assert settings.database_url is not None
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with psycopg.connect(plain_url(settings.database_url), autocommit=True) as leadership:
+        if _lead(leadership, stop):
+            # The queue needs no code location, so a code server that is away holds it up only shortly.
+            remember_jobs()
+            addresses.wait_for_code_server(settings, patience=5.0)
+            with DagsterInstance.get() as instance:
+                return _run(settings, instance, leadership, stop)
+    return 0
+
+
+def _lead(connection: psycopg.Connection[tuple[object, ...]], stop: threading.Event) -> bool:
+    is_told = False
+    while not stop.is_set():
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LEADER_KEY,)).fetchone()
+        if row is not None and row[0]:
+            return True
+        if not is_told:
+            _logger.warning("Another daemon leads; this one waits for its end.")
+            is_told = True
+        stop.wait(_CHECK)
+    return False
+
+
+def _run(
+    settings: Settings,
+    instance: DagsterInstance,
+    leadership: psycopg.Connection[tuple[object, ...]],
+    stop: threading.Event,
+) -> int:
+    assert settings.database_url is not None
+    process = process_context()
+    engine = process.engine
+    retention = Retention(settings, engine, instance, process.spilled_values)
+    queue = WokenRunQueue(QUEUE_INTERVAL, Turns(settings, engine), Submission(settings, engine, instance))
+    timers = TimerScheduler(settings, engine, instance)
+    own: dict[str, DagsterDaemon[Any]] = {queue.daemon_type(): queue, timers.daemon_type(): timers}
+
+    def daemons(instance: DagsterInstance) -> Iterator[DagsterDaemon[Any]]:
+        for kind in instance.get_required_daemon_types():
+            yield own.get(kind) or create_daemon_of_type(kind, instance)
+
+    supervision = _supervision(settings, instance)
+    workspace = WorkspaceFileTarget([str(instance_files.workspace_file(settings))])
+    with daemon_controller_from_instance(instance, workspace, gen_daemons=daemons, log_format="colored") as controller:
+        refresh = LocationRefresh(controller, settings.ui_url)
+        on_notify = {channels.QUEUE: _both(queue.wake, timers.run_ended)}
+        on_notify |= {channels.GRAPHS: refresh.request, channels.TIMERS: timers.wake}
+        notifications = Notifications(
+            settings.database_url,
+            (channels.QUEUE, channels.GRAPHS, channels.TIMERS),
+            lambda channel: on_notify[channel](),
+        )
+        notifications.start()
+        sweeps = RetentionThread(retention, RETENTION_INTERVAL)
+        if supervision is not None:
+            supervision.start()
+        process_context().measures.leads.set(1)
+        try:
+            while not stop.wait(_CHECK):
+                controller.check_daemon_threads()
+                leadership.execute("SELECT 1")
+                if supervision is not None and not supervision.is_alive:
+                    _logger.error("Supervision of the cluster has ended; starting again.")
+                    return 1
+        except psycopg.OperationalError:
+            _logger.warning("Lost the database, and with it the lead; starting again.")
+            return 1
+        finally:
+            process_context().measures.leads.set(0)
+            queue.wake()
+            sweeps.close()
+            timers.wake()
+            notifications.close()
+            refresh.close()
+            if supervision is not None:
+                supervision.close()
+    return 0
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def call() -> None:
+        first()
+        second()
+
+    return call
+
+
+def _supervision(settings: Settings, instance: DagsterInstance) -> KubernetesSupervision | None:
+    if settings.launcher != "kubernetes":
+        return None
+    from definitions.daemon.kubernetes_launcher import KubernetesRunLauncher
+    from definitions.daemon.supervision import KubernetesSupervision
+
+    launcher, process = instance.run_launcher, process_context()
+    assert isinstance(launcher, KubernetesRunLauncher)
+    return KubernetesSupervision(settings, process.engine, instance, launcher, process.measures)

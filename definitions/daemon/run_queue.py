@@ -1,0 +1,128 @@
+"""The run queue, woken instead of sleeping: runs whose turn it is are launched, lost launches are repeated.
+
+Runs wait in our table and are chosen there (definitions/daemon/queue_policy.py). Dagster's own queue only holds what its UI
+starts. Internals used: `QueuedRunCoordinatorDaemon` and its `core_loop`, which by default looks every few seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Generator, Iterable
+from typing import Any
+
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster._core.workspace.context import IWorkspaceProcessContext
+from dagster._daemon.daemon import DaemonIterator, SpanMarker
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+from dagster._utils.error import serializable_error_info_from_exc_info
+
+from definitions.daemon.queue_policy import GraphVersion, Limits, choose
+from definitions.daemon.submission import Submission
+from definitions.workers.run_launcher import WarmRunLauncher
+from platform_core.database.engine import Connection, Engine, reading
+from platform_core.runs.execution_store import read_documents
+from platform_core.runs.queue_store import WaitingRun, list_waiting, read_load
+from platform_core.settings import Settings
+
+REST = 0.02
+"""Seconds between looks that begin nothing: each of many runs that are accepted at once wakes the queue."""
+LOST_AFTER = 4.0
+"""Seconds after which a run that is STARTING and that no worker holds is sent to the pool again."""
+
+
+class Turns:
+    """Says which runs begin now. Remembers the limits of graph versions, which never change."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._graph_limits: dict[GraphVersion, int | None] = {}
+
+    def next(self) -> tuple[list[str], bool]:
+        """Ids of the runs that begin now, in order, and whether runs wait in Dagster's own queue."""
+        with reading(self._engine) as connection:
+            load = read_load(connection)
+            free = self._settings.max_concurrent_runs - load.runs
+            waiting = list_waiting(connection, free) if free > 0 else []
+            limits = self._limits(connection, waiting)
+        return [run.run_id for run in choose(waiting, load, limits)], load.queued > 0
+
+    def _limits(self, connection: Connection, waiting: Iterable[WaitingRun]) -> Limits:
+        unknown = {(run.graph_id, run.version) for run in waiting} - self._graph_limits.keys()
+        if unknown:
+            for version, document in read_documents(connection, sorted(unknown)).items():
+                self._graph_limits[version] = _limit_of(document)
+        known = self._graph_limits
+        graphs = {version: limit for version, limit in known.items() if limit is not None}
+        return Limits(self._settings.max_concurrent_runs, self._settings.max_concurrent_runs_per_user, graphs)
+
+
+def _limit_of(document: str) -> int | None:
+    """Of a stored document, which was checked; one that cannot be read fails when its run is launched."""
+    try:
+        limit = json.loads(document).get("settings", {}).get("max_concurrent_runs")
+    except (ValueError, AttributeError):
+        return None
+    return limit if isinstance(limit, int) else None
+
+
+class WokenRunQueue(QueuedRunCoordinatorDaemon):
+    """The queue's daemon; `wake()` makes it look at once, otherwise it looks every `interval_seconds`."""
+
+    def __init__(self, interval_seconds: float, turns: Turns, submission: Submission) -> None:
+        super().__init__(interval_seconds)
+        self._turns = turns
+        self._submission = submission
+        self._wake = threading.Event()
+        self._next_check = 0.0
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def core_loop(
+        self, workspace_process_context: IWorkspaceProcessContext[Any], shutdown_event: threading.Event
+    ) -> DaemonIterator:
+        while not shutdown_event.is_set():
+            self._wake.clear()
+            yield SpanMarker.START_SPAN
+            begun = 0
+            try:
+                begun = yield from self._look(workspace_process_context)
+            except Exception:
+                error = serializable_error_info_from_exc_info(sys.exc_info())
+                self._logger.error("The run queue failed: %s", error)
+                yield error
+                self._wake.wait(1.0)
+            yield SpanMarker.END_SPAN
+            if not begun:
+                shutdown_event.wait(REST)
+            self._wake.wait(self.interval_seconds)
+            yield None
+
+    def _look(self, context: IWorkspaceProcessContext[Any]) -> Generator[Any, None, int]:
+        """Begin what can begin; how many runs."""
+        self._submission.cancel_requested()
+        is_due = time.monotonic() >= self._next_check
+        run_ids, is_dagsters_turn = self._turns.next()
+        self._submission.start(run_ids)
+        yield None
+        if is_dagsters_turn or is_due:
+            yield from self.run_iteration(context)
+        if is_due:
+            self._next_check = time.monotonic() + LOST_AFTER
+            repeat_lost_launches(context.instance)
+        return len(run_ids)
+
+
+def repeat_lost_launches(instance: DagsterInstance) -> None:
+    """Send the runs again whose launch got lost with a pool, a daemon or a worker that died before it began."""
+    launcher = instance.run_launcher
+    if not isinstance(launcher, WarmRunLauncher):
+        return
+    for record in instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.STARTING])):
+        age = time.time() - record.update_timestamp.timestamp()
+        if age > LOST_AFTER and not launcher.is_executing(record.dagster_run.run_id):
+            launcher.send(record.dagster_run.run_id)

@@ -1,0 +1,316 @@
+"""Sees to it that every run in the cluster ends, with a reason, and that nothing in the cluster outlives its run.
+
+Three watches (pods, Jobs, events) keep what the namespace holds; no run costs a request but those that make and
+delete its Job. One thread looks whenever something changed, and every second for what only time tells.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from dagster import DagsterInstance, DagsterRun
+
+from definitions.daemon.kubernetes_launcher import KubernetesRunLauncher, pinned_spec
+from definitions.daemon.verdict import Act, Facts, is_gone, judge, problem
+from definitions.instance.run_loss import failure_data
+from definitions.kubernetes import job as jobs
+from definitions.kubernetes import reasons
+from definitions.kubernetes.api import ClusterAway, ClusterError, Json, KubernetesApi
+from definitions.kubernetes.reasons import Reason
+from definitions.kubernetes.watch import Watch
+from platform_core.database.engine import DatabaseError, Engine, reading, transaction
+from platform_core.errors import Unavailable
+from platform_core.operation.daemon_metrics import DaemonMetrics
+from platform_core.runs.supervision_store import RunInProgress, list_in_progress, replace_lost, without_work
+from platform_core.settings import Settings
+
+LOOK_EVERY = 1.0
+REPEAT_AFTER = 5.0
+"""Seconds after which a launch or a deletion that shows no effect is repeated."""
+STRAY_GRACE = 5.0
+"""Seconds in which a pod ends by itself once its run has ended."""
+_logger = logging.getLogger("headrace.supervision")
+
+
+@dataclass
+class _Memory:
+    """What was seen of a run before, which the cluster no longer shows."""
+
+    facts: Facts
+    repeated_at: float = 0.0
+
+
+class KubernetesSupervision:
+    """`start` it in the daemon that leads, and only there."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        instance: DagsterInstance,
+        launcher: KubernetesRunLauncher,
+        measures: DaemonMetrics,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._instance = instance
+        self._launcher = launcher
+        self._measures = measures
+        for kind in reasons.KINDS:
+            measures.failures.labels(kind)
+        self._now = now
+        self._api: KubernetesApi = launcher.api
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Json] = {}
+        self._pods: defaultdict[str, dict[str, Json]] = defaultdict(dict)
+        self._last_pods: dict[str, Json] = {}
+        self._events: defaultdict[str, dict[str, Json]] = defaultdict(dict)
+        self._memories: dict[str, _Memory] = {}
+        self._strays: dict[str, float] = {}
+        self._news = threading.Event()
+        self._closing = threading.Event()
+        selector = {"label_selector": jobs.RUN_LABEL}
+        self._watches = (
+            Watch(self._api, "jobs", self._on_job, self._on_state, **selector),
+            Watch(self._api, "pods", self._on_pod, self._on_state, **selector),
+            Watch(self._api, "events", self._on_event, self._on_state),
+        )
+        self._thread = threading.Thread(target=self._work, name="supervision", daemon=True)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether all threads work; if not, this process had better end and be started anew."""
+        return self._thread.is_alive() and all(watch.is_alive for watch in self._watches)
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether what is known of the cluster is current."""
+        return all(watch.is_synced for watch in self._watches)
+
+    def start(self) -> None:
+        for watch in self._watches:
+            watch.start()
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._news.set()
+        for watch in self._watches:
+            watch.close()
+        self._thread.join(REPEAT_AFTER)
+
+    def _on_state(self) -> None:
+        for watch in self._watches:
+            self._measures.watches.labels(watch.kind).set(watch.is_synced)
+        self._news.set()
+
+    def _on_job(self, name: str, before: Json | None, now: Json | None) -> None:
+        run_id = _run_of(now or before)
+        with self._lock:
+            if now is None:
+                self._jobs.pop(run_id, None)
+            else:
+                self._jobs[run_id] = now
+        self._news.set()
+
+    def _on_pod(self, name: str, before: Json | None, now: Json | None) -> None:
+        pod = now or before
+        run_id = _run_of(pod)
+        with self._lock:
+            if now is not None:
+                self._pods[run_id][name] = now
+            else:
+                self._pods[run_id].pop(name, None)
+            known = self._last_pods.get(run_id)
+            if pod is not None and _is_run_pod(pod) and (known is None or reasons.name_of(known) == name):
+                self._last_pods[run_id] = pod
+        self._news.set()
+
+    def _on_event(self, name: str, before: Json | None, now: Json | None) -> None:
+        about = str(((now or before) or {}).get("involvedObject", {}).get("name", ""))
+        with self._lock:
+            if now is not None:
+                self._events[about][name] = now
+            elif about in self._events:
+                self._events[about].pop(name, None)
+                if not self._events[about]:
+                    del self._events[about]
+        self._news.set()
+
+    def _work(self) -> None:
+        while not self._closing.is_set():
+            self._news.wait(LOOK_EVERY)
+            self._news.clear()
+            if not self.is_synced or self._closing.is_set():
+                continue
+            try:
+                self.look()
+            except (*DatabaseError, Unavailable) as error:
+                _logger.warning("Supervision waits for the database: %s", error)
+                self._closing.wait(LOOK_EVERY)
+
+    def look(self) -> None:
+        """Judge every run in progress, and delete what belongs to none."""
+        with reading(self._engine) as connection:
+            runs = list_in_progress(connection)
+        current = {run.run_id for run in runs}
+        for run in runs:
+            try:
+                self._judge(run)
+            except (*DatabaseError, Unavailable):
+                raise
+            except ClusterAway as error:
+                _logger.warning("The API server does not answer: %s", error)
+            except Exception:
+                _logger.exception("Run %s cannot be supervised.", run.run_id)
+        for run_id in self._memories.keys() - current:
+            del self._memories[run_id]
+        self._sweep(current)
+
+    def _judge(self, run: RunInProgress) -> None:
+        now = self._now()
+        memory = self._remember(run, now)
+        verdict = judge(memory.facts, now, self._settings.kubernetes_start_patience)
+        match verdict.act:
+            case Act.FAIL:
+                assert verdict.reason is not None
+                self._fail(run, verdict.reason)
+            case Act.CANCEL:
+                self._cancel(run)
+            case Act.LAUNCH if now - memory.repeated_at >= REPEAT_AFTER:
+                memory.repeated_at = now
+                self._launch(run)
+            case Act.WAIT if run.status == "CANCELING" and self._is_undeleted(run.run_id):
+                if now - memory.repeated_at >= REPEAT_AFTER:
+                    memory.repeated_at = now
+                    self._launcher.delete(run.run_id)
+
+    def _remember(self, run: RunInProgress, now: float) -> _Memory:
+        """What is known of the run by now."""
+        memory = self._memories.get(run.run_id)
+        if memory is None:
+            deadline = self._start_deadline(run)
+            memory = self._memories[run.run_id] = _Memory(Facts(run.status, now, deadline))
+        facts = memory.facts
+        if facts.status != run.status:
+            facts.status, facts.since, facts.problem_since, facts.gone_since = run.status, now, None, None
+        with self._lock:
+            pods = [pod for pod in self._pods.get(run.run_id, {}).values() if _is_run_pod(pod)]
+            facts.job = self._jobs.get(run.run_id)
+            known = self._last_pods.get(run.run_id)
+            if run.status == "STARTING" and pods and (known is None or known not in pods):
+                known = self._last_pods[run.run_id] = pods[-1]
+            names = [reasons.name_of(thing) for thing in (facts.job, known, *pods) if thing is not None]
+            facts.events = {name: list(self._events.get(name, {}).values()) for name in names}
+        facts.pods, facts.last_pod = pods, known
+        facts.had_job = facts.had_job or facts.job is not None or bool(pods)
+        facts.problem_since = (facts.problem_since or now) if problem(facts) is not None else None
+        facts.gone_since = (facts.gone_since or now) if is_gone(facts, now) else None
+        return memory
+
+    def _start_deadline(self, run: RunInProgress) -> float:
+        known = self._dagster_run(run.run_id)
+        if known is None:
+            return self._settings.kubernetes_start_deadline
+        return jobs.start_deadline(pinned_spec(known)[1].settings, self._settings)
+
+    def _is_undeleted(self, run_id: str) -> bool:
+        job = self._jobs.get(run_id)
+        return job is not None and "deletionTimestamp" not in job["metadata"]
+
+    def _launch(self, run: RunInProgress) -> None:
+        known = self._dagster_run(run.run_id)
+        if known is not None and not known.is_finished:
+            _logger.warning("Run %s has no Job; it is launched again.", run.run_id)
+            self._launcher.launch(known)
+
+    def _fail(self, run: RunInProgress, reason: Reason) -> None:
+        known = self._dagster_run(run.run_id)
+        if known is not None and not known.is_finished:
+            _logger.warning("Run %s failed: %s: %s", run.run_id, reason.kind, reason.message)
+            self._instance.report_run_failed(known, reason.message, failure_data(reason.kind, reason.message))
+            self._measures.failures.labels(reason.kind).inc()
+        # After the end is stored: what is deleted may be about to begin, and looks at the run's status first.
+        self._launcher.delete(run.run_id)
+        if known is not None and reason.is_retryable:
+            self._replace(run, known)
+
+    def _replace(self, run: RunInProgress, known: DagsterRun) -> None:
+        most = pinned_spec(known)[1].settings.kubernetes.retries
+        with transaction(self._engine) as connection:
+            accepted = replace_lost(connection, run.run_id, most)
+        if accepted is not None:
+            self._measures.replacements.inc()
+            _logger.info("Run %s goes on as run %s.", run.run_id, accepted.run_id)
+
+    def _cancel(self, run: RunInProgress) -> None:
+        known = self._dagster_run(run.run_id)
+        if known is not None and not known.is_finished:
+            self._instance.report_run_canceled(known, "The run was canceled.")
+        self._launcher.delete(run.run_id)
+
+    def _dagster_run(self, run_id: str) -> DagsterRun | None:
+        return self._instance.get_run_by_id(run_id)
+
+    def _sweep(self, current: set[str]) -> None:
+        """Delete the Jobs and pods that still do something although their run has ended."""
+        now = self._now()
+        found = self._suspects(current)
+        self._strays = {name: self._strays.get(name, now) for name in found}
+        due = {name: thing for name, thing in found.items() if now - self._strays[name] >= STRAY_GRACE}
+        if not due:
+            return
+        with reading(self._engine) as connection:
+            idle = without_work(connection, {_run_of(thing) for _, thing in due.values()})
+        for name, (kind, thing) in due.items():
+            if _run_of(thing) in idle:
+                self._delete_stray(kind, thing)
+                self._strays[name] = now
+
+    def _suspects(self, current: set[str]) -> Mapping[str, tuple[str, Json]]:
+        found: dict[str, tuple[str, Json]] = {}
+        with self._lock:
+            for run_id, job in self._jobs.items():
+                if run_id not in current and _is_active_job(job):
+                    found[f"job/{reasons.name_of(job)}"] = ("job", job)
+            for run_id in [run_id for run_id, pods in self._pods.items() if not pods and run_id not in current]:
+                del self._pods[run_id]
+                self._last_pods.pop(run_id, None)
+            for run_id, pods in self._pods.items():
+                for name, pod in pods.items():
+                    is_kept = reasons.is_over(pod) and _is_run_pod(pod)
+                    if run_id not in current and not is_kept and "deletionTimestamp" not in pod["metadata"]:
+                        found[f"pod/{name}"] = ("pod", pod)
+        return found
+
+    def _delete_stray(self, kind: str, thing: Json) -> None:
+        name, uid = reasons.name_of(thing), str(thing["metadata"]["uid"])
+        _logger.warning("%s %s is deleted: run %s has ended.", kind, name, _run_of(thing))
+        try:
+            is_deleted = self._api.delete_job(name, uid=uid) if kind == "job" else self._api.delete_pod(name, uid=uid)
+        except (ClusterAway, ClusterError) as error:
+            _logger.warning("%s %s is not deleted: %s", kind, name, error)
+            return
+        if is_deleted:
+            self._measures.strays.labels(kind).inc()
+
+
+def _run_of(thing: Json | None) -> str:
+    return "" if thing is None else str(thing["metadata"].get("labels", {}).get(jobs.RUN_LABEL, ""))
+
+
+def _is_run_pod(pod: Json) -> bool:
+    return bool(pod["metadata"].get("labels", {}).get(jobs.ROLE_LABEL) == jobs.RUN_ROLE)
+
+
+def _is_active_job(job: Json) -> bool:
+    conditions = job.get("status", {}).get("conditions") or ()
+    ended = any(each["type"] in ("Complete", "Failed") and each["status"] == "True" for each in conditions)
+    return not ended and "deletionTimestamp" not in job["metadata"]

@@ -1,0 +1,1 @@
+"""What executes a run inside its worker, and what the run's nodes are given."""

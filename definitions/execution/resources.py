@@ -1,0 +1,183 @@
+"""What a node may use while it runs: the run's params and trigger, secrets, code, HTTP, time, live events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from dagster import Field, InitResourceContext, resource
+from dagster._core.events.log import EventLogEntry
+
+from definitions.execution.context import ProcessContext, process_context
+from definitions.execution.masking import Masking
+from definitions.execution.output_limits import OutputLimits
+from definitions.instance.event_storage import PooledEventStorage, event_storage_of
+from definitions.instance.run_events import NewEvent
+from definitions.services.services import Services
+from definitions.shared.patience import read_patiently
+from graph_compiler.nodes.runtime import Level, OnLine, OnPublish
+from graph_compiler.running.naming import step_key
+from graph_compiler.values.binary import as_plain, dumps
+from graph_compiler.values.errors import NodeError
+from graph_compiler.values.values import as_json
+from platform_core.database.engine import transaction
+from platform_core.identity.secret_store import read_secret
+from platform_core.runs.execution_store import Execution, read_execution
+from platform_core.runs.result_store import read_result, store_result
+
+if TYPE_CHECKING:
+    from definitions.kubernetes.containers import ContainerPods
+
+_SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr", "truncated"})
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+class RunRuntime(Services):
+    """The `NodeRuntime` of one run in this process."""
+
+    def __init__(self, process: ProcessContext, storage: PooledEventStorage, execution: Execution) -> None:
+        super().__init__(process, execution.owner)
+        self._process = process
+        self._storage = storage
+        self._execution = execution
+        self._masking = process.masking = Masking()
+        self._limits = OutputLimits()
+        process.cancellation.subscribe(self._cancel)
+
+    @cached_property
+    def params(self) -> Mapping[str, Any]:
+        given: Mapping[str, Any] = as_json(self._execution.params, "params")
+        return given
+
+    @property
+    def trigger(self) -> Mapping[str, Any]:
+        return self._execution.trigger
+
+    @property
+    def run(self) -> Mapping[str, Any]:
+        execution = self._execution
+        return {
+            "id": execution.run_id,
+            "graph": execution.graph,
+            "version": execution.version,
+            "owner": execution.owner,
+            **self._process.outcome,
+        }
+
+    @cached_property
+    def _container_pods(self) -> ContainerPods | None:
+        settings = self._process.settings
+        if not settings.has_containers:
+            return None
+        # Here, because the Kubernetes client takes long to import and few runs need it.
+        from kubernetes.config import load_incluster_config
+
+        from definitions.kubernetes.api import KubernetesApi
+        from definitions.kubernetes.containers import ContainerPods
+        from definitions.kubernetes.job import RunPlace
+
+        load_incluster_config()
+        execution = self._execution
+        place = RunPlace(
+            execution.run_id, execution.graph, execution.graph_id, execution.version, execution.owner, True
+        )
+        return ContainerPods(settings, place, KubernetesApi(settings.kubernetes_namespace))
+
+    def secret(self, name: str) -> str:
+        keys, owner_id = self._process.keys, self._execution.owner_id
+        value = read_patiently(self._process.engine, lambda connection: read_secret(connection, keys, owner_id, name))
+        if value is None:
+            message = f"there is no secret {name!r}; set it with `headrace secret set {name}`"
+            raise NodeError("secret_missing", message, retryable=False)
+        self._masking.add(value)
+        return value
+
+    def masked(self, value: Any) -> Any:
+        return self._masking.value(value)
+
+    def recall(self, key: str) -> Mapping[str, Any] | None:
+        owner_id, name = self._execution.owner_id, self._result_key(key)
+        outputs = read_patiently(self._process.engine, lambda connection: read_result(connection, owner_id, name))
+        return None if outputs is None else as_json(outputs, "a result of an earlier run")
+
+    def remember(self, key: str, outputs: Mapping[str, Any], ttl: float) -> None:
+        with transaction(self._process.engine) as connection:
+            store_result(connection, self._execution.owner_id, self._result_key(key), as_plain(outputs), ttl)
+
+    def _result_key(self, key: str) -> str:
+        return sha256(f"{self._execution.graph_id} {key}".encode()).hexdigest()
+
+    def run_code(
+        self,
+        code: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout: float | None,
+        on_line: OnLine,
+        on_publish: OnPublish | None = None,
+    ) -> Any:
+        self._refuse_when_canceled()
+        try:
+            return self._process.interpreter.run(
+                code, arguments, timeout=timeout, on_line=on_line, on_publish=on_publish
+            )
+        finally:
+            # Before the node is said to have ended: the newest progress, and what was dropped.
+            self._store(self._limits.flush())
+
+    def wait(self, seconds: float) -> None:
+        if self._process.cancellation.requested.wait(seconds):
+            raise NodeError("canceled", "the run was canceled while this was waiting", retryable=False)
+
+    def emit(
+        self,
+        type: str,
+        message: str,
+        *,
+        level: Level = "info",
+        node: str | None = None,
+        item: int | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        shown = self._masking.value(dict(data or {}))
+        event = NewEvent(time.time(), type, self._masking.text(message), node, item, level, shown)
+        size = len(event.message) + (len(dumps(shown)) if shown else 0)
+        self._store(self._limits.pass_on(event, size))
+
+    def _store(self, events: Sequence[NewEvent]) -> None:
+        for event in events:
+            entry = self._log_entry(event) if event.type in _SHOWN_IN_DAGSTER else None
+            self._storage.store_run_event(self._execution.run_id, event, entry)
+
+    def _log_entry(self, event: NewEvent) -> EventLogEntry:
+        return EventLogEntry(  # type: ignore[no-untyped-call]  # Dagster does not annotate it
+            error_info=None,
+            level=_LEVELS[event.level],
+            user_message=event.message,
+            run_id=self._execution.run_id,
+            timestamp=event.ts,
+            step_key=None if event.node is None else step_key(event.node),
+        )
+
+    def _refuse_when_canceled(self) -> None:
+        if self._process.cancellation.requested.is_set():
+            raise NodeError("canceled", "the run was canceled before this began", retryable=False)
+
+    def _cancel(self) -> None:
+        self._process.interpreter.cancel_all()
+        self._cancel_services()
+        self._process.http.cancel_all()
+
+
+@resource(config_schema={"params": Field(dict, is_required=False, description="Params of a run started here")})
+def run_runtime(context: InitResourceContext) -> Iterator[RunRuntime]:
+    """The runtime of the run that is being executed."""
+    assert context.instance is not None
+    assert context.run is not None
+    storage = event_storage_of(context.instance)
+    process, run_id = process_context(), context.run.run_id
+    execution = read_patiently(process.engine, lambda connection: read_execution(connection, run_id))
+    yield RunRuntime(process, storage, execution)

@@ -1,0 +1,102 @@
+"""Dagster's run storage on the pooled engine, which also knows each Dagster run's Headrace run.
+
+Internals used: `_engine` and `connect()` of PostgresRunStorage; `has_run_stats_index_cols` and its like, which
+reflect the schema on every call and never change once the database is migrated.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
+
+from dagster import DagsterRun
+from dagster_postgres import PostgresRunStorage
+
+from definitions.shared.names import GRAPH_ID_TAG, VERSION_TAG
+from definitions.shared.patience import patient_read, patiently
+from definitions.shared.pinning import pinned
+from platform_core.database.engine import Connection, Engine
+from platform_core.runs.execution_store import adopt_run
+
+T = TypeVar("T")
+
+
+class PooledRunStorage(PostgresRunStorage):
+    """Runs in the pool's engine; a run that Dagster's UI starts is pinned to its version and gets its Headrace row."""
+
+    def __init__(self, url: str, engine: Engine) -> None:
+        super().__init__(url, should_autocreate_tables=False)
+        self._engine.dispose()
+        self._engine = engine
+        self._joined = threading.local()
+        self._has_stats: bool | None = None
+        self._has_backfill: bool | None = None
+
+    def connect(self) -> AbstractContextManager[Connection]:
+        joined: Connection | None = getattr(self._joined, "connection", None)
+        return _borrowed(joined) if joined is not None else patiently(self._engine)
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether this thread is within `transaction()`."""
+        return getattr(self._joined, "connection", None) is not None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Within, all statements of this thread belong to one transaction; an inner one joins the outer one."""
+        if self.is_joined:
+            yield self._joined.connection
+            return
+        with patiently(self._engine) as pooled:
+            connection = pooled.execution_options(isolation_level="READ COMMITTED")
+            with connection.begin():
+                self._joined.connection = connection
+                try:
+                    yield connection
+                finally:
+                    self._joined.connection = None
+
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        """The engine is pooled already."""
+
+    def fetchall(self, query: Any) -> Sequence[Any]:
+        return self._read(lambda: super(PooledRunStorage, self).fetchall(query))
+
+    def fetchone(self, query: Any) -> Any:
+        return self._read(lambda: super(PooledRunStorage, self).fetchone(query))
+
+    def _read(self, read: Callable[[], T]) -> T:
+        # Within a transaction that was lost nothing can be read again.
+        return read() if self.is_joined else patient_read(read)
+
+    def has_run_stats_index_cols(self) -> bool:
+        if self._has_stats is None:
+            self._has_stats = patient_read(super().has_run_stats_index_cols)
+        return self._has_stats
+
+    def has_backfill_id_column(self) -> bool:
+        if self._has_backfill is None:
+            self._has_backfill = patient_read(super().has_backfill_id_column)
+        return self._has_backfill
+
+    def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
+        run = super().add_run(pinned(dagster_run))
+        if not self.is_joined:  # else it is the queue's, whose row is there
+            self._adopt(run)
+        return run
+
+    def _adopt(self, run: DagsterRun) -> None:
+        graph_id, version = run.tags.get(GRAPH_ID_TAG), run.tags.get(VERSION_TAG)
+        if graph_id is None or version is None:
+            return
+        config: Any = run.run_config
+        config = config.get("resources", {}).get("runtime", {}).get("config", {})
+        with self.transaction() as connection:
+            adopt_run(connection, run.run_id, graph_id, int(version), config.get("params", {}))
+
+
+@contextmanager
+def _borrowed(connection: Connection) -> Iterator[Connection]:
+    yield connection

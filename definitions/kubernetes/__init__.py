@@ -1,0 +1,1 @@
+"""The few parts of Kubernetes that runs and container nodes need."""

@@ -1,0 +1,199 @@
+"""The run worker's side of users' code: a warm interpreter of its own, and calls into it that can only end one way.
+
+The other side is code_child.py. What this protects from, and what not: docs/adr/0008.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from definitions.sandbox import process
+from definitions.sandbox.output import OnLine, OnPublish
+from definitions.sandbox.pending_call import PendingCall, Stuck
+from graph_compiler.values.binary import dumps
+from graph_compiler.values.errors import NodeError
+
+MEMORY_BYTES = 512 * 1024 * 1024
+OUTPUT_BYTES = 8 * 1024 * 1024
+SAFE_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
+PROGRAM = Path(__file__).with_name("code_child.py")
+GRACE = 5.0
+MAX_TIMEOUT = 20 * 86_400.0  # milliseconds of more do not fit where poll takes them
+
+
+class CodeInterpreter:
+    """Owns one warm interpreter process and runs calls in forks of it. All methods are safe from any thread.
+
+    Make one in the process that uses it (never before a fork), `start` it while nothing waits, `close` it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a signal handler may cancel while its thread holds it
+        self._process: subprocess.Popen[bytes] | None = None
+        self._requests: socket.socket | None = None
+        self._folder: Path | None = None
+        self._calls: set[PendingCall] = set()
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the interpreter unless it runs; it warms up while this process goes on."""
+        with self._lock:
+            self._ensure_running()
+
+    def run(
+        self,
+        code: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout: float | None,
+        on_line: OnLine,
+        on_publish: OnPublish | None = None,
+        memory_bytes: int = MEMORY_BYTES,
+        output_bytes: int = OUTPUT_BYTES,
+    ) -> Any:
+        """Call `main(**arguments)` of `code` in a process of its own and return the JSON value it returns.
+
+        `timeout` is in seconds, 20 days at most. `memory_bytes` is what the code may allocate; `output_bytes`
+        bounds the result's JSON and each of stdout and stderr. `on_line(stream, text)` is called in this thread
+        as lines are written, `on_publish(kind, content)` as the code publishes by `headrace`; an exception of
+        either ends the call and comes out here. Whichever way the call ends, no process of it remains.
+
+        Raises `NodeError`: code_error, code_exit, code_timeout, code_memory, code_output, bad_value, canceled
+        (by `cancel_all` or `close`), code_interrupted (the interpreter died; the call may be tried again).
+        """
+        if timeout is not None:
+            timeout = min(max(timeout, 0.0), MAX_TIMEOUT)
+        call = PendingCall(_request(code, arguments), on_line, on_publish, output_bytes)
+        try:
+            self._send(call, json.dumps([timeout, memory_bytes, output_bytes]).encode("ascii"))
+            reason, status = call.follow(None if timeout is None else timeout + 2 * GRACE)
+        except Stuck:
+            self._end_interpreter()
+            reason, status = "timeout", 0
+        finally:
+            with self._lock:
+                self._calls.discard(call)
+            call.close()
+        return _conclude(call, reason, status, timeout)
+
+    def cancel_all(self) -> None:
+        """Kill every call in flight; each raises `NodeError` canceled in its own thread."""
+        with self._lock:
+            for call in list(self._calls):
+                call.cancel()
+
+    def close(self) -> None:
+        """Cancel every call and end the interpreter. No process and no file of it remains."""
+        with self._lock:
+            self._closed = True
+        self.cancel_all()
+        self._end_interpreter()
+
+    def _send(self, call: PendingCall, header: bytes) -> None:
+        with self._lock:
+            if self._closed:
+                raise NodeError("canceled", "The run worker is closing.", retryable=False)
+            try:
+                call.send(self._ensure_running(), header)
+            except OSError:  # it died since the last call
+                call.send(self._ensure_running(anew=True), header)
+            self._calls.add(call)
+
+    def _ensure_running(self, *, anew: bool = False) -> socket.socket:
+        if self._requests is not None and self._process is not None and not anew and self._process.poll() is None:
+            return self._requests
+        self._discard()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        folder = Path(tempfile.mkdtemp(prefix="headrace-code-"))
+        folder.chmod(0o711)  # the users that code runs as pass through to folders of their own
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-X", "utf8", str(PROGRAM)],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                cwd=folder,
+                env={name: os.environ[name] for name in SAFE_ENVIRONMENT if name in os.environ},
+                start_new_session=True,
+            )
+        self._requests, self._folder = ours, folder
+        return ours
+
+    def _end_interpreter(self) -> None:
+        with self._lock:
+            self._discard()
+
+    def _discard(self) -> None:
+        """End the interpreter process: by closing its socket, and if that does not do, by force."""
+        if self._requests is not None:
+            self._requests.close()
+        if self._process is not None:
+            try:
+                self._process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                for pid in (*process.descendants(self._process.pid), self._process.pid):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                self._process.wait()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._requests = self._process = self._folder = None
+
+
+def _request(code: str, arguments: Mapping[str, Any]) -> int:
+    """An unnamed file with the call's code and arguments, which only its child reads."""
+    try:
+        body = dumps({"code": code, "arguments": dict(arguments)}).encode("ascii")
+    except (TypeError, ValueError) as error:
+        raise NodeError("bad_value", f"arguments: {error}", retryable=False) from None
+    descriptor = os.memfd_create("request")
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(body)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _conclude(call: PendingCall, reason: str, status: int, timeout: float | None) -> Any:
+    """The call's value, or the `NodeError` that says how it ended."""
+    if call.canceled:
+        raise NodeError("canceled", "The code was stopped because its run is canceled.", retryable=False)
+    if reason == "timeout":
+        raise NodeError("code_timeout", f"The code did not end within {timeout:g} s and was stopped.")
+    if reason != "ended":
+        raise NodeError("code_interrupted", "The code interpreter died while the code ran.")
+    if call.frames.complete:
+        return call.frames.value()
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGXCPU:
+        raise NodeError("code_timeout", "The code used all the processor time it may have.")
+    if code < 0:
+        raise NodeError("code_exit", f"The code's process was ended by signal {-code} ({_signal_name(-code)}).")
+    raise NodeError("code_exit", f"The code's process exited with status {code} and without a result.")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "real-time"

@@ -1,0 +1,108 @@
+"""The loop of the warm interpreter: it hands each request of the worker to a supervisor that has a child ready.
+
+Standard library only, one thread, and no user's data: requests are read by the child that runs them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import select
+import shutil
+import socket
+from pathlib import Path
+
+from definitions.sandbox import process
+from definitions.sandbox.sandbox import user_for_code
+from definitions.sandbox.supervisor import Supervisor
+
+MAX_DESCRIPTORS = 5
+MAX_READY = 2
+
+
+class CodeServer:
+    """Serves the socket that is this process's standard input; `kept` descriptors stay open in every child."""
+
+    def __init__(self, kept: frozenset[int]) -> None:
+        self._kept = kept
+        self._requests = socket.socket(fileno=os.dup(0))
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.close(null)
+        with contextlib.suppress(OSError):  # some containers refuse it
+            Path("/proc/self/oom_score_adj").write_text("1000", "ascii")  # let memory run out here first
+        process.protect_process()
+        process.adopt_orphans()
+        self._user = user_for_code()
+        self._poll = select.poll()
+        self._supervisors: dict[int, tuple[socket.socket, int]] = {}  # by descriptor: the socket, the process id
+        self._ready: list[socket.socket] = []
+
+    def serve(self) -> None:
+        """Serve until the worker's end of the socket is closed; then end every supervisor and call."""
+        gc.collect()
+        gc.freeze()  # forked processes would copy every page that the collector touches
+        try:
+            self._ready.append(self._fork())
+            self._loop()
+        finally:
+            process.end_children()
+            shutil.rmtree(Path.cwd(), ignore_errors=True)
+
+    def _loop(self) -> None:
+        self._poll.register(self._requests, select.POLLIN)
+        while True:
+            for descriptor, _ in self._poll.poll():
+                if descriptor in self._supervisors:
+                    self._hear(descriptor)
+                    continue
+                header, descriptors, _, _ = socket.recv_fds(self._requests, 4096, MAX_DESCRIPTORS)
+                if not header:
+                    return
+                self._hand_over(header, descriptors)
+                for passed in descriptors:
+                    os.close(passed)
+
+    def _hand_over(self, header: bytes, descriptors: list[int]) -> None:
+        while self._ready:
+            with contextlib.suppress(OSError):  # it died while it waited
+                socket.send_fds(self._ready.pop(), [header], descriptors)
+                return
+        socket.send_fds(self._fork(), [header], descriptors)
+
+    def _hear(self, descriptor: int) -> None:
+        """A supervisor is ready for another call, or has ended."""
+        supervisor, pid = self._supervisors[descriptor]
+        if _is_ready(supervisor):
+            if len(self._ready) < MAX_READY:
+                self._ready.append(supervisor)
+            else:
+                supervisor.shutdown(socket.SHUT_WR)  # it ends, and we hear of that
+            return
+        self._poll.unregister(descriptor)
+        del self._supervisors[descriptor]
+        if supervisor in self._ready:
+            self._ready.remove(supervisor)
+        supervisor.close()
+        _, status = os.waitpid(pid, 0)
+        if status != 0:  # killed, perhaps by the code it watched: what it left behind is ours now
+            process.end_children(spare={pid for _, pid in self._supervisors.values()})
+
+    def _fork(self) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = os.fork()
+        if pid == 0:
+            process.close_all_but({0, 1, 2, theirs.fileno()} | self._kept)
+            Supervisor(theirs, self._user, self._kept).run()
+        theirs.close()
+        self._supervisors[ours.fileno()] = ours, pid
+        self._poll.register(ours, select.POLLIN)
+        return ours
+
+
+def _is_ready(supervisor: socket.socket) -> bool:
+    try:
+        return bool(supervisor.recv(64))
+    except ConnectionResetError:  # killed with a call unread
+        return False

@@ -1,0 +1,1 @@
+"""What nodes reach beyond their run: the web, files, shells, mail, brokers."""

@@ -1,0 +1,1 @@
+"""What all rooms share: names, addresses, pins, and patience with a database that is away."""

@@ -1,0 +1,92 @@
+"""Dagster's run launcher over the worker pool: launching is one message, terminating goes to the worker itself.
+
+Launching never raises when the pool is away: the run stays STARTING and the queue daemon sends it again, which is
+harmless, because a worker takes a run's lock and looks at its status before it does anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dagster import DagsterRun, DagsterRunStatus, Field, StringSource
+from dagster._config.config_schema import UserConfigSchema
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
+from dagster._serdes import ConfigurableClass, ConfigurableClassData
+
+from definitions.shared import addresses
+from definitions.workers import run_lock
+from definitions.workers.worker_control import request_cancel
+
+_TIMEOUT = 5.0
+_logger = logging.getLogger("headrace.launcher")
+
+
+class WarmRunLauncher(RunLauncher[Any], ConfigurableClass):
+    """Launches runs on the warm workers of this home; configured by `home` alone."""
+
+    def __init__(self, home: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._inst_data = inst_data
+        self._home = Path(home)
+        self._folder = addresses.run_folder(self._home)
+        super().__init__()  # type: ignore[no-untyped-call]  # Dagster does not annotate it
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        return {"home": Field(StringSource)}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> WarmRunLauncher:
+        return cls(config_value["home"], inst_data)
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        self.send(context.dagster_run.run_id)
+
+    def send(self, run_id: str) -> bool:
+        """Hand a run to the pool; False, and a line in the log, when the pool does not take it now."""
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(_TIMEOUT)
+                connection.connect(str(addresses.pool_socket(self._home)))
+                connection.sendall(f"{run_id}\n".encode())
+                taken = connection.recv(16) == b"ok\n"
+        except OSError as error:
+            _logger.warning("The worker pool does not answer (%s); run %s is sent again later.", error, run_id)
+            return False
+        return taken
+
+    def is_executing(self, run_id: str) -> bool:
+        """Whether a live worker holds the run."""
+        return run_lock.worker_of(self._folder, run_id) is not None
+
+    def terminate(self, run_id: str) -> bool:
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            return False
+        if run.status != DagsterRunStatus.CANCELING:
+            self._instance.report_run_canceling(run)
+        pid = run_lock.worker_of(self._folder, run_id)
+        if pid is not None and request_cancel(self._folder, pid, run_id):
+            return True
+        if run.status in (DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING):
+            self._instance.report_run_canceled(run, "The run was canceled before it began.")
+            return True
+        return False
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        if self.is_executing(run.run_id):
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its run worker is gone")

@@ -1,0 +1,1 @@
+"""All node types, and the reference pages made of them."""

@@ -1,0 +1,1 @@
+"""Dagster jobs from graph plans. The one room of the compiler that imports Dagster."""

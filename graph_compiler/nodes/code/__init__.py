@@ -1,0 +1,1 @@
+"""Node types that run users' code: Python, shell scripts, containers."""

@@ -1,0 +1,1 @@
+"""Node types that turn values into values."""

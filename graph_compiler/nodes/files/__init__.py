@@ -1,0 +1,1 @@
+"""Node types that read and write files and tables in them."""

@@ -1,0 +1,1 @@
+"""The node type `http.request` and its parts."""

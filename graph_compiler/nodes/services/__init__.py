@@ -1,0 +1,1 @@
+"""Node types that speak to mail servers, brokers and databases."""

@@ -1,0 +1,1 @@
+"""How a planned graph is executed, node by node, without Dagster."""

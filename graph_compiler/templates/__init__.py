@@ -1,0 +1,1 @@
+"""Templates and queries inside documents, bounded in what they may build."""

@@ -1,0 +1,1 @@
+"""Fakes of what a node meets at run time, for tests here and in other packages."""

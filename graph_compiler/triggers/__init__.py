@@ -1,0 +1,1 @@
+"""What triggers bring to runs, and when timers fire."""

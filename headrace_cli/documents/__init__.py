@@ -1,0 +1,1 @@
+"""Documents and params named on the command line."""

@@ -1,0 +1,1 @@
+"""A home folder: its hold, its record, its first administrator, its settings."""

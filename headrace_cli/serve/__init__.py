@@ -1,0 +1,1 @@
+"""The services that `up` and Kubernetes start, and what must be true before they begin."""

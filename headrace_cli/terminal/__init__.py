@@ -1,0 +1,1 @@
+"""What people and machines see of a command: tables, lines, progress."""

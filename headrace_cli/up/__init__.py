@@ -1,0 +1,1 @@
+"""The parts of `headrace up`: the supervisor and what it starts."""

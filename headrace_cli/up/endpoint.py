@@ -1,0 +1,50 @@
+"""The listening socket of the APIs: opened by the supervisor and inherited, so that it outlives a crashed process.
+
+Connections that arrive while the process is restarted wait in the kernel's queue instead of being refused.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from headrace_cli.terminal.errors import CommandError
+from headrace_cli.terminal.exit_codes import ExitCode
+
+VARIABLE = "HEADRACE_LISTEN_FD"
+"""Environment variable that names the inherited socket."""
+
+_BACKLOG = 1024
+
+
+def listen(host: str, port: int, option: str) -> socket.socket:
+    """A listening TCP socket; port 0 takes a free one. Raises `CommandError`, naming the option to change."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    endpoint = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        endpoint.bind((host, port))
+        endpoint.listen(_BACKLOG)
+    except OSError as error:
+        endpoint.close()
+        taken = error.errno == errno.EADDRINUSE
+        raise CommandError(
+            f"Cannot listen on {host}:{port}: {'the port is in use' if taken else error.strerror}.",
+            hint=f"Choose another with {option}; {option} 0 takes a free one.",
+            exit_code=ExitCode.BROKEN,
+        ) from error
+    return endpoint
+
+
+def usable_port(host: str, port: int, option: str) -> int:
+    """The port itself if it is free now, or a free one for 0. Raises `CommandError`."""
+    endpoint = listen(host, port, option)
+    with endpoint:
+        chosen: int = endpoint.getsockname()[1]
+    return chosen
+
+
+def local_url(host: str, port: int) -> str:
+    """The address under which this machine reaches a server that listens on `host`."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not bound
+    return f"http://{reachable}:{port}"

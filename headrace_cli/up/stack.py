@@ -1,0 +1,144 @@
+"""What `headrace up` consists of: the programs, their environment and how each is known to work."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from headrace_cli.home import up_record
+from headrace_cli.up import endpoint, probes, template
+from headrace_cli.up.child import Fork, Program
+from platform_core.operation import lifeline
+
+if TYPE_CHECKING:
+    from platform_core.database.postgres import EmbeddedPostgres
+    from platform_core.settings import Settings
+
+SERVICES = ("code-server", "workers", "daemon", "api", "ui")
+
+_HEADRACE = [sys.executable, "-P", "-m", "headrace_cli"]
+
+
+@dataclass(frozen=True)
+class Inheritance:
+    """What the children inherit: the read end of the lifeline, and the listening socket of the APIs."""
+
+    lifeline_fd: int
+    listen_fd: int
+
+
+def environment(settings: Settings, up_id: str) -> dict[str, str]:
+    """The environment of every child: this process's, the settings that were decided, and the marker of this `up`."""
+    assert settings.database_url is not None
+    assert settings.ui_url is not None
+    assert settings.public_url is not None
+    return {
+        "HEADRACE_SERVICES_ALLOW_PRIVATE": str(_is_private(settings)).lower(),
+        **os.environ,
+        "HEADRACE_HOME": str(settings.home),
+        "HEADRACE_DATABASE_URL": settings.database_url,
+        "HEADRACE_HOST": settings.host,
+        "HEADRACE_PORT": str(settings.port),
+        "HEADRACE_UI_PORT": str(settings.ui_port),
+        "HEADRACE_PUBLIC_URL": settings.public_url,
+        "HEADRACE_UI_URL": settings.ui_url,
+        "DAGSTER_HOME": str(settings.home / "dagster"),
+        "PYTHONUNBUFFERED": "1",
+        up_record.MARKER: up_id,
+    }
+
+
+def _is_private(settings: Settings) -> bool:
+    """Whether only people on this machine, who may reach what it reaches anyway, can save graphs."""
+    if "HEADRACE_PUBLIC_URL" in os.environ:  # something passes others' requests on to us
+        return False
+    try:
+        return ip_address(settings.host).is_loopback
+    except ValueError:
+        return settings.host == "localhost"
+
+
+def postgres(server: EmbeddedPostgres, up_id: str) -> Program:
+    """The embedded database. It needs nothing of our environment but the locale and the marker."""
+    from platform_core.database.postgres import STOP_SIGNAL
+
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ", "LD_LIBRARY_PATH") if name in os.environ}
+    return Program(
+        name="postgres",
+        command=server.command(),
+        environment={**kept, up_record.MARKER: up_id},
+        probe=lambda _: server.is_ready(),
+        stop_signal=STOP_SIGNAL,
+        options=server.options(),
+        foundation=True,
+    )
+
+
+def template_process(base: Mapping[str, str], inheritance: Inheritance, served: template.Template) -> Program:
+    """The process that the others are forked from; what ends with it is only their quick start."""
+    return Program(
+        name="template",
+        command=[*_HEADRACE, "template"],
+        environment={**_variables(base, inheritance), template.VARIABLE: str(served.fd)},
+        probe=lambda _: served.is_ready(),
+        pass_fds=(inheritance.lifeline_fd, inheritance.listen_fd, served.fd),
+        optional=True,
+    )
+
+
+def fork_from(served: template.Template) -> Fork:
+    """Starts our own programs from the template, as long as there is one; no others."""
+
+    def fork(program: Program, output: int) -> int | None:
+        if list(program.command[: len(_HEADRACE)]) != _HEADRACE:
+            return None
+        arguments = program.command[len(_HEADRACE) :]
+        return served.fork(template.Request(arguments, program.environment, program.pass_fds), output)
+
+    return fork
+
+
+def preparation(base: Mapping[str, str], inheritance: Inheritance, *, migrate: bool) -> Program:
+    """The task that brings the database to this code's schema and creates the first administrator."""
+    return _headrace("prepare", ["prepare"] if migrate else ["prepare", "--check-only"], base, inheritance)
+
+
+def services(settings: Settings, base: Mapping[str, str], inheritance: Inheritance) -> list[Program]:
+    """All long-running programs but the database, in the order of `SERVICES`."""
+    api_url = endpoint.local_url(settings.host, settings.port)
+    ui_url = endpoint.local_url(settings.ui_host, settings.ui_port)
+    ready: dict[str, Callable[[float], bool]] = {
+        "code-server": probes.code_location_loaded(ui_url),
+        "workers": probes.code_location_loaded(ui_url),
+        "daemon": probes.daemons_beat(ui_url),
+        "api": probes.all_answer(f"{api_url}/readyz", f"{api_url}/stream/readyz"),
+        "ui": probes.all_answer(f"{ui_url}/server_info"),
+    }
+    return [_headrace(name, [name], base, inheritance, probe=ready[name]) for name in SERVICES]
+
+
+def _headrace(
+    name: str,
+    command: list[str],
+    base: Mapping[str, str],
+    inheritance: Inheritance,
+    *,
+    probe: Callable[[float], bool] | None = None,
+) -> Program:
+    listening = (inheritance.listen_fd,) if name == "api" else ()
+    return Program(
+        name=name,
+        command=[*_HEADRACE, *command],
+        environment=_variables(base, inheritance),
+        probe=probe,
+        pass_fds=(inheritance.lifeline_fd, *listening),
+    )
+
+
+def _variables(base: Mapping[str, str], inheritance: Inheritance) -> dict[str, str]:
+    descriptors = {lifeline.VARIABLE: inheritance.lifeline_fd, endpoint.VARIABLE: inheritance.listen_fd}
+    return {**base, **{name: str(descriptor) for name, descriptor in descriptors.items()}}

@@ -1,0 +1,1 @@
+"""Alembic migrations of the `headrace` schema, applied by `platform_core.database.schema`."""

@@ -1,0 +1,1 @@
+"""Stored graphs and their versions."""

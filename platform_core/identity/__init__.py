@@ -1,0 +1,1 @@
+"""Who calls: users, keys, tokens, and the secrets they own."""

@@ -1,0 +1,192 @@
+"""Credentials to a principal: passwords, bearer tokens, API keys, roles and the scopes they imply. No web framework."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import argon2
+import jwt
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from platform_core.database.tables import api_keys, users
+from platform_core.errors import BadCredentials, Forbidden, TokenExpired, Unauthorized
+from platform_core.identity.keys import KeyRing
+
+ISSUER = "headrace"
+_WATCH_ISSUER = "headrace/watch"
+API_KEY_PREFIX = "hr_"
+WATCH_PREFIX = "hw_"
+"""Begins a watch token: what a page that shows one run keeps, so that it survives the loss of its connection."""
+ADMIN_SCOPE = "admin"
+
+_VIEWER = frozenset({"graphs:read", "runs:read", "keys:write"})
+_OPERATOR = _VIEWER | {"runs:write"}
+_EDITOR = _OPERATOR | {"graphs:write", "secrets:write"}
+ROLE_SCOPES: dict[str, frozenset[str]] = {
+    "viewer": _VIEWER,
+    "operator": _OPERATOR,
+    "editor": _EDITOR,
+    "admin": _EDITOR | {ADMIN_SCOPE},
+}
+"""What each role may do. `admin` administers users and sees what others own."""
+
+_ALGORITHM = "HS256"
+_CLOCK_SKEW = 5
+# OWASP's first choice for argon2id: a login costs 19 MiB, so that many at once cannot exhaust the memory.
+_HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who calls and what they may do."""
+
+    user_id: str
+    name: str
+    role: str
+    scopes: frozenset[str]
+
+    @property
+    def is_admin(self) -> bool:
+        return ADMIN_SCOPE in self.scopes
+
+    def may_see(self, owner_id: str) -> bool:
+        """Whether things of this owner exist for the principal."""
+        return self.is_admin or owner_id == self.user_id
+
+    def demand(self, scope: str) -> None:
+        """Raises `Forbidden` without the scope."""
+        if scope not in self.scopes:
+            raise Forbidden(f"This needs the scope {scope}, which you do not have.", scope=scope)
+
+
+def hash_password(password: str) -> str:
+    return _HASHER.hash(password)
+
+
+def verify_password(password_hash: str | None, password: str) -> bool:
+    """Whether the password fits; without a hash (an unknown user) it takes as long and does not."""
+    try:
+        _HASHER.verify(password_hash or _nobodys_hash(), password)
+    except argon2.exceptions.VerificationError:
+        return False
+    return password_hash is not None
+
+
+@functools.lru_cache(maxsize=1)
+def _nobodys_hash() -> str:
+    return hash_password(secrets.token_urlsafe())
+
+
+def log_in(connection: Connection, name: str, password: str) -> Principal:
+    """The principal of a name and password. Raises `BadCredentials`, without saying which of both is wrong."""
+    # PostgreSQL text cannot hold NUL, so no user's name does.
+    row = connection.execute(_USER.where(users.c.name == name.replace("\0", ""))).first()
+    active = row is not None and row.disabled_at is None
+    if not verify_password(row.password_hash if row is not None and active else None, password) or row is None:
+        raise BadCredentials("The user name or the password is wrong.")
+    return _principal(row._mapping)
+
+
+def issue_token(keys: KeyRing, user_id: str, ttl: int) -> str:
+    """A bearer token for the user that lives `ttl` seconds."""
+    now = int(time.time())
+    claims = {"iss": ISSUER, "sub": user_id, "iat": now, "exp": now + ttl}
+    return jwt.encode(claims, keys.signing_key(), algorithm=_ALGORITHM)
+
+
+def issue_watch_token(keys: KeyRing, user_id: str, run_id: str, ttl: int) -> str:
+    """A token to follow this run and nothing else, that lives `ttl` seconds."""
+    now = int(time.time())
+    claims = {"iss": _WATCH_ISSUER, "sub": user_id, "run": run_id, "iat": now, "exp": now + ttl}
+    return WATCH_PREFIX + jwt.encode(claims, keys.signing_key(), algorithm=_ALGORITHM)
+
+
+def authenticate_watcher(connection: Connection, keys: KeyRing, token: str) -> tuple[Principal, str]:
+    """The principal of a watch token, who may only read runs, and the run it is for.
+
+    Raises `Unauthorized`, `TokenExpired`.
+    """
+    claims = _claims(keys, token.removeprefix(WATCH_PREFIX), _WATCH_ISSUER, "run")
+    return present_viewer(connection, claims["sub"]), claims["run"]
+
+
+def present_viewer(connection: Connection, user_id: str) -> Principal:
+    """The user as it is now, who may only read runs. Raises `Unauthorized`."""
+    principal = _present_user(connection, user_id)
+    return dataclasses.replace(principal, scopes=principal.scopes & {"runs:read", ADMIN_SCOPE})
+
+
+def new_api_key() -> tuple[str, bytes]:
+    """A random API key and the hash to store; the key itself is shown once and kept nowhere."""
+    key = API_KEY_PREFIX + secrets.token_urlsafe(32)
+    return key, hash_api_key(key)
+
+
+def hash_api_key(key: str) -> bytes:
+    """SHA-256 is enough here: a key is 256 random bits, so there is nothing to guess."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+def authenticate(connection: Connection, keys: KeyRing, bearer: str) -> Principal:
+    """The principal of a bearer token or API key, as the database knows the user now.
+
+    Raises `TokenExpired` for an old token or key and `Unauthorized` for anything else that does not hold.
+    """
+    if bearer.startswith(API_KEY_PREFIX):
+        return _authenticate_key(connection, bearer)
+    return _present_user(connection, _claims(keys, bearer, ISSUER)["sub"])
+
+
+def _present_user(connection: Connection, user_id: str) -> Principal:
+    row = connection.execute(_USER.where(users.c.id == user_id)).first()
+    if row is None or row.disabled_at is not None:
+        raise Unauthorized("The user of this token does not exist or is disabled.")
+    return _principal(row._mapping)
+
+
+def _claims(keys: KeyRing, token: str, issuer: str, *needed: str) -> dict[str, Any]:
+    for key in keys.verification_keys():
+        try:
+            return jwt.decode(
+                token,
+                key,
+                algorithms=[_ALGORITHM],
+                issuer=issuer,
+                leeway=_CLOCK_SKEW,
+                options={"require": ["iss", "sub", "iat", "exp", *needed]},
+            )
+        except jwt.InvalidSignatureError:
+            continue
+        except jwt.ExpiredSignatureError:
+            raise TokenExpired("The token has expired; get a new one.") from None
+        except jwt.InvalidTokenError:
+            break
+    raise Unauthorized("The bearer token is not valid here.")
+
+
+def _authenticate_key(connection: Connection, key: str) -> Principal:
+    query = _USER.add_columns(api_keys.c.scopes, api_keys.c.expires_at < sa.func.now()).join(
+        api_keys, api_keys.c.user_id == users.c.id
+    )
+    row = connection.execute(query.where(api_keys.c.key_hash == hash_api_key(key))).first()
+    if row is None or row.disabled_at is not None:
+        raise Unauthorized("The API key is not valid here.")
+    if row[-1]:
+        raise TokenExpired("The API key has expired; make a new one.")
+    return _principal(row._mapping, row.scopes)
+
+
+_USER = sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled_at, users.c.password_hash)
+
+
+def _principal(row: sa.RowMapping, scopes: Iterable[str] | None = None) -> Principal:
+    granted = ROLE_SCOPES[row["role"]]
+    return Principal(row["id"], row["name"], row["role"], granted if scopes is None else granted & frozenset(scopes))

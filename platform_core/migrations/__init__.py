@@ -1,1 +1,0 @@
-"""Alembic migrations of the `headrace` schema, applied by `platform_core.schema`."""

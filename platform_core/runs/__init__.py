@@ -1,0 +1,1 @@
+"""Stored runs: accepted, queued, executed, ended, kept, removed."""

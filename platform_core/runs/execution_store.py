@@ -1,0 +1,126 @@
+"""The executing side of runs: what the daemon submits and cancels, and what a run worker has to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import Connection
+
+from platform_core.database.tables import graph_versions, graphs, runs, users
+from platform_core.errors import RunNotFound, VersionNotFound
+from platform_core.runs.run_store import QUEUED, announce, select_runs
+
+
+@dataclass(frozen=True)
+class PinnedVersion:
+    """One immutable document with the names its job is known by, also of a graph that was deleted since."""
+
+    graph_id: str
+    graph: str
+    owner_id: str
+    owner: str
+    version: int
+    document: str
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A run as its worker and its templates see it; `trigger` holds `kind`, `id` and the trigger's data."""
+
+    run_id: str
+    graph_id: str
+    graph: str
+    version: int
+    owner_id: str
+    owner: str
+    params: dict[str, Any]
+    tags: dict[str, str]
+    priority: int
+    trigger: Mapping[str, Any]
+    parent_run_id: str | None = None
+    retry_from: str | None = None
+
+
+_EXECUTION = select_runs(runs.c.priority, runs.c.trigger_data, runs.c.retry_from)
+
+
+def read_version(connection: Connection, graph_id: str, version: int) -> PinnedVersion:
+    """Raises `VersionNotFound`."""
+    row = connection.execute(
+        sa.select(
+            graphs.c.id.label("graph_id"),
+            graphs.c.name.label("graph"),
+            graphs.c.owner_id,
+            users.c.name.label("owner"),
+            graph_versions.c.version,
+            graph_versions.c.document,
+        )
+        .join(graphs, graphs.c.id == graph_versions.c.graph_id)
+        .join(users, users.c.id == graphs.c.owner_id)
+        .where(graph_versions.c.graph_id == graph_id, graph_versions.c.version == version)
+    ).first()
+    if row is None:
+        raise VersionNotFound(f"Graph {graph_id} has no version {version}.", version=version)
+    return PinnedVersion(**row._mapping)
+
+
+def read_execution(connection: Connection, run_id: str) -> Execution:
+    """Raises `RunNotFound`."""
+    row = connection.execute(_EXECUTION.where(runs.c.run_id == run_id)).first()
+    if row is None:
+        raise RunNotFound(f"There is no run {run_id}.")
+    return _execution(row._mapping)
+
+
+def adopt_run(connection: Connection, run_id: str, graph_id: str, version: int, params: Mapping[str, Any]) -> bool:
+    """Give a run that was started in Dagster's UI its row here; returns whether it had none and now has one."""
+    owner = sa.select(graphs.c.owner_id).where(graphs.c.id == graph_id).scalar_subquery()
+    values = {
+        "run_id": run_id,
+        "graph_id": graph_id,
+        "version": version,
+        "owner_id": owner,
+        "status": QUEUED,
+        "trigger_kind": "manual",
+        "trigger_id": "dagster-ui",
+        "params": dict(params),
+        "tags": {},
+        "last_seq": 1,
+        "submitted_at": sa.func.clock_timestamp(),
+    }
+    statement = insert(runs).values(values).on_conflict_do_nothing(index_elements=["run_id"])
+    if connection.execute(statement.returning(runs.c.run_id)).first() is None:
+        return False
+    announce(connection, run_id, "manual")
+    return True
+
+
+def read_executions(connection: Connection, run_ids: Sequence[str]) -> list[Execution]:
+    """The runs among `run_ids`, in their order."""
+    rows = connection.execute(_EXECUTION.where(runs.c.run_id.in_(run_ids)))
+    found = {row.run_id: _execution(row._mapping) for row in rows}
+    return [found[run_id] for run_id in run_ids if run_id in found]
+
+
+def read_documents(connection: Connection, versions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """Documents of graph versions, by graph id and version."""
+    key = sa.tuple_(graph_versions.c.graph_id, graph_versions.c.version)
+    columns = (graph_versions.c.graph_id, graph_versions.c.version, graph_versions.c.document)
+    rows = connection.execute(sa.select(*columns).where(key.in_(versions)))
+    return {(row.graph_id, row.version): row.document for row in rows}
+
+
+def list_to_cancel(connection: Connection) -> list[str]:
+    """Ids of the runs that are to be cancelled and have not ended."""
+    query = sa.select(runs.c.run_id).where(runs.c.cancel_requested_at.is_not(None), runs.c.ended_at.is_(None))
+    return list(connection.execute(query).scalars())
+
+
+def _execution(row: sa.RowMapping) -> Execution:
+    fields: dict[str, Any] = {str(name): value for name, value in row.items()}
+    trigger = {"kind": fields.pop("trigger_kind"), "id": fields.pop("trigger_id")} | (fields.pop("trigger_data") or {})
+    return Execution(trigger=trigger, **fields)

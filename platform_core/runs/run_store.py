@@ -1,0 +1,340 @@
+"""Runs: accepted in one transaction, then read by everyone; what happens to them is written by the event storage."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from platform_core import channels
+from platform_core.database.pagination import Page, decode_cursor, encode_cursor
+from platform_core.database.tables import JsonText, graphs, run_events, runs, users
+from platform_core.errors import BadCursor, IdempotencyKeyReused, RunEnded, RunNotFinished, RunNotFound, RunSucceeded
+from platform_core.runs.run_ending import cancel_unsubmitted
+from platform_core.runs.run_event_store import RUN_QUEUED
+
+QUEUED = "QUEUED"
+STATUSES = ("QUEUED", "STARTING", "RUNNING", "CANCELING", "SUCCESS", "FAILURE", "CANCELED")
+ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """What is needed to accept a run; `params` are validated and complete, `trigger_data` is for templates."""
+
+    graph_id: str
+    version: int
+    owner_id: str
+    params: Mapping[str, Any]
+    trigger_kind: str
+    trigger_id: str | None = None
+    trigger_data: Mapping[str, Any] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    priority: int = 0
+    idempotency_key: str | None = None
+    request_sha256: str | None = None
+    parent_run_id: str | None = None
+    retry_from: str | None = None
+    """Of a retry: `failure` takes the parent's stored values, `start` executes everything."""
+    outputs: Mapping[str, Any] | None = None
+    run_id: str | None = None
+    """Of a run that had to have one before it was accepted, as for its files; else a new one is given."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of a graph version, as the HTTP interface shows it."""
+
+    run_id: str
+    graph_id: str
+    graph: str
+    version: int
+    owner_id: str
+    owner: str
+    status: str
+    trigger_kind: str
+    trigger_id: str | None
+    params: dict[str, Any]
+    tags: dict[str, str]
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: dict[str, Any] | None
+    outputs: dict[str, Any] | None
+    last_seq: int
+    parent_run_id: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ENDED
+
+
+def select_runs(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """A query of what everybody wants to know of runs, with the names of graph and owner, and `more` columns."""
+    return (
+        sa.select(
+            runs.c.run_id,
+            runs.c.graph_id,
+            graphs.c.name.label("graph"),
+            runs.c.version,
+            runs.c.owner_id,
+            users.c.name.label("owner"),
+            runs.c.trigger_kind,
+            runs.c.trigger_id,
+            runs.c.params,
+            runs.c.tags,
+            runs.c.parent_run_id,
+            *more,
+        )
+        .join(graphs, graphs.c.id == runs.c.graph_id)
+        .join(users, users.c.id == runs.c.owner_id)
+    )
+
+
+_SELECT = select_runs(
+    runs.c.status,
+    runs.c.created_at,
+    runs.c.started_at,
+    runs.c.ended_at,
+    runs.c.error,
+    runs.c.outputs,
+    runs.c.last_seq,
+)
+# One statement, so one round trip: the run unless its key is taken, its first event, and who is to hear of it.
+_ACCEPT = sa.text(
+    f"""
+    WITH accepted AS (
+        INSERT INTO headrace.runs (
+            run_id, graph_id, version, owner_id, status, trigger_kind, trigger_id, trigger_data, params, tags,
+            priority, idempotency_key, request_sha256, parent_run_id, retry_from, outputs, last_seq
+        ) VALUES (
+            :run_id, :graph_id, :version, :owner_id, '{QUEUED}', :trigger_kind, :trigger_id, :trigger_data, :params,
+            :tags, :priority, :idempotency_key, :request_sha256, :parent_run_id, :retry_from, :outputs, 1
+        )
+        ON CONFLICT (graph_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+        RETURNING run_id, graph_id, owner_id, created_at
+    ), queued AS (
+        INSERT INTO headrace.run_events (run_id, seq, ts, type, level, message, data)
+        SELECT run_id, 1, created_at, '{RUN_QUEUED}', 'info', 'The run was accepted.', :event_data FROM accepted
+    )
+    SELECT accepted.created_at, graphs.name, users.name,
+        pg_notify('{channels.QUEUE}', run_id), pg_notify('{channels.EVENTS}', run_id || '\\:1')
+    FROM accepted
+    JOIN headrace.graphs ON graphs.id = accepted.graph_id
+    JOIN headrace.users ON users.id = accepted.owner_id
+    """  # noqa: S608 - only constants of ours are put in
+).bindparams(
+    *(sa.bindparam(name, type_=JsonText()) for name in ("trigger_data", "params", "tags", "outputs", "event_data"))
+)
+
+
+def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
+    """Store a run so that it will be executed exactly once, whatever crashes after the commit.
+
+    Returns the run and whether it is new: the same idempotency key with the same request answers with the first run.
+    Raises `IdempotencyKeyReused` when the key came with another request before.
+    """
+    run_id = new.run_id or str(uuid.uuid4())
+    row = connection.execute(_ACCEPT, _values(new, run_id)).first()
+    if row is None:
+        first = find_run(connection, new.graph_id, new.idempotency_key, new.request_sha256)
+        assert first is not None
+        return first, False
+    created_at, graph, owner, *_ = row
+    run = Run(
+        run_id=run_id,
+        graph_id=new.graph_id,
+        graph=graph,
+        version=new.version,
+        owner_id=new.owner_id,
+        owner=owner,
+        status=QUEUED,
+        trigger_kind=new.trigger_kind,
+        trigger_id=new.trigger_id,
+        params=dict(new.params),
+        tags=dict(new.tags),
+        created_at=created_at,
+        started_at=None,
+        ended_at=None,
+        error=None,
+        outputs=None,
+        last_seq=1,
+        parent_run_id=new.parent_run_id,
+    )
+    return run, True
+
+
+def _values(new: NewRun, run_id: str) -> dict[str, Any]:
+    given = {field.name: getattr(new, field.name) for field in dataclasses.fields(new)}
+    return {**given, "run_id": run_id, "event_data": {"trigger": new.trigger_kind}}
+
+
+def find_run(
+    connection: Connection, graph_id: str, idempotency_key: str | None, request_sha256: str | None
+) -> Run | None:
+    """The run that the same request was answered with before, if any. Raises `IdempotencyKeyReused`."""
+    condition = sa.and_(runs.c.graph_id == graph_id, runs.c.idempotency_key == idempotency_key)
+    first = connection.execute(sa.select(runs.c.run_id, runs.c.request_sha256).where(condition)).first()
+    if first is None:
+        return None
+    if first.request_sha256 != request_sha256:
+        raise IdempotencyKeyReused(
+            f"Idempotency key {idempotency_key!r} was used for another request; use a new key.",
+            run_id=first.run_id,
+        )
+    return get_run(connection, first.run_id)
+
+
+def announce(connection: Connection, run_id: str, trigger_kind: str) -> None:
+    """Write the first event of a new run and wake who waits for it; in the transaction that makes the run."""
+    connection.execute(
+        run_events.insert().values(
+            run_id=run_id,
+            seq=1,
+            ts=sa.func.clock_timestamp(),
+            type=RUN_QUEUED,
+            level="info",
+            message="The run was accepted.",
+            data={"trigger": trigger_kind},
+        )
+    )
+    notify = sa.select(sa.func.pg_notify(channels.QUEUE, run_id), sa.func.pg_notify(channels.EVENTS, f"{run_id}:1"))
+    connection.execute(notify)
+
+
+def get_run(connection: Connection, run_id: str) -> Run:
+    """The run. Raises `RunNotFound`."""
+    row = connection.execute(_SELECT.where(runs.c.run_id == run_id)).first()
+    if row is None:
+        raise RunNotFound(f"There is no run {run_id}.")
+    return Run(**row._mapping)
+
+
+def list_runs(
+    connection: Connection,
+    *,
+    owner_id: str | None = None,
+    graph_id: str | None = None,
+    status: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Page[Run]:
+    """Runs, the newest first, filtered by what is given. Raises `BadCursor`."""
+    query = _SELECT.order_by(runs.c.created_at.desc(), runs.c.run_id.desc()).limit(limit + 1)
+    for column, value in ((runs.c.owner_id, owner_id), (runs.c.graph_id, graph_id), (runs.c.status, status)):
+        if value is not None:
+            query = query.where(column == value)
+    if cursor is not None:
+        query = query.where(sa.tuple_(runs.c.created_at, runs.c.run_id) < sa.tuple_(*_position(cursor)))
+    found = [Run(**row._mapping) for row in connection.execute(query)]
+    if len(found) <= limit:
+        return Page(found, None)
+    last = found[limit - 1]
+    return Page(found[:limit], encode_cursor(last.created_at.isoformat(), last.run_id))
+
+
+def retry_of(connection: Connection, parent: Run, start: str) -> NewRun:
+    """A new run of the same version with the same params. Raises `RunNotFinished`, `RunSucceeded`.
+
+    `start` is `failure`: what succeeded is not executed again; or `start`.
+    """
+    if not parent.has_ended:
+        raise RunNotFinished(f"Run {parent.run_id} is {parent.status}; only ended runs are retried.")
+    if start == "failure" and parent.status == "SUCCESS":
+        raise RunSucceeded(f"Run {parent.run_id} succeeded; there is no failure to retry from.")
+    columns = (runs.c.trigger_kind, runs.c.trigger_id, runs.c.trigger_data, runs.c.priority)
+    row = connection.execute(sa.select(*columns).where(runs.c.run_id == parent.run_id)).one()
+    return NewRun(
+        graph_id=parent.graph_id,
+        version=parent.version,
+        owner_id=parent.owner_id,
+        params=parent.params,
+        tags=parent.tags,
+        parent_run_id=parent.run_id,
+        retry_from=start,
+        outputs=parent.outputs if start == "failure" else None,
+        **row._mapping,
+    )
+
+
+def request_cancel(connection: Connection, run_id: str) -> Run:
+    """End a run that waits; ask the daemon to cancel one that does not, where asking again changes nothing.
+
+    Raises `RunNotFound`, `RunEnded`.
+    """
+    run = get_run(connection, run_id)
+    if run.has_ended:
+        raise RunEnded(f"Run {run_id} has ended with {run.status}; there is nothing to cancel.")
+    if cancel_unsubmitted(connection, run_id):
+        return get_run(connection, run_id)
+    connection.execute(
+        runs.update()
+        .where(runs.c.run_id == run_id, runs.c.cancel_requested_at.is_(None))
+        .values(cancel_requested_at=sa.func.clock_timestamp())
+    )
+    connection.execute(sa.select(sa.func.pg_notify(channels.QUEUE, run_id)))
+    return run
+
+
+def cancel_open(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Ask the daemon to cancel those of the runs that have not ended."""
+    wanted = sa.and_(runs.c.run_id.in_(run_ids), runs.c.ended_at.is_(None), runs.c.cancel_requested_at.is_(None))
+    connection.execute(runs.update().where(wanted).values(cancel_requested_at=sa.func.clock_timestamp()))
+    for run_id in run_ids:
+        connection.execute(sa.select(sa.func.pg_notify(channels.QUEUE, run_id)))
+
+
+def _position(cursor: str) -> tuple[datetime, str]:
+    moment, run_id = decode_cursor(cursor, str, str)
+    try:
+        return datetime.fromisoformat(moment), run_id
+    except ValueError:
+        raise BadCursor("The cursor is not one of ours; take it from next_cursor of the page before.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOrigin:
+    """What is needed to find runs as they come."""
+
+    run_id: str
+    created_at: datetime
+
+
+def runs_since(
+    connection: Connection,
+    *,
+    since: datetime | None,
+    owner_id: str | None = None,
+    graph_id: str | None = None,
+    limit: int,
+) -> list[RunOrigin]:
+    """Runs of the owner or the graph created after `since`, the oldest first; for None those that have not ended."""
+    query = sa.select(runs.c.run_id, runs.c.created_at).order_by(runs.c.created_at, runs.c.run_id).limit(limit)
+    query = query.where(runs.c.status.not_in(ENDED) if since is None else runs.c.created_at > since)
+    query = query.where(runs.c.owner_id == owner_id if graph_id is None else runs.c.graph_id == graph_id)
+    return [RunOrigin(row.run_id, row.created_at) for row in connection.execute(query)]
+
+
+def present_time(connection: Connection) -> datetime:
+    """The database's clock, by which runs are dated."""
+    moment = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    assert isinstance(moment, datetime)
+    return moment
+
+
+def ended_among(connection: Connection, run_ids: Sequence[str]) -> list[str]:
+    """Which of the runs have ended."""
+    ended = sa.select(runs.c.run_id).where(runs.c.run_id.in_(run_ids), runs.c.status.in_(ENDED))
+    return list(connection.execute(ended).scalars())
+
+
+def last_seqs(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """The number of the last event of each run."""
+    query = sa.select(runs.c.run_id, runs.c.last_seq).where(runs.c.run_id.in_(run_ids))
+    return {row.run_id: row.last_seq for row in connection.execute(query)}

@@ -1,0 +1,1 @@
+"""Users' own databases, for nodes; here because SQLAlchemy is imported nowhere else."""

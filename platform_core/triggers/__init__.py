@@ -1,0 +1,1 @@
+"""Stored triggers, and what became of each call and each time."""

@@ -1,0 +1,60 @@
+"""The one connection of a process that listens to a PostgreSQL channel, kept up for as long as the process lives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from psycopg import AsyncConnection, Error, sql
+
+from stream_api.following.backoff import Backoff
+
+_log = logging.getLogger(__name__)
+
+APPLICATION_NAME = "headrace stream listener"
+"""How the connection is called in pg_stat_activity."""
+
+
+class Listener:
+    """Passes on every notification of a channel, and says when some may have been missed."""
+
+    def __init__(
+        self, url: str, channel: str, *, on_payload: Callable[[str], None], on_connected: Callable[[], None]
+    ) -> None:
+        self._url = url
+        self._channel = channel
+        self._on_payload = on_payload
+        self._on_connected = on_connected
+        self._backoff = Backoff()
+        self.is_connected = False
+
+    async def run(self) -> None:
+        """Listen until cancelled; a lost connection is made anew with back-off."""
+        while True:
+            try:
+                await self._listen()
+            except (Error, OSError) as error:
+                _log.warning("the listening connection was lost, connecting again: %s", error)
+            finally:
+                self.is_connected = False
+            await asyncio.sleep(self._backoff.next_delay())
+
+    async def _listen(self) -> None:
+        connection = await AsyncConnection.connect(
+            self._url,
+            autocommit=True,
+            application_name=APPLICATION_NAME,
+            connect_timeout=5,
+            # A peer that vanished without a word is noticed in half a minute, not in two hours.
+            keepalives_idle=15,
+            keepalives_interval=5,
+            keepalives_count=3,
+        )
+        async with connection:
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
+            self.is_connected = True
+            self._backoff.reset()
+            self._on_connected()
+            async for notification in connection.notifies():
+                self._on_payload(notification.payload)

@@ -1,0 +1,1 @@
+"""The addresses of the stream: Server-Sent Events, WebSockets, the watch page."""

@@ -1,0 +1,1 @@
+"""Who may follow what, and what lives as long as the application."""

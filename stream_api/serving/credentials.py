@@ -1,0 +1,52 @@
+"""What a client of a stream proves itself with, and the principal it stands for, now and as often as asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from platform_core.database.engine import Connection
+from platform_core.errors import Unauthorized
+from platform_core.identity.auth import WATCH_PREFIX, Principal, authenticate, authenticate_watcher, present_viewer
+from platform_core.identity.keys import KeyRing
+from platform_core.identity.ticket_store import redeem_ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A bearer token, API key or watch token; or, once a ticket was redeemed, the user it was for.
+
+    `run_id` is the one run that a watch token or a ticket is good for; None if there is no such limit.
+    """
+
+    bearer: str | None = None
+    user_id: str | None = None
+    run_id: str | None = None
+
+    def present(self, connection: Connection, keys: KeyRing) -> Principal:
+        """The principal as it is now. Raises `Unauthorized`, `TokenExpired`."""
+        if self.bearer is None:
+            assert self.user_id is not None
+            return present_viewer(connection, self.user_id)
+        if self.bearer.startswith(WATCH_PREFIX):
+            return authenticate_watcher(connection, keys, self.bearer)[0]
+        return authenticate(connection, keys, self.bearer)
+
+
+def identify(
+    connection: Connection, keys: KeyRing, *, bearer: str | None, ticket: str | None, run_id: str | None
+) -> tuple[Principal, Credentials]:
+    """Who calls. A ticket is used up by this, so call it in a transaction that is committed.
+
+    Raises `Unauthorized`, `TokenExpired`.
+    """
+    if bearer is not None and bearer.startswith(WATCH_PREFIX):
+        principal, watched = authenticate_watcher(connection, keys, bearer)
+        if run_id not in (None, watched):
+            raise Unauthorized("The watch token is for another run.")
+        return principal, Credentials(bearer, run_id=watched)
+    if bearer is not None:
+        return authenticate(connection, keys, bearer), Credentials(bearer)
+    if ticket is not None:
+        principal = redeem_ticket(connection, ticket, run_id)
+        return principal, Credentials(user_id=principal.user_id, run_id=run_id)
+    raise Unauthorized("This needs a bearer token, or a ticket as ?ticket=.")

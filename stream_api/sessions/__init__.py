@@ -1,0 +1,1 @@
+"""WebSocket sessions: what a client may say, and the subscriptions it makes."""

@@ -1,0 +1,43 @@
+"""The graph a path names, for those who may know of it, and its document as a spec."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from graph_compiler.language.spec import GraphSpec
+from platform_core.database.engine import Connection
+from platform_core.errors import GraphNotFound
+from platform_core.graphs.graph_store import Graph, get_version, resolve_graph
+from platform_core.identity.auth import Principal
+
+
+def find_graph(connection: Connection, principal: Principal, reference: str) -> Graph:
+    """Raises `GraphNotFound`, also for what belongs to somebody else."""
+    graph = resolve_graph(connection, principal.user_id, reference, principal.is_admin)
+    if graph is None:
+        raise GraphNotFound(f"There is no graph {reference}.")
+    return graph
+
+
+class SpecCache:
+    """Parsed documents of the versions used last. Versions never change, so nothing goes stale."""
+
+    def __init__(self, size: int = 512) -> None:
+        self._size = size
+        self._specs: OrderedDict[tuple[str, int], GraphSpec] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def spec(self, connection: Connection, graph_id: str, version: int) -> GraphSpec:
+        """The spec of a version. Raises `VersionNotFound`."""
+        key = (graph_id, version)
+        with self._lock:
+            if key in self._specs:
+                self._specs.move_to_end(key)
+                return self._specs[key]
+        spec = GraphSpec.model_validate_json(get_version(connection, graph_id, version).document)
+        with self._lock:
+            self._specs[key] = spec
+            while len(self._specs) > self._size:
+                self._specs.popitem(last=False)
+        return spec
