@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
-PACKAGES := definitions graph_compiler headrace headrace_cli platform_core stream_api trigger_api
+PACKAGES := definitions graph_compiler graph_engine headrace headrace_cli platform_core stream_api trigger_api
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras --upgrade
 
 .DEFAULT_GOAL := help

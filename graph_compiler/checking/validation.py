@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     order.waiting_in_a_circle,
     control.conditions,
     control.foreach_keys,
+    control.repeatable_calls,
     control.hidden_ports,
     control.last_nodes,
     names.names_in_nodes,

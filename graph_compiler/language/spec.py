@@ -105,6 +105,11 @@ class NodeSpec(Model):
     cache: CacheSpec | None = Field(default=None, description="Without it, every run executes the node.")
     retry: RetrySpec | None = Field(default=None, description="Without it, one attempt.")
     timeout: Duration | None = Field(default=None, description="Of one attempt; a longer one fails.")
+    repeatable: bool | None = Field(
+        default=None,
+        description="Whether an attempt that was cut when the run's worker was lost may be executed again; without it, "
+        "one that has no effects, or whose `retry` allows it. Else it fails with `worker_lost`.",
+    )
 
 
 TriggerSpec = Annotated[WebhookTrigger | ScheduleTrigger, Field(discriminator="type")]

@@ -177,6 +177,13 @@ class NodeType(ABC, Generic[C]):
     """What is certain of the ports where the config is wrong in what decides them; None: nothing."""
     takes_foreach: ClassVar[bool] = True
     """Whether a node of it may run once per item."""
+    light: ClassVar[bool] = False
+    """Whether it only computes from its inputs, briefly: it never waits, and reaches nothing but `emit`.
+
+    Light nodes are executed in the engine's own thread, which others wait for, and may be executed again after a loss.
+    """
+    pauses: ClassVar[bool] = False
+    """Whether a node of it waits for a time (`pause`) before it executes; the engine does that without a thread."""
 
     @abstractmethod
     def ports(self, config: C) -> Ports:
@@ -189,6 +196,10 @@ class NodeType(ABC, Generic[C]):
     def defects(self, config: C) -> Iterable[ConfigDefect]:
         """What is wrong with a config that has the right shape."""
         return ()
+
+    def pause(self, config: C, timeout: float | None) -> float:
+        """Seconds for which a node with this rendered config waits, if the type `pauses`; no more than its timeout."""
+        return 0.0
 
     @abstractmethod
     def execute(self, call: NodeCall[C]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Control flow: conditions and lists that are templates, keys that need `foreach`, and what runs last."""
+"""Control flow: conditions and lists that are templates, keys that mean nothing, and what runs last."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from graph_compiler.drafts.draft import Draft, DraftNode
 from graph_compiler.language.issues import Finding
+from graph_compiler.language.library import GRAPH_TYPE
 from graph_compiler.nodes.node_ports import ERROR_PORT, ERRORS_PORT
 from graph_compiler.templates.templates import analyse, is_template, templates_in
 
@@ -29,6 +30,14 @@ def foreach_keys(draft: Draft) -> Iterator[Finding]:
         elif node.node_type is not None and not node.node_type.takes_foreach:
             message = f"a `{node.spec.type}` node cannot run once per item"
             yield Finding("foreach_not_allowed", f"{node.path}/foreach", message, at_key=True)
+
+
+def repeatable_calls(draft: Draft) -> Iterator[Finding]:
+    """`repeatable` on a call, which is never cut itself: the nodes of the called graph say what may be repeated."""
+    for node in draft.nodes:
+        if node.spec.repeatable is not None and node.spec.type == GRAPH_TYPE:
+            message = "`repeatable` means nothing on a call: the nodes of the called graph say for themselves"
+            yield Finding("bad_value", f"{node.path}/repeatable", message, at_key=True)
 
 
 def hidden_ports(draft: Draft) -> Iterator[Finding]:

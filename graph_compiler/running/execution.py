@@ -159,14 +159,18 @@ def is_wanted(node: PlannedNode, inputs: Mapping[str, Any], runtime: NodeRuntime
 
 
 def items_of(
-    node: PlannedNode, inputs: Mapping[str, Any], runtime: NodeRuntime, scope: Scope | None = None
+    node: PlannedNode,
+    inputs: Mapping[str, Any],
+    runtime: NodeRuntime,
+    scope: Scope | None = None,
+    most: int = MAX_ITEMS,
 ) -> list[Any]:
     """The items of the node's `foreach`. Raises `NodeError`: template_error, bad_value, too_many_items."""
     items = render(node.spec.foreach, node_context(runtime, inputs, scope))
     if not isinstance(items, list):
         raise BadValue(f"foreach: expected a list, got {type_of(items)}")
-    if len(items) > MAX_ITEMS:
-        message = f"foreach: {len(items)} items; {MAX_ITEMS} are the limit"
+    if len(items) > most:
+        message = f"foreach: {len(items)} items; {most} are the limit"
         raise NodeError("too_many_items", message, retryable=False)
     return items
 

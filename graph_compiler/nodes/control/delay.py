@@ -26,12 +26,17 @@ class Delay(NodeType[DelayConfig]):
     name = "delay"
     summary = "Wait, then pass the input on."
     config_model = DelayConfig
+    light = True
+    pauses = True
 
     def ports(self, config: DelayConfig) -> Ports:
         return Ports(
             inputs=(Port("value", description="Passed on unchanged."),),
             outputs=(Port("value", description="The input, or null without one."),),
         )
+
+    def pause(self, config: DelayConfig, timeout: float | None) -> float:
+        return config.duration if timeout is None else min(config.duration, timeout)
 
     def execute(self, call: NodeCall[DelayConfig]) -> Mapping[str, Any]:
         duration = call.config.duration

@@ -32,6 +32,7 @@ class Fail(NodeType[FailConfig]):
     name = "fail"
     summary = "Fail with a message."
     config_model = FailConfig
+    light = True
     failures = (FailureKind("failed", "Always, unless `kind` names another; tried again if `retryable` says so."),)
 
     def ports(self, config: FailConfig) -> Ports:

@@ -39,6 +39,7 @@ class Log(NodeType[LogConfig]):
     name = "log"
     summary = "Write a line to the run's events, and pass the input on."
     config_model = LogConfig
+    light = True
     notes = "The event's type is `log`. Secrets cannot be used in it."
 
     def ports(self, config: LogConfig) -> Ports:

@@ -37,6 +37,7 @@ class Merge(NodeType[MergeConfig]):
     summary = "Go on with whichever inputs were not skipped; skipped itself only if all were."
     config_model = MergeConfig
     fallback_ports = _ports("any")
+    light = True
     gathers = True
     takes_foreach = False
 

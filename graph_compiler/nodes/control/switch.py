@@ -39,6 +39,7 @@ class Switch(NodeType[SwitchConfig]):
     name = "switch"
     summary = "Pass the value on through the first port whose condition holds, else through `default`."
     config_model = SwitchConfig
+    light = True
     chooses = True
     takes_foreach = False
 

@@ -56,6 +56,7 @@ class Aggregate(NodeType[AggregateConfig]):
     name = "aggregate"
     summary = "Group the items of a list, and count, sum, and compare them."
     config_model = AggregateConfig
+    light = True
     notes = (
         "Groups come in the order of their first items. Items for which `of` gives null are left out, as in SQL;"
         " `min`, `max` and `mean` of nothing are null, `sum` of nothing is 0. Sums of integers are exact;"

@@ -33,6 +33,7 @@ class Filter(NodeType[FilterConfig]):
     name = "filter"
     summary = "Keep the items of a list that meet a condition."
     config_model = FilterConfig
+    light = True
     notes = "Numbers are written between backticks in JMESPath, texts between single quotes; `@` is the item itself."
     failures = QUERY_FAILURES
 

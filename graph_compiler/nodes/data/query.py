@@ -65,6 +65,7 @@ class QueryNode(NodeType[QueryConfig]):
     name = "query"
     summary = "Find or reshape parts of a value with JMESPath."
     config_model = QueryConfig
+    light = True
     notes = "The language is [JMESPath](https://jmespath.org). What is not found is null."
     failures = QUERY_FAILURES
 

@@ -29,6 +29,7 @@ class Template(NodeType[TemplateConfig]):
     name = "template"
     summary = "Write a text with templates."
     config_model = TemplateConfig
+    light = True
     notes = "Like `transform`, but what comes out is always text, also when the text is a lone `{{ }}`."
 
     def ports(self, config: TemplateConfig) -> Ports:

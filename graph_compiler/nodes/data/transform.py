@@ -26,6 +26,7 @@ class Transform(NodeType[TransformConfig]):
     name = "transform"
     summary = "Make a value from params and inputs with templates."
     config_model = TransformConfig
+    light = True
 
     def ports(self, config: TransformConfig) -> Ports:
         return Ports(inputs=(), outputs=(Port("value", description="The rendered value."),))

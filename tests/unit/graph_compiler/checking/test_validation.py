@@ -83,6 +83,12 @@ def test_condition_or_list_that_is_plain_text_is_no_template(key: str) -> None:
     assert found(nodes=[node("a", **{key: "yes"})]) == [("bad_value", f"/nodes/0/{key}")]
 
 
+def test_what_may_be_repeated_is_said_by_nodes_and_not_by_calls() -> None:
+    call = {"id": "a", "type": "graph", "config": {"graph": "other"}, "repeatable": True}
+    assert found(nodes=[call]) == [("bad_value", "/nodes/0/repeatable")]
+    assert found(nodes=[node("a", repeatable=False)]) == []
+
+
 def test_condition_sees_inputs_but_no_item() -> None:
     parts = {
         "nodes": [node("a", [1]), node("b", "{{ item }}", foreach="{{ inputs.rows }}", when="{{ item > 1 }}")],
