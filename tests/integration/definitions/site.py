@@ -144,7 +144,9 @@ class Site:
         run = self.instance.get_run_by_id(run_id)
         if run is None:
             return None
-        return {"NOT_STARTED": "QUEUED", "STARTED": "RUNNING"}.get(run.status.value, run.status.value)
+        return {"NOT_STARTED": "QUEUED", "STARTED": "RUNNING", "SUSPENDED": "WAITING"}.get(
+            run.status.value, run.status.value
+        )
 
     def workers_of(self, run_id: str) -> list[int]:
         """Process ids of all workers that began to execute the run, by Dagster's log."""
