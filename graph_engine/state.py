@@ -14,7 +14,7 @@ from .frame import Frame, Phase, Result, Task
 from .index import PlanIndex
 from .journal import Journal
 from .known import Known
-from .limits import LAST_SECONDS, SLOW, Limits
+from .limits import SLOW, Limits
 from .place import Place
 from .pool import Job, Pool
 from .records import Record, Wait
@@ -166,7 +166,7 @@ class State:
         while frame is not None:
             if frame.deadline is not None and (frame.call is not None or frame.stop is not None):
                 is_last = frame.phase is not Phase.MAIN and frame.stop is None
-                deadlines.append(frame.deadline + (LAST_SECONDS if is_last else 0.0))
+                deadlines.append(frame.deadline + (self.limits.last_seconds if is_last else 0.0))
             frame = frame.outer
         return max(0.001, min(deadlines) - self.clock.monotonic()) if deadlines else None
 

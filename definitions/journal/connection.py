@@ -37,7 +37,7 @@ class JournalConnection:
                     raise
 
     def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
-        """All rows of a query that only reads."""
+        """All rows of a query that may be asked twice."""
         return self.do(lambda connection: connection.execute(query.encode(), parameters, prepare=True).fetchall())
 
     def close(self) -> None:

@@ -29,8 +29,10 @@ STOPPING, OUTPUTS_ERROR = "stopping_", "outputs_error_"
 ITEMS, EXPANDED, RESULT = "items_", "expanded_", "result_"
 ENGINE_NOTE = '{"engine":1}'
 """Of the run's start: all that happens is in the journal, in calls too."""
-_SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr", "truncated"})
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr", "truncated"})
+"""Types of what nodes say that are lines of Dagster's log, too."""
+LEVELS: Mapping[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+"""Ours as Python's `logging` and Dagster number them."""
 
 
 def params_port(attempt: int) -> str:
@@ -143,9 +145,9 @@ class Projection:
 
     def _emitted(self, record: records.Emitted) -> Iterator[Record]:
         row = None
-        if record.type in _SHOWN_IN_DAGSTER:
+        if record.type in SHOWN_IN_DAGSTER:
             key = None if record.node is None else step_key(record.node)
-            row = self._rows.line(record.message, _LEVELS[record.level], key, record.ts)
+            row = self._rows.line(record.message, LEVELS[record.level], key, record.ts)
         yield Record(row, NewEvent(*record[:3], record.node, record.item, record.level, record.data))
 
     # -- steps begin

@@ -40,9 +40,12 @@ CHANGING = {
 }
 
 
-@pytest.fixture(scope="module")
-def site(create_site: NewSite) -> Site:
-    return create_site(HEADRACE_HTTP_ALLOW_PRIVATE="true", HEADRACE_SERVICES_ALLOW_PRIVATE="true")
+@pytest.fixture(scope="module", params=["engine", "steps"])
+def site(create_site: NewSite, request: pytest.FixtureRequest) -> Site:
+    """A site whose runs are executed by the engine, and one where Dagster's own execution does it."""
+    return create_site(
+        HEADRACE_HTTP_ALLOW_PRIVATE="true", HEADRACE_SERVICES_ALLOW_PRIVATE="true", HEADRACE_ENGINE=request.param
+    )
 
 
 def document_of(stem: str) -> Mapping[str, Any]:
