@@ -103,7 +103,7 @@ class EngineRuns:
     _plans: Plans = field(init=False)
     _states: KnownStates = field(init=False)
     _clock: SystemClock = field(default_factory=SystemClock)
-    journal: RunJournal | None = None
+    _journal: RunJournal | None = None
     """Of the run that is executed now."""
 
     def __post_init__(self) -> None:
@@ -135,13 +135,15 @@ class EngineRuns:
             _logger.exception("Run %s cannot be executed.", current.run_id)
             self._fail(current.run_id, error)
         finally:
-            self.journal = None
+            self._journal = None
         return Taken.EXECUTED
 
-    def tell(self, event: NewEvent) -> None:
-        """Add what the process of the current run says to its events."""
-        if self.journal is not None:
-            self.journal.append(_emitted(event))
+    def tell(self, event: NewEvent) -> bool:
+        """Add what the process of the current run says to its events; False if none is executed now."""
+        journal = self._journal
+        if journal is not None:
+            journal.append(_emitted(event))
+        return journal is not None
 
     def _execute(self, current: CurrentRun, found: _Found, is_begun: bool) -> None:
         execution = found.execution
@@ -160,7 +162,7 @@ class EngineRuns:
             masking=current.masking,
         )
         engine = Engine(index, runtime, journal, self._clock, limits=self._limits(found), known=known)
-        self.journal = journal
+        self._journal = journal
         current.on_stop(engine.stop)
         try:
             engine.run()
