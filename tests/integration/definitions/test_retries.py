@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from definitions.execution import retries
+from definitions.execution.context import process_context
 from platform_core.errors import RunSucceeded
 from platform_core.runs.run_store import accept_run, get_run, retry_of
 from tests.integration.definitions.documents import document, python, transform
