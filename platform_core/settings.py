@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     )
     engine: Literal["engine", "steps"] = Field(
         default="engine",
-        description="What executes runs: Headrace's `engine`, or Dagster's execution, one of its `steps` after another.",
+        description="What executes runs: Headrace's own `engine`, or the `steps` of Dagster's execution.",
     )
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
     tick_retention: int = Field(default=90, gt=0, description="Days the ticks of timers are kept.")

@@ -36,7 +36,7 @@ from graph_engine.journal import JournalLost
 from graph_engine.known import Known
 from graph_engine.limits import Limits
 from platform_core.ending_times import STUCK, EndingTimes
-from platform_core.runs.execution_store import Execution
+from platform_core.runs.execution_store import DAGSTERS_UI, Execution
 
 _READ = """
 SELECT r.run_id, r.graph_id::text, g.name AS graph, r.version, r.owner_id::text, u.name AS owner, r.params, r.tags,
@@ -87,8 +87,10 @@ class _Found:
 
     @property
     def is_selection(self) -> bool:
-        """Whether only some steps are to run, and not those after a failure."""
-        return self.body.get("step_keys_to_execute") is not None and self.tags.get(RESUME_RETRY_TAG) != "true"
+        """Whether somebody chose steps in Dagster's UI; a run of ours lists all of its steps, too."""
+        if self.execution.trigger["id"] != DAGSTERS_UI or self.tags.get(RESUME_RETRY_TAG) == "true":
+            return False
+        return self.body.get("step_keys_to_execute") is not None
 
 
 @dataclass

@@ -114,12 +114,12 @@ class DagsterRows:
         """The failure of a step, as the failure of a run refers to it."""
         metadata = {name: error[name] for name in ("kind", "message", "attempts") if name in error}
         user: Any = UserFailureData("intentional-failure", f"{error['kind']}: {error['message']}", metadata)  # type: ignore[no-untyped-call]  # Dagster does not annotate it
-        data: Any = StepFailureData(_error_info(error), user, ErrorSource.USER_CODE_ERROR)
+        data: Any = StepFailureData(_error_info(error), user, ErrorSource.USER_CODE_ERROR)  # type: ignore[no-untyped-call]  # not annotated
         return self._dagster_event(Type.STEP_FAILURE, key, data, f'Execution of step "{key}" failed.')
 
     def retry(self, key: str, error: Mapping[str, Any], delay: float, ts: float) -> Row:
         message = f'Execution of step "{key}" failed and has requested a retry in {delay} seconds.'
-        data = StepRetryData(_error_info(error), delay)
+        data: Any = StepRetryData(_error_info(error), delay)  # type: ignore[no-untyped-call]  # not annotated
         return self._event(Type.STEP_UP_FOR_RETRY, key, data, message, ts, _DEBUG)
 
     def run_failure(self, cause: DagsterEvent | None, error: Mapping[str, Any], steps: Sequence[str], ts: float) -> Row:
@@ -212,7 +212,7 @@ def _mapped_template() -> _Template:
 def _output_data(mapped: str | None) -> StepOutputData:
     port = _MARKS["port"]
     checked: Any = TypeCheckData(True, port, None, {})  # type: ignore[no-untyped-call]  # Dagster does not annotate it
-    return StepOutputData(StepOutputHandle(_MARKS["key"], port, mapped), checked)  # type: ignore[no-untyped-call]  # not annotated
+    return StepOutputData(StepOutputHandle(_MARKS["key"], port, mapped), checked)
 
 
 def _cut(kind: Type, data: Any, message: str, is_step: bool, is_item: bool) -> _Template:

@@ -14,6 +14,9 @@ from platform_core.database.tables import graph_versions, graphs, runs, users
 from platform_core.errors import RunNotFound, VersionNotFound
 from platform_core.runs.run_store import QUEUED, announce, select_runs
 
+DAGSTERS_UI = "dagster-ui"
+"""What triggered a run that was started there."""
+
 
 @dataclass(frozen=True)
 class PinnedVersion:
@@ -86,7 +89,7 @@ def adopt_run(connection: Connection, run_id: str, graph_id: str, version: int, 
         "owner_id": owner,
         "status": QUEUED,
         "trigger_kind": "manual",
-        "trigger_id": "dagster-ui",
+        "trigger_id": DAGSTERS_UI,
         "params": dict(params),
         "tags": {},
         "last_seq": 1,

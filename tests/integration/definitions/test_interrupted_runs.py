@@ -178,6 +178,7 @@ def test_retry_after_a_killed_worker_takes_values_and_items_on_another(site: Sit
         each,
         edges=("large.value -> each.text",),
         outputs={"all": "{{ nodes.each.result }}"},
+        settings={"on_worker_loss": "fail"},
     )
     first = site.launch(graph)
     site.wait_for_event(first, "stdout", "each", deadline=60)
