@@ -15,15 +15,11 @@ from definitions.execution.context import process_context
 from definitions.instance.event_statement import NewValue
 from definitions.instance.event_storage import PooledEventStorage, event_storage_of
 from definitions.instance.run_events import NewEvent
+from definitions.journal.values import LARGEST_INLINE, LARGEST_SHOWN, LARGEST_VALUE, too_large
 from definitions.services.spilled_values import SpilledValues
 from graph_compiler.jobs.foreach_ops import RESULT
 from graph_compiler.running.naming import OUTPUTS_OP, StepPlace, node_id, step_place
 from graph_compiler.values.binary import compact, loads
-
-LARGEST_VALUE = 32 * 1024 * 1024
-LARGEST_INLINE = 64 * 1024
-"""Bytes of JSON up to which a value is kept in the database; a larger one lies under HEADRACE_VALUES_URL."""
-LARGEST_SHOWN = 16 * 1024
 
 
 class ValueStore(IOManager):
@@ -37,7 +33,7 @@ class ValueStore(IOManager):
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         text = compact(obj)
         if len(text) > LARGEST_VALUE:
-            message = f"{_place(context)}: {len(text)} bytes of JSON, more than the {LARGEST_VALUE} that are kept"
+            message = too_large(_place(context), len(text))
             attempts = context.step_context.previous_attempt_count + 1
             described: dict[str, str | int] = {"kind": "value_too_large", "message": message, "attempts": attempts}
             raise Failure(message, described, allow_retries=False)

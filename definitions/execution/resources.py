@@ -6,7 +6,7 @@ Internal used: `EventLogEntry`, the form in which a node's live events enter Dag
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from dagster import Field, InitResourceContext, resource
 from dagster._core.events.log import EventLogEntry
 
-from definitions.execution.context import ProcessContext, process_context
+from definitions.execution.context import Cancellation, ProcessContext, process_context
 from definitions.execution.output_limits import OutputLimits
-from definitions.instance.event_storage import PooledEventStorage, event_storage_of
+from definitions.instance.event_storage import event_storage_of
 from definitions.instance.run_events import NewEvent
+from definitions.journal.projection import LEVELS, SHOWN_IN_DAGSTER
 from definitions.services.services import Services
 from definitions.shared.masking import Masking
 from definitions.shared.patience import read_patiently
@@ -34,18 +35,30 @@ from platform_core.runs.result_store import read_result, store_result
 if TYPE_CHECKING:
     from definitions.kubernetes.containers import ContainerPods
 
-_SHOWN_IN_DAGSTER = frozenset({"log", "stdout", "stderr", "truncated"})
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+Tell = Callable[[NewEvent], None]
 
 
 class RunRuntime(Services):
-    """The `NodeRuntime` of one run in this process."""
+    """The runtime of one run in this process, for the engine or for Dagster's steps.
 
-    def __init__(self, process: ProcessContext, storage: PooledEventStorage, execution: Execution) -> None:
+    `tell` takes what nodes say. `outcome` is how the run's ordinary nodes ended, for those that run last.
+    """
+
+    def __init__(
+        self,
+        process: ProcessContext,
+        execution: Execution,
+        tell: Tell,
+        *,
+        cancellation: Cancellation,
+        masking: Masking,
+        outcome: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
         self._process = process
-        self._storage = storage
         self._execution = execution
-        masking = process.masking = Masking()
+        self._tell = tell
+        self._cancellation = cancellation
+        self._outcome = outcome
         super().__init__(
             process.settings,
             execution.owner,
@@ -54,7 +67,7 @@ class RunRuntime(Services):
             masking=masking,
         )
         self._limits = OutputLimits()
-        process.cancellation.subscribe(self._cancel)
+        cancellation.subscribe(self._cancel)
 
     @cached_property
     def params(self) -> Mapping[str, Any]:
@@ -73,7 +86,7 @@ class RunRuntime(Services):
             "graph": execution.graph,
             "version": execution.version,
             "owner": execution.owner,
-            **self._process.outcome,
+            **self._outcome(),
         }
 
     @cached_property
@@ -132,8 +145,16 @@ class RunRuntime(Services):
             # Before the node is said to have ended: the newest progress, and what was dropped.
             self._store(self._limits.flush())
 
+    def cancel(self) -> None:
+        """End what nodes are doing, and refuse what they would begin, until `rearm`."""
+        self._cancellation.request()
+
+    def rearm(self) -> None:
+        """Let the nodes that run last reach the world."""
+        self._cancellation.rearm()
+
     def wait(self, seconds: float) -> None:
-        if self._process.cancellation.requested.wait(seconds):
+        if self._cancellation.requested.wait(seconds):
             raise Stopped("the run was canceled while this was waiting")
 
     def emit(
@@ -153,21 +174,10 @@ class RunRuntime(Services):
 
     def _store(self, events: Sequence[NewEvent]) -> None:
         for event in events:
-            entry = self._log_entry(event) if event.type in _SHOWN_IN_DAGSTER else None
-            self._storage.store_run_event(self._execution.run_id, event, entry)
-
-    def _log_entry(self, event: NewEvent) -> EventLogEntry:
-        return EventLogEntry(  # type: ignore[no-untyped-call]  # Dagster does not annotate it
-            error_info=None,
-            level=_LEVELS[event.level],
-            user_message=event.message,
-            run_id=self._execution.run_id,
-            timestamp=event.ts,
-            step_key=None if event.node is None else step_key(event.node),
-        )
+            self._tell(event)
 
     def _refuse_when_canceled(self) -> None:
-        if self._process.cancellation.requested.is_set():
+        if self._cancellation.requested.is_set():
             raise Stopped("the run was canceled before this began")
 
     def _cancel(self) -> None:
@@ -184,4 +194,27 @@ def run_runtime(context: InitResourceContext) -> Iterator[RunRuntime]:
     storage = event_storage_of(context.instance)
     process, run_id = process_context(), context.run.run_id
     execution = read_patiently(process.engine, lambda connection: read_execution(connection, run_id))
-    yield RunRuntime(process, storage, execution)
+    masking = process.masking = Masking()
+
+    def tell(event: NewEvent) -> None:
+        storage.store_run_event(run_id, event, _log_entry(run_id, event) if event.type in SHOWN_IN_DAGSTER else None)
+
+    yield RunRuntime(
+        process,
+        execution,
+        tell,
+        cancellation=process.cancellation,
+        masking=masking,
+        outcome=lambda: process.outcome,
+    )
+
+
+def _log_entry(run_id: str, event: NewEvent) -> EventLogEntry:
+    return EventLogEntry(  # type: ignore[no-untyped-call]  # Dagster does not annotate it
+        error_info=None,
+        level=LEVELS[event.level],
+        user_message=event.message,
+        run_id=run_id,
+        timestamp=event.ts,
+        step_key=None if event.node is None else step_key(event.node),
+    )

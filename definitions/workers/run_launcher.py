@@ -20,9 +20,12 @@ from dagster._config.config_schema import UserConfigSchema
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
+from definitions.execution.context import process_context
 from definitions.shared import addresses
 from definitions.workers import run_lock
 from definitions.workers.worker_control import request_cancel
+from platform_core.database.engine import transaction
+from platform_core.runs.supervision_store import may_go_on
 
 _TIMEOUT = 5.0
 _logger = logging.getLogger("headrace.launcher")
@@ -69,6 +72,18 @@ class WarmRunLauncher(RunLauncher[Any], ConfigurableClass):
             return False
         return taken
 
+    def resume(self, run_id: str) -> bool:
+        """Give a run that has lost its worker to another, if it may go on."""
+        process = process_context()
+        if process.settings.engine != "engine":
+            return False
+        with transaction(process.engine) as connection:
+            goes_on = may_go_on(connection, run_id)
+        if goes_on:
+            _logger.warning("Run %s has lost its worker and goes on in another.", run_id)
+            self.send(run_id)
+        return goes_on
+
     def is_executing(self, run_id: str) -> bool:
         """Whether a live worker holds the run."""
         return run_lock.worker_of(self._folder, run_id) is not None
@@ -93,5 +108,7 @@ class WarmRunLauncher(RunLauncher[Any], ConfigurableClass):
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         if self.is_executing(run.run_id):
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        if self.resume(run.run_id):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its run worker is gone")

@@ -16,11 +16,14 @@ from dagster import DagsterInstance, DagsterRunStatus
 from dagster._cli.api import _execute_run_command_body
 
 from definitions.execution.context import ProcessContext, process_context
+from definitions.execution.current_run import CurrentRun
+from definitions.execution.engine_run import EngineRuns, Taken
 from definitions.execution.output_limits import OutputLimits
 from definitions.instance.event_storage import PooledEventStorage
 from definitions.instance.run_events import NewEvent
 from definitions.instance.run_loss import RunLost
 from definitions.sandbox import process as operating_system
+from definitions.shared.masking import Masking
 from definitions.shared.patience import read_patiently
 from definitions.workers import lean_imports
 from definitions.workers.run_claim import RunClaim, RunClaimed
@@ -39,8 +42,11 @@ class RunPod:
     def __init__(self, process: ProcessContext, instance: DagsterInstance, run_id: str) -> None:
         self._process = process
         self._instance = instance
+        self._current = CurrentRun(run_id)
         self._run_id = run_id
         self._limits = OutputLimits()
+        self._engine = EngineRuns(process, instance)
+        self._is_by_steps = False
         storage = instance.event_log_storage
         assert isinstance(storage, PooledEventStorage)
         self._storage = storage
@@ -58,6 +64,7 @@ class RunPod:
         except RunClaimed:
             _logger.warning("Run %s is executed by another pod.", self._run_id)
         finally:
+            self._engine.close()
             self._process.interpreter.close()
 
     def end(self) -> None:
@@ -68,26 +75,42 @@ class RunPod:
             _logger.exception("It is not known whether run %s was canceled.", self._run_id)
             is_canceled = False
         message = "The run's pod was asked to end: it was deleted or evicted, or its node is going away."
-        self._process.cancellation.request(None if is_canceled else RunLost(TERMINATED, message))
+        if self._is_by_steps:
+            self._process.cancellation.request(None if is_canceled else RunLost(TERMINATED, message))
+        elif is_canceled:
+            self._current.stop()
+        else:
+            self._current.stop("FAILURE", {"kind": TERMINATED, "message": message, "node": None})
 
     def _execute_claimed(self) -> None:
         run = self._instance.get_run_by_id(self._run_id)
         if run is None or run.status not in (DagsterRunStatus.STARTING, DagsterRunStatus.NOT_STARTED):
             _logger.warning("Run %s is not to be started: %s.", self._run_id, run and run.status.value)
             return
-        output = RunOutput(self._tell, lambda: self._process.masking)
+        output = RunOutput(self._tell, self._masking)
         try:
             # In the main thread Dagster would put its own handlers in the place of ours.
             with ThreadPoolExecutor(1, thread_name_prefix="run") as thread:
-                thread.submit(_execute_run_command_body, self._run_id, self._instance, _ignore, False).result()
+                thread.submit(self._execute_on_thread).result()
         finally:
             output.close()
             self._storage.flush()
 
+    def _execute_on_thread(self) -> None:
+        if self._process.settings.engine == "engine" and self._engine.execute(self._current) is not Taken.NOT_OURS:
+            return
+        self._is_by_steps = True
+        self._current.on_stop(lambda *_: self._process.cancellation.request())
+        _execute_run_command_body(self._run_id, self._instance, _ignore, False)
+
+    def _masking(self) -> Masking:
+        return self._process.masking if self._is_by_steps else self._current.masking
+
     def _tell(self, stream: str, text: str) -> None:
         level = "info" if stream == "stdout" else "warning"
         for event in self._limits.pass_on(NewEvent(time.time(), stream, text, level=level), len(text)):
-            self._storage.store_run_event(self._run_id, event)
+            if self._is_by_steps or not self._engine.tell(event):
+                self._storage.store_run_event(self._run_id, event)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         threading.Thread(target=self.end, name="ending", daemon=True).start()

@@ -28,6 +28,7 @@ from definitions.instance.storage import dispose_connections
 from definitions.sandbox.process import protect_process, send_to_child, step_back
 from definitions.shared import addresses
 from definitions.workers import run_lock, worker_control
+from definitions.workers.run_launcher import WarmRunLauncher
 from definitions.workers.run_worker import DONE, RunWorker
 from definitions.workers.warm_up import warm_up
 from platform_core.ending_times import POOL_STOP
@@ -226,6 +227,9 @@ def _report(instance: DagsterInstance, run_id: str, reason: str) -> None:
     if run is None or run.is_finished:
         return
     message = f"The run worker {reason}."
+    launcher = instance.run_launcher
+    if isinstance(launcher, WarmRunLauncher) and launcher.resume(run_id):
+        return
     if run.status == DagsterRunStatus.CANCELING:
         instance.report_run_canceled(run, message)
     else:

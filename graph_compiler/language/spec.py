@@ -172,6 +172,9 @@ class SettingsSpec(Model):
     resources: ResourcesSpec | None = None
     retention: Duration | None = Field(default=None, description="How long ended runs are kept; without it, for ever.")
     kubernetes: KubernetesSpec = Field(default_factory=KubernetesSpec, description="Of runs that are pods.")
+    on_worker_loss: Literal["resume", "fail"] = Field(
+        default="resume", description="Whether a run whose worker is lost goes on in another, or fails."
+    )
 
 
 class GraphSpec(Model):

@@ -26,3 +26,6 @@ class Limits:
     """A run that only waits for longer than this is suspended; None: never."""
     max_items: int = 100_000
     """Of one `foreach`."""
+    grace: float = GRACE
+    cancel_grace: float = CANCEL_GRACE
+    last_seconds: float = LAST_SECONDS

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from graph_compiler.values.errors import NodeError, node_error
 from graph_engine.given.clock import Clock
-from graph_engine.given.limits import LAST_SECONDS, SLOW, Limits
+from graph_engine.given.limits import SLOW, Limits
 from graph_engine.given.runtime import Runtime
 from graph_engine.journal.journal import Journal
 from graph_engine.journal.known import Known
@@ -165,7 +165,7 @@ class State:
         while frame is not None:
             if frame.deadline is not None and (frame.call is not None or frame.stop is not None):
                 is_last = frame.phase is not Phase.MAIN and frame.stop is None
-                deadlines.append(frame.deadline + (LAST_SECONDS if is_last else 0.0))
+                deadlines.append(frame.deadline + (self.limits.last_seconds if is_last else 0.0))
             frame = frame.outer
         return max(0.001, min(deadlines) - self.clock.monotonic()) if deadlines else None
 

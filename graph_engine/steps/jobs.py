@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graph_engine.given.limits import GRACE
 from graph_engine.scope.frame import Task
 from graph_engine.scope.pool import Job, NodeStuck
 from graph_engine.scope.state import State
@@ -29,7 +28,7 @@ def start_all(state: State) -> None:
     for job in begun:
         job.timeout = state.timeout_of(job.task)
         if job.timeout is not None:
-            watch(state, job, job.timeout + GRACE)
+            watch(state, job, job.timeout + state.limits.grace)
         state.pool.submit(job)
 
 
@@ -49,7 +48,7 @@ def watch(state: State, job: Job, seconds: float) -> None:
 
 def _interrupt(state: State, job: Job) -> None:
     state.pool.interrupt(job)
-    job.watch = state.timers.set(state.clock.monotonic() + GRACE, lambda job: _give_up(state, job), job)
+    job.watch = state.timers.set(state.clock.monotonic() + state.limits.grace, lambda job: _give_up(state, job), job)
 
 
 def _give_up(state: State, job: Job) -> None:

@@ -7,7 +7,6 @@ runs last does, within its grace.
 from __future__ import annotations
 
 from graph_compiler.values.errors import NodeError
-from graph_engine.given.limits import CANCEL_GRACE, LAST_SECONDS
 from graph_engine.scope.frame import Frame, Phase, Stop
 from graph_engine.scope.state import State
 from graph_engine.steps.jobs import watch
@@ -48,8 +47,8 @@ def stop(state: State, frame: Frame, reason: Stop) -> None:
 
 
 def give_grace(state: State, frame: Frame) -> None:
-    """From now on what runs last has `LAST_SECONDS`."""
-    frame.deadline = state.clock.monotonic() + LAST_SECONDS
+    """From now on what runs last has its last seconds."""
+    frame.deadline = state.clock.monotonic() + state.limits.last_seconds
     frame.timer = state.timers.set(frame.deadline, lambda frame: cut(state, frame), frame)
 
 
@@ -60,7 +59,7 @@ def cut(state: State, frame: Frame) -> None:
     for inner in list(frame.calls):
         stop(state, inner, frame.stop)
         cut(state, inner)
-    message = f"what runs last had {LAST_SECONDS:g} s, and was stopped"
+    message = f"what runs last had {state.limits.last_seconds:g} s, and was stopped"
     _end_waiting(state, frame, NodeError("canceled", message, retryable=False))
     for job in state.jobs:
         if job.task.frame.is_within(frame) and not job.interrupted:
@@ -81,7 +80,7 @@ def stop_run(state: State, reason: Stop) -> None:
     state.is_draining = True
     state.runtime.cancel()
     for job in state.jobs:
-        watch(state, job, CANCEL_GRACE)
+        watch(state, job, state.limits.cancel_grace)
 
 
 def rearm_when_drained(state: State) -> None:

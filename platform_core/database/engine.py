@@ -45,10 +45,16 @@ _REASONS = {
 
 
 def is_away(error: Exception) -> bool:
-    """Whether the database cannot be reached, or was lost; if not, it refused something on a live connection."""
+    """Whether the database cannot be reached, or was lost; if not, it refused something on a live connection.
+
+    Of errors of SQLAlchemy and of psycopg itself.
+    """
     if isinstance(error, sa.exc.DBAPIError):
         state = _state(error)
         return error.connection_invalidated or state is None or state.startswith(_GONE)
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        state = error.sqlstate
+        return state is None or state.startswith(_GONE)
     return isinstance(error, (Unavailable, sa.exc.TimeoutError))
 
 
@@ -57,11 +63,12 @@ def may_pass(error: Exception) -> bool:
     if is_away(error):
         return True
     state = _state(error)
-    return isinstance(error, DatabaseError) and state is not None and state.startswith(_PASSING)
+    known = (*DatabaseError, psycopg.OperationalError, psycopg.InterfaceError)
+    return isinstance(error, known) and state is not None and state.startswith(_PASSING)
 
 
 def _state(error: Exception) -> str | None:
-    return getattr(getattr(error, "orig", None), "sqlstate", None)
+    return getattr(getattr(error, "orig", None) or error, "sqlstate", None)
 
 
 def driver_url(url: str) -> str:

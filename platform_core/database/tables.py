@@ -223,6 +223,9 @@ runs = sa.Table(
     sa.Column("last_batch", sa.Text, nullable=True),
     sa.Column("parent_run_id", sa.Text, nullable=True),
     sa.Column("retry_from", sa.Text, nullable=True),
+    # Raised by each worker that takes the run over: what an earlier one still writes is refused.
+    sa.Column("generation", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("losses", sa.Integer, nullable=False, server_default="0"),
     sa.ForeignKeyConstraint(
         ["graph_id", "version"], ["headrace.graph_versions.graph_id", "headrace.graph_versions.version"]
     ),
@@ -263,6 +266,8 @@ run_events = sa.Table(
     sa.Column("level", sa.Text, nullable=False),
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("data", JsonText, nullable=False),
+    # Of the journal: what going on needs and followers are not told.
+    sa.Column("note", JsonText, nullable=True),
 )
 
 run_values = sa.Table(
@@ -273,6 +278,18 @@ run_values = sa.Table(
     sa.Column("port", sa.Text, primary_key=True),
     sa.Column("value", JsonText, nullable=True),
     sa.Column("location", sa.Text, nullable=True),
+)
+
+waits = sa.Table(
+    "waits",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("run_id", sa.ForeignKey("headrace.runs.run_id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("node", sa.Text, nullable=False),
+    sa.Column("item", sa.Integer, nullable=True),
+    _time("until"),
+    _time("woken_at", nullable=True),
+    sa.Index("waits_until_idx", "until", postgresql_where=sa.text("woken_at IS NULL")),
 )
 
 node_results = sa.Table(

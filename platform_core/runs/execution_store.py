@@ -17,6 +17,9 @@ from platform_core.facts.run_status import RunStatus
 from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.runs.run_store import announce, select_runs
 
+DAGSTERS_UI = "dagster-ui"
+"""What triggered a run that was started there."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PinnedVersion(VersionRef):
@@ -78,7 +81,7 @@ def adopt_run(connection: Connection, run_id: str, graph_id: str, version: int, 
         "owner_id": owner,
         "status": RunStatus.QUEUED,
         "trigger_kind": TriggerKind.MANUAL,
-        "trigger_id": "dagster-ui",
+        "trigger_id": DAGSTERS_UI,
         "params": dict(params),
         "tags": {},
         "last_seq": 1,

@@ -12,6 +12,8 @@ from platform_core.database.tables import runs
 from platform_core.facts.run_status import IN_PROGRESS, RunStatus
 from platform_core.runs.run_store import FROM_FAILURE, Run, accept_run, get_run, retry_of
 
+MOST_LOSSES = 3
+"""Workers that a run may lose, and go on."""
 ATTEMPT_TAG = "headrace/infrastructure_attempt"
 """Tag of a run that replaces one that the cluster lost: which of them it is."""
 
@@ -44,6 +46,36 @@ def is_cancel_requested(connection: Connection, run_id: str) -> bool:
     """Whether somebody asked to cancel the run."""
     query = sa.select(runs.c.cancel_requested_at).where(runs.c.run_id == run_id)
     return connection.execute(query).scalar() is not None
+
+
+def may_go_on(connection: Connection, run_id: str) -> bool:
+    """Whether a run whose worker is lost is to be given to another one; counts the loss.
+
+    Asked again before another worker has taken the run over, it answers the same without counting.
+    """
+    row = connection.execute(
+        sa.text(
+            """
+            SELECT r.status, r.losses, r.generation, v.document::json #>> '{settings,on_worker_loss}' AS wish,
+                   EXISTS (SELECT FROM headrace.run_events e
+                           WHERE e.run_id = r.run_id AND e.type = 'run.started' AND e.note IS NOT NULL) AS is_journaled
+            FROM headrace.runs r JOIN headrace.graph_versions v USING (graph_id, version)
+            WHERE r.run_id = :run AND r.ended_at IS NULL FOR UPDATE OF r
+            """
+        ),
+        {"run": run_id},
+    ).first()
+    if row is None or row.wish == "fail":
+        return False
+    if row.status == RunStatus.RUNNING and row.is_journaled:
+        if row.losses > row.generation:
+            return True
+        is_counted = bool(row.losses < MOST_LOSSES)
+    else:
+        is_counted = bool(row.status == RunStatus.STARTING and row.losses == 0)
+    if is_counted:
+        connection.execute(runs.update().where(runs.c.run_id == run_id).values(losses=runs.c.losses + 1))
+    return is_counted
 
 
 def replace_lost(connection: Connection, run_id: str, most: int) -> Run | None:

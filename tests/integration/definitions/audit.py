@@ -24,7 +24,8 @@ BEGIN
     FROM (SELECT seq, type IN ('run.succeeded', 'run.failed', 'run.canceled') AS is_final
           FROM headrace.run_events WHERE run_id = NEW.run_id) AS e;
     ended := run.status IN ('SUCCESS', 'FAILURE', 'CANCELED');
-    SELECT CASE status WHEN 'NOT_STARTED' THEN 'QUEUED' WHEN 'STARTED' THEN 'RUNNING' ELSE status END
+    SELECT CASE status WHEN 'NOT_STARTED' THEN 'QUEUED' WHEN 'STARTED' THEN 'RUNNING'
+                       WHEN 'SUSPENDED' THEN 'WAITING' ELSE status END
     INTO theirs FROM public.runs WHERE run_id = NEW.run_id;
     INSERT INTO public.violations
     SELECT NEW.run_id, what FROM (VALUES

@@ -16,6 +16,8 @@ from dagster._cli.api import _execute_run_command_body
 
 from definitions.daemon.submission import Submission
 from definitions.execution.context import process_context
+from definitions.execution.current_run import CurrentRun
+from definitions.execution.engine_run import EngineRuns, Taken
 from definitions.execution.graph_jobs import pinned_job
 from definitions.instance import instance_files
 from definitions.instance.event_storage import PooledEventStorage, event_storage_of
@@ -51,6 +53,10 @@ class Site:
     def owner_id(self) -> str:
         with self.engine.begin() as connection:
             return create_user(connection, "ada", "correct horse", "editor").id
+
+    @cached_property
+    def engine_runs(self) -> EngineRuns:
+        return EngineRuns(process_context(), self.instance)
 
     @property
     def storage(self) -> PooledEventStorage:
@@ -115,7 +121,10 @@ class Site:
         return run_id
 
     def execute_launched(self, run_id: str) -> None:
-        process_context().cancellation.reset()  # as a run worker does between its runs
+        process = process_context()
+        process.cancellation.reset()  # as a run worker does between its runs
+        if process.settings.engine == "engine" and self.engine_runs.execute(CurrentRun(run_id)) is not Taken.NOT_OURS:
+            return
         _execute_run_command_body(run_id, self.instance, lambda _: None, False)
 
     def cancel(self, run_id: str) -> None:
@@ -152,7 +161,9 @@ class Site:
         run = self.instance.get_run_by_id(run_id)
         if run is None:
             return None
-        return {"NOT_STARTED": "QUEUED", "STARTED": "RUNNING"}.get(run.status.value, run.status.value)
+        return {"NOT_STARTED": "QUEUED", "STARTED": "RUNNING", "SUSPENDED": "WAITING"}.get(
+            run.status.value, run.status.value
+        )
 
     def workers_of(self, run_id: str) -> list[int]:
         """Process ids of all workers that began to execute the run, by Dagster's log."""
@@ -180,6 +191,8 @@ def new_site(home: Path, database_url: str, **environment: str) -> Iterator[Site
                 site = Site(Settings(), instance)
                 yield site
                 site.engine.dispose()
+                if "engine_runs" in vars(site):
+                    site.engine_runs.close()
                 site.storage.dispose_connections()
         finally:
             _forget_process()

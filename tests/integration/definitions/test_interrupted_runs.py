@@ -178,6 +178,7 @@ def test_retry_after_a_killed_worker_takes_values_and_items_on_another(site: Sit
         each,
         edges=("large.value -> each.text",),
         outputs={"all": "{{ nodes.each.result }}"},
+        settings={"on_worker_loss": "fail"},
     )
     first = site.launch(graph)
     site.wait_for_event(first, "stdout", "each", deadline=60)
@@ -193,7 +194,7 @@ def test_retry_after_a_killed_worker_takes_values_and_items_on_another(site: Sit
     run = site.wait_for_status(new.run_id, "SUCCESS", "FAILURE", deadline=60)
     assert (run.error, run.outputs) == (None, {"all": [100_000, 100_010, 100_020]})
     started = [(e.node, e.item) for e in site.events(new.run_id) if e.type == "node.started"]
-    assert started == [("each", 1)]
+    assert started == [("each", None), ("each", 1)]
     assert site.workers_of(new.run_id) != [worker]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from definitions.execution import retries
+from definitions.execution.context import process_context
 from platform_core.errors import RunSucceeded
 from platform_core.runs.run_store import accept_run, get_run, retry_of
 from tests.integration.definitions.documents import document, python, transform
@@ -194,6 +195,8 @@ def test_items_that_the_runs_end_stopped_are_no_results(site: Site, file: Path, 
 def test_result_that_is_missing_fails_the_node_whatever_its_on_error(
     site: Site, monkeypatch: pytest.MonkeyPatch, file: Path
 ) -> None:
+    by_steps = site.settings.model_copy(update={"engine": "steps"})
+    monkeypatch.setattr(process_context(), "settings", by_steps)
     graph = document(
         "short", late(file, on_error="continue"), outputs={"all": "{{ nodes.each.result | default(none) }}"}, **LATE
     )

@@ -99,7 +99,7 @@ def test_run_canceled_while_starting_is_never_executed(
 
 
 def test_killed_worker_fails_its_run_with_the_reason(site: Site, pool: Service) -> None:
-    run_id = site.launch(waiting())
+    run_id = site.launch(waiting() | {"settings": {"on_worker_loss": "fail"}})
     site.wait_for_event(run_id, "node.started", "nap")
     os.kill(worker_of(site, run_id), signal.SIGKILL)
     run = site.wait_for_status(run_id, "FAILURE")

@@ -39,9 +39,9 @@ def test_parts_of_all_records_keep_their_order_and_the_last_value_counts() -> No
 def test_change_of_the_status_is_part_of_the_batch() -> None:
     error = {"kind": "k", "message": "m", "node": None}
     _, parameters = build("run", "token", [Record()], StatusChange(RunStatus.FAILURE, is_end=True, error=error), 5.0)
-    assert (parameters["status"], parameters["is_start"], parameters["is_end"], parameters["now"]) == (
+    assert (parameters["status"], parameters["started"], parameters["is_end"], parameters["now"]) == (
         "FAILURE",
-        False,
+        None,
         True,
         5.0,
     )

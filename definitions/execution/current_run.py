@@ -1,0 +1,43 @@
+"""The run that a worker executes now: what is its alone, and gone with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from definitions.execution.context import Cancellation
+from definitions.shared.masking import Masking
+from graph_engine.journal.records import Error, Status
+
+CANCELED: Error = {"kind": "canceled", "message": "The run was canceled.", "node": None}
+
+
+@dataclass
+class CurrentRun:
+    """Others end the run by `stop`, from any thread and at any time, also before it has begun."""
+
+    run_id: str
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    """Of what its nodes do in the world."""
+    masking: Masking = field(default_factory=Masking)
+    """What it has read of secrets."""
+    _lock: Any = field(default_factory=threading.RLock)  # a signal may come while it is held
+    _stop: Callable[[Status, Error], None] | None = None
+    _wish: tuple[Status, Error] | None = None
+
+    def stop(self, status: Status = "CANCELED", error: Error = CANCELED) -> None:
+        """End the run with this; the first wish counts."""
+        with self._lock:
+            if self._wish is None:
+                self._wish = (status, error)
+                if self._stop is not None:
+                    self._stop(status, error)
+
+    def on_stop(self, stop: Callable[[Status, Error], None]) -> None:
+        """Have this called once the run is to end; at once if it already is."""
+        with self._lock:
+            self._stop = stop
+            if self._wish is not None:
+                stop(*self._wish)

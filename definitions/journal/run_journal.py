@@ -1,0 +1,171 @@
+"""The engine's journal of one run in PostgreSQL: a few commits, each by the one statement."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from definitions.instance.event_statement import Record, RunChange, build_journaled
+from definitions.journal.connection import Connection, JournalConnection
+from definitions.journal.projection import Projection
+from definitions.journal.values import LARGEST_INLINE
+from definitions.services.spilled_values import SpilledValues
+from definitions.shared.patience import Patience
+from graph_engine.journal import records
+from graph_engine.journal.journal import JournalLost
+from graph_engine.journal.records import Wait
+
+START_PAUSE = 0.005
+"""Seconds that the first commit may wait: a run that ends before needs one in all."""
+PAUSE = 0.02
+"""Seconds between two commits that nobody waits for."""
+LARGEST_BATCH = 1000
+"""Records in one statement."""
+LARGEST_TEXT = 4 * 1024 * 1024
+"""Characters of values, log and messages in one statement, but for a single record that has more."""
+
+
+class RunJournal:
+    """Implements `graph_engine.journal.journal.Journal` for the worker that has `generation` of the run."""
+
+    def __init__(
+        self,
+        run_id: str,
+        generation: int,
+        projection: Projection,
+        connection: JournalConnection,
+        spilled: SpilledValues,
+    ) -> None:
+        self._run_id = run_id
+        self._generation = generation
+        self._projection = projection
+        self._connection = connection
+        self._spilled = spilled
+        self._lock = threading.Lock()
+        self._pending: list[Record] = []
+        self._changes: list[tuple[int, RunChange]] = []
+        """Each with the number of pending records up to its own."""
+        self._waits: Sequence[Wait] = ()
+        self._due = 0.0
+        self._committed = float("-inf")
+        self._wake: Callable[[], None] = lambda: None
+
+    def attach(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def append(self, record: records.Record) -> None:
+        is_emitted = isinstance(record, records.Emitted)
+        with self._lock:
+            told = self._projection.told(record)
+            if not self._pending:
+                is_first = self._committed == float("-inf")
+                self._due = time.monotonic() + (START_PAUSE if is_first else PAUSE)
+            self._pending += told
+            if is_emitted:
+                self._due = min(self._due, self._committed + PAUSE)
+            elif (change := self._projection.change(record)) is not None:
+                self._changes.append((len(self._pending), change))
+            if isinstance(record, records.RunSuspended):
+                self._waits = record.waits
+        if is_emitted:
+            self._wake()
+
+    def due(self) -> float | None:
+        if not self._pending:
+            return None
+        is_full = len(self._pending) >= LARGEST_BATCH
+        return 0.0 if is_full else max(0.0, self._due - time.monotonic())
+
+    def breathe(self) -> None:
+        if self._pending and self.due() == 0.0:
+            self.commit()
+
+    def commit(self) -> None:
+        with self._lock:
+            pending, self._pending = self._pending, []
+            changes, self._changes = self._changes, []
+            waits, self._waits = self._waits, ()
+        done = 0
+        while done < len(pending):
+            count = _fitting(pending, done)
+            within = [change for place, change in changes if done < place <= done + count]
+            is_last = done + count == len(pending)
+            self._write(pending[done : done + count], _merged(within), waits if is_last else ())
+            done += count
+        self._committed = time.monotonic()
+
+    def _write(self, batch: Sequence[Record], change: RunChange | None, waits: Sequence[Wait]) -> None:
+        told = [self._placed(record) for record in batch]
+        token = uuid.uuid4().hex
+        statement, parameters = build_journaled(
+            self._run_id, token, told, change, time.time(), generation=self._generation
+        )
+        text = statement.encode()
+
+        def write(connection: Connection) -> tuple[str | None, bool]:
+            row = connection.execute(text, parameters, prepare=True).fetchone()
+            assert row is not None
+            return row[1], row[2]
+
+        def write_with_waits(connection: Connection) -> tuple[str | None, bool]:
+            with connection.transaction():
+                answer = write(connection)
+                if answer[0] is not None:
+                    self._write_waits(connection, waits)
+            return answer
+
+        status, was_sent = self._connection.do(write_with_waits if waits else write)
+        if status is None and not was_sent:
+            raise JournalLost(f"Run {self._run_id} has ended, or another worker has it.")
+
+    def _write_waits(self, connection: Connection, waits: Sequence[Wait]) -> None:
+        connection.execute("DELETE FROM headrace.waits WHERE run_id = %s", (self._run_id,))
+        connection.cursor().executemany(
+            "INSERT INTO headrace.waits (run_id, node, item, until) VALUES (%s, %s, %s, to_timestamp(%s::float8))",
+            [(self._run_id, wait.name, wait.item, wait.until) for wait in waits],
+        )
+
+    def _placed(self, record: Record) -> Record:
+        """The record with a large value as a file, which is whole before anybody knows of it."""
+        value = record.value
+        if value is None or value.text is None or len(value.text) <= LARGEST_INLINE:
+            return record
+        trying = Patience()
+        while True:
+            try:
+                location = self._spilled.write(self._run_id, value.text)
+            except OSError as error:
+                if not trying.lasts(error):
+                    raise
+            else:
+                return replace(record, value=replace(value, text=None, location=location))
+
+
+def _fitting(pending: Sequence[Record], start: int) -> int:
+    """How many records from there on go into one statement."""
+    size = 0
+    for number in range(start, min(len(pending), start + LARGEST_BATCH)):
+        size += _size(pending[number])
+        if size > LARGEST_TEXT and number > start:
+            return number - start
+    return min(len(pending) - start, LARGEST_BATCH)
+
+
+def _size(record: Record) -> int:
+    size = 0 if record.log is None else len(record.log["event"])
+    if record.value is not None and record.value.text is not None and len(record.value.text) <= LARGEST_INLINE:
+        size += 2 * len(record.value.text)  # its event shows it, too
+    if record.event is not None:
+        size += len(record.event.message)
+    return size + len(record.outputs or "") + len(record.note or "")
+
+
+def _merged(changes: Sequence[RunChange]) -> RunChange | None:
+    """Of a run that begins and ends in one commit both."""
+    if not changes:
+        return None
+    started = next((change.started for change in changes if change.started is not None), None)
+    return replace(changes[-1], started=started)

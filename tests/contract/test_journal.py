@@ -1,0 +1,101 @@
+"""The journal in PostgreSQL keeps the contract that the engine's own tests hold the one in memory to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from definitions.journal.connection import JournalConnection
+from definitions.journal.dagster_rows import DagsterRows
+from definitions.journal.known_state import KnownStates
+from definitions.journal.projection import Projection
+from definitions.journal.run_journal import RunJournal
+from definitions.services.spilled_values import SpilledValues
+from graph_engine.given.limits import Limits
+from graph_engine.journal import records
+from graph_engine.testing.contract import compared, differences
+from tests.integration.definitions.documents import versioned
+from tests.integration.definitions.site import Site
+from tests.unit.graph_engine.documents import Library, shelves
+from tests.unit.graph_engine.execution import Execution, execution
+from tests.unit.graph_engine.graphs import call, called, graph, last, node
+
+SUSPENDING = Limits(suspend_over=5.0)
+
+
+class Stored:
+    """The journal of a new run of the site, and who reads it."""
+
+    def __init__(self, site: Site, connection: JournalConnection, told: Execution) -> None:
+        self.run_id = site.launch(versioned("journaled", 1))
+        spilled = SpilledValues(str(site.settings.home / "values"))
+        self.journal = RunJournal(
+            self.run_id, 0, Projection(DagsterRows(self.run_id, "journaled")), connection, spilled
+        )
+        self._states = KnownStates(connection, spilled)
+        self._plan = told.index.plan
+
+    def known(self) -> Any:
+        return self._states.of(self.run_id, self._plan)
+
+
+@pytest.fixture(scope="module")
+def connection(site: Site) -> Iterator[JournalConnection]:
+    assert site.settings.database_url is not None
+    connection = JournalConnection(site.settings.database_url)
+    yield connection
+    connection.close()
+
+
+def eventful() -> Execution:
+    """A run in which everything happens."""
+    retry = {"max_attempts": 2, "delay": 0}
+    failing = {"type": "fail", "config": {"message": "no \x00", "retryable": True}}
+    library = called(
+        node("a"), {"id": "f", **failing, "after": ["a"]}, last("sweep", 1), outputs={"a": "{{ nodes.a.value }}"}
+    )
+    document = graph(
+        call("c", retry=retry, on_error="route"),
+        call("each", foreach=[1, 2], retry=retry, on_item_error="collect", on_error="continue"),
+        node("items", foreach=[1, 0], on_item_error="collect", config={"value": "{{ 1 // item }}"}),
+        node("config", config={"value": "x" * 70_000}),
+        node("off", when=False),
+        node("skipped", after=["off"]),
+        node("nap", "delay", config={"duration": "1h"}),
+        outputs={"items": "{{ nodes.items.value }}"},
+    )
+    return execution(document, library=library, limits=SUSPENDING).run()
+
+
+def test_journal_proves_after_each_commit_what_was_told(site: Site, connection: JournalConnection) -> None:
+    run = eventful()
+    stored = Stored(site, connection, run)
+    assert differences(run.journal.durable, stored.journal, stored.known) == []
+    assert site.run(stored.run_id).status == "WAITING"
+
+
+def test_journal_proves_how_a_run_that_is_stopped_will_end(site: Site, connection: JournalConnection) -> None:
+    document = graph(node("a"), node("b", "delay", config={"duration": "1h"}), outputs={"a": "{{ 1 // 0 }}"})
+    run = execution(document).stopped_at(lambda record: isinstance(record, records.Began))
+    stored = Stored(site, connection, run)
+    assert differences(run.journal.durable, stored.journal, stored.known) == []
+    assert site.run(stored.run_id).status == "CANCELED"
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(shelves())
+def test_journal_proves_any_run(
+    site: Site, connection: JournalConnection, shelf: tuple[dict[str, Any], Library]
+) -> None:
+    document, library = shelf
+    run = execution(document, library=library, limits=SUSPENDING).run()
+    told = run.journal.durable
+    stored = Stored(site, connection, run)
+    stored.journal.attach(lambda: None)
+    for record in told:
+        stored.journal.append(record)
+    stored.journal.commit()
+    assert compared(stored.known(), run.journal.known()) == []

@@ -1,0 +1,129 @@
+"""A run whose worker is killed goes on in another: what had ended counts, nothing of it happens again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.integration.definitions.documents import delay, document, python, transform
+from tests.integration.definitions.services import Service
+from tests.integration.definitions.site import Site
+from tests.waiting import wait_until
+
+COUNTS = """
+import os
+def main(folder: str, name: str = "", item: int = 0):
+    with open(f"{folder}/count-{name}{item}-{os.getpid()}", "x"):
+        pass
+    os.chmod(f"{folder}/count-{name}{item}-{os.getpid()}", 0o666)
+    return item * 10
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where the users that code runs as may write."""
+    with TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def pool(site: Site) -> Iterator[Service]:
+    with Service("workers.worker_pool") as pool:
+        pool.wait_for_workers()
+        yield pool
+
+
+def kill_worker(site: Site, run_id: str) -> int:
+    worker = site.workers_of(run_id)[-1]
+    os.kill(worker, signal.SIGKILL)
+    return worker
+
+
+def test_run_goes_on_in_another_worker_and_repeats_nothing_that_ended(site: Site, pool: Service, folder: Path) -> None:
+    args = {"folder": str(folder)}
+    site.save_graph(
+        document(
+            "counted",
+            python("once", COUNTS, {**args, "name": "inner"}),
+            delay("nap", "3s", after=["once"]),
+            outputs={"it": "{{ nodes.once.result }}"},
+        )
+    )
+    graph = document(
+        "goes-on",
+        python("each", COUNTS, args, foreach=[1, 2, 3]),
+        {"id": "it", "type": "graph", "config": {"graph": "counted"}, "after": ["each"], "retry": {"max_attempts": 2}},
+        transform("end", "{{ [inputs.all, inputs.it] }}"),
+        edges=("each.result -> end.all", "it.it -> end.it"),
+        outputs={"end": "{{ nodes.end.value }}"},
+    )
+    run_id = site.launch(graph)
+    site.wait_for_event(run_id, "node.started", "it/nap", deadline=60)
+    before = [event for event in site.events(run_id) if event.type == "node.succeeded"]
+    killed = kill_worker(site, run_id)
+    run = site.wait_for_status(run_id, "SUCCESS", "FAILURE", deadline=60)
+    assert (run.error, run.outputs) == (None, {"end": [[10, 20, 30], 0]})
+    assert killed not in site.workers_of(run_id)[1:]
+    assert sorted(path.name.rpartition("-")[0] for path in folder.iterdir()) == [
+        "count-1",
+        "count-2",
+        "count-3",
+        "count-inner0",
+    ]
+    ended = Counter((e.node, e.item) for e in site.events(run_id) if e.type == "node.succeeded")
+    assert set(ended.values()) == {1}
+    assert {(event.node, event.item) for event in before} <= ended.keys()
+    assert site.story(run_id, "run.started", "run.resumed") == [("run.started", None), ("run.resumed", None)]
+    assert site.fetch("SELECT generation, losses FROM headrace.runs WHERE run_id = :run", run=run_id) == [(1, 1)]
+
+
+def test_run_that_loses_every_worker_fails(site: Site, pool: Service) -> None:
+    run_id = site.launch(document("unlucky", delay("nap", "10m")))
+    for count in range(1, 5):
+        wait_until(partial(_has_had, site, run_id, count), f"worker {count} began", 60)
+        site.wait_for_event(run_id, "node.started", "nap")
+        kill_worker(site, run_id)
+    run = site.wait_for_status(run_id, "FAILURE", deadline=60)
+    assert run.error == {"kind": "run_failed", "message": "The run worker was killed by SIGKILL.", "node": None}
+
+
+def test_worker_that_was_thought_lost_writes_nothing(site: Site) -> None:
+    run_id = site.launch(document("fenced", transform("a", 1), transform("b", 2, after=["a"])))
+    with site.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE headrace.runs SET generation = 5 WHERE run_id = %s", (run_id,))
+    before = site.story(run_id), len(site.instance.all_logs(run_id))
+    execute_as_generation(site, run_id, 4)
+    assert (site.story(run_id), len(site.instance.all_logs(run_id))) == before
+    assert site.run(run_id).status == "STARTING"
+
+
+def execute_as_generation(site: Site, run_id: str, generation: int) -> None:
+    """What a worker does that has read the run before another took it over."""
+    from dataclasses import replace
+
+    from definitions.execution.current_run import CurrentRun
+
+    runs = site.engine_runs
+    read = runs._read
+
+    def stale(run_id: str) -> object:
+        found = read(run_id)
+        return None if found is None else replace(found, generation=generation)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "_read", stale)
+        runs.execute(CurrentRun(run_id))
+
+
+def _has_had(site: Site, run_id: str, count: int) -> bool:
+    """Whether the run has had so many workers."""
+    return len(site.workers_of(run_id)) == count
