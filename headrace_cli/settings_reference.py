@@ -28,6 +28,7 @@ UNITS = {
     "max_concurrent_runs_per_user": "runs",
     "runs_per_worker": "runs",
     "niceness": "steps of `nice`",
+    "finally_seconds": "seconds",
     "idle_workers": "processes",
     "tick_retention": "days",
     "max_wait": "seconds",

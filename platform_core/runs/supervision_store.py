@@ -70,9 +70,9 @@ def may_go_on(connection: Connection, run_id: str) -> bool:
     if row.status == "RUNNING" and row.is_journaled:
         if row.losses > row.generation:
             return True
-        is_counted = row.losses < MOST_LOSSES
+        is_counted = bool(row.losses < MOST_LOSSES)
     else:
-        is_counted = row.status == "STARTING" and row.losses == 0
+        is_counted = bool(row.status == "STARTING" and row.losses == 0)
     if is_counted:
         connection.execute(runs.update().where(runs.c.run_id == run_id).values(losses=runs.c.losses + 1))
     return is_counted
