@@ -9,22 +9,22 @@ from functools import partial
 from typing import Any
 
 from graph_compiler.values.errors import NodeError
-
-from . import calls, readiness, records, steps, stopping
-from .clock import Clock
-from .ending import end
-from .frame import Frame, Phase, Stop, Task
-from .index import PlanIndex
-from .jobs import answered, start_all
-from .journal import Journal
-from .known import Known
-from .limits import Limits
-from .outcome import Ended, Outcome, Suspended
-from .outputs import give_run_outputs
-from .pool import Job
-from .records import Error, Status
-from .runtime import Runtime
-from .state import State
+from graph_engine.given.clock import Clock
+from graph_engine.given.limits import Limits
+from graph_engine.given.runtime import Runtime
+from graph_engine.journal import records
+from graph_engine.journal.journal import Journal
+from graph_engine.journal.known import Known
+from graph_engine.journal.outcome import Ended, Outcome, Suspended
+from graph_engine.journal.records import Error, Status
+from graph_engine.scope.frame import Frame, Phase, Stop, Task
+from graph_engine.scope.index import PlanIndex
+from graph_engine.scope.pool import Job
+from graph_engine.scope.state import State
+from graph_engine.steps import calls, readiness, steps, stopping
+from graph_engine.steps.ending import end
+from graph_engine.steps.jobs import answered, start_all
+from graph_engine.steps.outputs import give_run_outputs
 
 _ROUND = 100
 """Tasks that begin between two looks at the clock."""

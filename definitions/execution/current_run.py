@@ -9,7 +9,7 @@ from typing import Any
 
 from definitions.execution.context import Cancellation
 from definitions.shared.masking import Masking
-from graph_engine.records import Error, Status
+from graph_engine.journal.records import Error, Status
 
 CANCELED: Error = {"kind": "canceled", "message": "The run was canceled.", "node": None}
 

@@ -29,12 +29,12 @@ from definitions.journal.known_state import KnownStates
 from definitions.journal.projection import ENGINE_NOTE, Projection
 from definitions.journal.run_journal import RunJournal
 from graph_compiler.jobs.tags import MAX_NODES_TAG, TIMEOUT_TAG
-from graph_engine import records
 from graph_engine.engine import Engine
-from graph_engine.index import PlanIndex
-from graph_engine.journal import JournalLost
-from graph_engine.known import Known
-from graph_engine.limits import Limits
+from graph_engine.given.limits import Limits
+from graph_engine.journal import records
+from graph_engine.journal.journal import JournalLost
+from graph_engine.journal.known import Known
+from graph_engine.scope.index import PlanIndex
 from platform_core.ending_times import STUCK, EndingTimes
 from platform_core.runs.execution_store import DAGSTERS_UI, Execution
 

@@ -11,7 +11,7 @@ from graph_compiler.language.library import Calls
 from graph_compiler.language.spec import GraphSpec
 from graph_compiler.running.graph_node import with_calls
 from graph_compiler.running.plan import plan_graph
-from graph_engine.index import PlanIndex
+from graph_engine.scope.index import PlanIndex
 from platform_core.graphs.graph_library import OwnedGraphs
 
 CACHED = 1000

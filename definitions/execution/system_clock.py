@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class SystemClock:
-    """Implements `graph_engine.clock.Clock`."""
+    """Implements `graph_engine.given.clock.Clock`."""
 
     def now(self) -> float:
         return time.time()

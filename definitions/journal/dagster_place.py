@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graph_compiler.running.naming import OUTPUTS_OP, PARAMS_OP, collect_name, expand_name, step_key
 from graph_compiler.running.plan import PlannedNode
-from graph_engine.place import Place
+from graph_engine.journal.place import Place
 
 
 class DagsterPlace:

@@ -17,7 +17,7 @@ from definitions.services.spilled_values import SpilledValues
 from graph_compiler.running.naming import PARAMS_OUTPUT, dagster_name, node_id, step_place
 from graph_compiler.running.plan import GraphPlan
 from graph_compiler.values.binary import loads
-from graph_engine.known import Known, KnownStep, calls_around
+from graph_engine.journal.known import Known, KnownStep, calls_around
 
 _RUN = """
 SELECT extract(epoch FROM started_at)::float8, outputs, parent_run_id, retry_from FROM headrace.runs WHERE run_id = %s

@@ -20,8 +20,8 @@ from definitions.journal.values import LARGEST_SHOWN, checked, kept
 from graph_compiler.running.naming import DONE_OUTPUT, OUTPUTS_OP, PARAMS_OUTPUT, dagster_name, step_key
 from graph_compiler.running.plan import PlannedNode
 from graph_compiler.values.binary import compact
-from graph_engine import records
-from graph_engine.records import Error
+from graph_engine.journal import records
+from graph_engine.journal.records import Error
 
 RUN_STEP = ""
 """Under which values of the run itself are kept."""

@@ -14,9 +14,9 @@ from definitions.journal.projection import Projection
 from definitions.journal.values import LARGEST_INLINE
 from definitions.services.spilled_values import SpilledValues
 from definitions.shared.patience import Patience
-from graph_engine import records
-from graph_engine.journal import JournalLost
-from graph_engine.records import Wait
+from graph_engine.journal import records
+from graph_engine.journal.journal import JournalLost
+from graph_engine.journal.records import Wait
 
 START_PAUSE = 0.005
 """Seconds that the first commit may wait: a run that ends before needs one in all."""
@@ -29,7 +29,7 @@ LARGEST_TEXT = 4 * 1024 * 1024
 
 
 class RunJournal:
-    """Implements `graph_engine.journal.Journal` for the worker that has `generation` of the run."""
+    """Implements `graph_engine.journal.journal.Journal` for the worker that has `generation` of the run."""
 
     def __init__(
         self,

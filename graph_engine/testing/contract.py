@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..journal import Journal
-from ..known import Known, KnownStep, calls_around
-from ..records import Record
+from graph_engine.journal.journal import Journal
+from graph_engine.journal.known import Known, KnownStep, calls_around
+from graph_engine.journal.records import Record
 
 _COMPARED = (
     "attempts",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from ..known import Known
-from ..records import Emitted, Record
+from graph_engine.journal.known import Known
+from graph_engine.journal.records import Emitted, Record
 
 
 class MemoryJournal:

@@ -14,8 +14,8 @@ from definitions.journal.known_state import KnownStates
 from definitions.journal.projection import Projection
 from definitions.journal.run_journal import RunJournal
 from definitions.services.spilled_values import SpilledValues
-from graph_engine import records
-from graph_engine.limits import Limits
+from graph_engine.given.limits import Limits
+from graph_engine.journal import records
 from graph_engine.testing.contract import compared, differences
 from tests.integration.definitions.documents import versioned
 from tests.integration.definitions.site import Site

@@ -22,13 +22,13 @@ from graph_compiler.running.plan import GraphPlan, plan_graph
 from graph_compiler.testing.memory import MemoryRuntime
 from graph_compiler.values.binary import dumps
 from graph_compiler.values.errors import NodeError
-from graph_engine import records
-from graph_engine.clock import Clock
 from graph_engine.engine import Engine
-from graph_engine.index import PlanIndex
-from graph_engine.known import Known
-from graph_engine.limits import Limits
-from graph_engine.outcome import Ended, Outcome
+from graph_engine.given.clock import Clock
+from graph_engine.given.limits import Limits
+from graph_engine.journal import records
+from graph_engine.journal.known import Known
+from graph_engine.journal.outcome import Ended, Outcome
+from graph_engine.scope.index import PlanIndex
 from graph_engine.testing.jumping_clock import JumpingClock
 from graph_engine.testing.memory_journal import MemoryJournal
 

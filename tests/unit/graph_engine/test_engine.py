@@ -10,7 +10,7 @@ import pytest
 
 from graph_compiler.nodes.node_type import NodeCall
 from graph_compiler.values.errors import NodeError
-from graph_engine import records
+from graph_engine.journal import records
 from graph_engine.testing.memory_journal import MemoryJournal
 from tests.unit.graph_engine.execution import RealClock, execution
 from tests.unit.graph_engine.graphs import call, called, called_with, graph, node

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graph_engine import records
-from graph_engine.limits import Limits
-from graph_engine.outcome import Ended, Suspended
+from graph_engine.given.limits import Limits
+from graph_engine.journal import records
+from graph_engine.journal.outcome import Ended, Suspended
 from tests.unit.graph_engine.documents import Library, shelves
 from tests.unit.graph_engine.execution import Execution, RealClock, execution
 from tests.unit.graph_engine.graphs import call, called, called_with, graph, last, node

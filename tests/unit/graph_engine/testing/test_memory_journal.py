@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from graph_engine import records
-from graph_engine.known import Known
-from graph_engine.limits import Limits
+from graph_engine.given.limits import Limits
+from graph_engine.journal import records
+from graph_engine.journal.known import Known
 from graph_engine.testing.contract import differences
 from graph_engine.testing.memory_journal import MemoryJournal
 from tests.unit.graph_engine.execution import Execution, execution

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from graph_engine import records
 from graph_engine.engine import Engine
-from graph_engine.limits import Limits
-from graph_engine.outcome import Ended
+from graph_engine.given.limits import Limits
+from graph_engine.journal import records
+from graph_engine.journal.outcome import Ended
 from graph_engine.testing.memory_journal import MemoryJournal
 from tests.unit.graph_engine.execution import Execution, RealClock, execution
 from tests.unit.graph_engine.graphs import call, called, graph, last, node

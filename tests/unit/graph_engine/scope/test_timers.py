@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graph_engine.timers import Timers
+from graph_engine.scope.timers import Timers
 
 
 def test_timers_fire_when_they_are_due_in_order() -> None:

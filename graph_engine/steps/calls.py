@@ -7,12 +7,12 @@ from typing import Any
 
 from graph_compiler.running.called_run import called_params
 from graph_compiler.running.execution import Scope, is_wanted, node_context, render_outputs, rendered_config, result_key
-
-from . import records, stopping
-from .frame import UNWANTED, Cut, Frame, Task
-from .jobs import submit
-from .known import KnownStep
-from .state import State
+from graph_engine.journal import records
+from graph_engine.journal.known import KnownStep
+from graph_engine.scope.frame import UNWANTED, Cut, Frame, Task
+from graph_engine.scope.state import State
+from graph_engine.steps import stopping
+from graph_engine.steps.jobs import submit
 
 
 def begin(state: State, task: Task, known: KnownStep | None) -> None:

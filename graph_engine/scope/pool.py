@@ -9,9 +9,8 @@ from queue import SimpleQueue
 from typing import Any
 
 from graph_compiler.values.errors import NodeError
-
-from .frame import Task
-from .timers import Timer
+from graph_engine.scope.frame import Task
+from graph_engine.scope.timers import Timer
 
 
 class NodeStuck(NodeError):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from graph_compiler.running.execution import render_outputs
 from graph_compiler.values.errors import NodeError
-
-from . import records
-from .frame import Blame
-from .records import Error
-from .state import State
+from graph_engine.journal import records
+from graph_engine.journal.records import Error
+from graph_engine.scope.frame import Blame
+from graph_engine.scope.state import State
 
 
 def give_run_outputs(state: State, ended: str | None = None) -> None:

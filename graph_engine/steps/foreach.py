@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 from graph_compiler.nodes.node_ports import ERRORS_PORT
 from graph_compiler.running.execution import Item, is_wanted, items_of
 from graph_compiler.values.errors import NodeError
-
-from . import records
-from .frame import UNWANTED, Cut, Task
-from .known import KnownStep
-from .records import Error
-from .state import State
+from graph_engine.journal import records
+from graph_engine.journal.known import KnownStep
+from graph_engine.journal.records import Error
+from graph_engine.scope.frame import UNWANTED, Cut, Task
+from graph_engine.scope.state import State
 
 
 class ItemFailure(NamedTuple):

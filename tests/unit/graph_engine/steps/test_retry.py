@@ -9,7 +9,7 @@ from dagster._core.definitions import policy
 
 from graph_compiler.language.spec import RetrySpec
 from graph_compiler.running.retrying import retry_policy
-from graph_engine.retry import LONGEST, delay_before
+from graph_engine.steps.retry import LONGEST, delay_before
 
 
 @pytest.mark.parametrize("backoff", ["constant", "linear", "exponential"])

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from . import records
-from .records import Error, Record
+from graph_engine.journal import records
+from graph_engine.journal.records import Error, Record
 
 End = Literal["succeeded", "skipped", "failed"]
 StepKey = tuple[str, int | None]

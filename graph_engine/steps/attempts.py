@@ -9,12 +9,11 @@ from typing import Any, cast
 from graph_compiler.nodes.runtime import NodeRuntime
 from graph_compiler.running.execution import is_wanted, node_context, rendered_config, run_node
 from graph_compiler.values.errors import node_error
-
-from . import records
-from .frame import UNWANTED, Result, Task
-from .jobs import submit
-from .known import KnownStep
-from .state import State
+from graph_engine.journal import records
+from graph_engine.journal.known import KnownStep
+from graph_engine.scope.frame import UNWANTED, Result, Task
+from graph_engine.scope.state import State
+from graph_engine.steps.jobs import submit
 
 
 class Waited:

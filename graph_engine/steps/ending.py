@@ -8,15 +8,15 @@ from typing import Any
 from graph_compiler.nodes.node_ports import ERROR_PORT
 from graph_compiler.running.execution import is_tried_again
 from graph_compiler.values.errors import NodeError
-
-from . import foreach, records
-from .foreach import ItemFailure, ItemTask
-from .frame import NO_VALUES, Blame, Cut, Result, Task, Unwanted
-from .known import KnownStep
-from .readiness import settle
-from .records import Error
-from .retry import delay_before
-from .state import State
+from graph_engine.journal import records
+from graph_engine.journal.known import KnownStep
+from graph_engine.journal.records import Error
+from graph_engine.scope.frame import NO_VALUES, Blame, Cut, Result, Task, Unwanted
+from graph_engine.scope.state import State
+from graph_engine.steps import foreach
+from graph_engine.steps.foreach import ItemFailure, ItemTask
+from graph_engine.steps.readiness import settle
+from graph_engine.steps.retry import delay_before
 
 
 def end(state: State, task: Task, result: Result) -> None:

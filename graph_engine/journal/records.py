@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from graph_compiler.nodes.runtime import Level
-
-from .place import Place
+from graph_engine.journal.place import Place
 
 Status = Literal["SUCCESS", "FAILURE", "CANCELED"]
 Error = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graph_engine.known import Known, KnownStep, calls_around
+from graph_engine.journal.known import Known, KnownStep, calls_around
 from tests.unit.graph_engine.execution import execution
 from tests.unit.graph_engine.graphs import call, called, graph, node
 

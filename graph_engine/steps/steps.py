@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from graph_compiler.language.library import GRAPH_TYPE
 from graph_compiler.values.errors import NodeError
-
-from . import attempts, calls, foreach, records
-from .ending import recall, rest
-from .foreach import ItemTask
-from .frame import Task
-from .known import KnownStep
-from .readiness import drop
-from .state import State
+from graph_engine.journal import records
+from graph_engine.journal.known import KnownStep
+from graph_engine.scope.frame import Task
+from graph_engine.scope.state import State
+from graph_engine.steps import attempts, calls, foreach
+from graph_engine.steps.ending import recall, rest
+from graph_engine.steps.foreach import ItemTask
+from graph_engine.steps.readiness import drop
 
 
 def begin(state: State, task: Task) -> None:

@@ -8,18 +8,17 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from graph_compiler.values.errors import NodeError, node_error
-
-from .clock import Clock
-from .frame import Frame, Phase, Result, Task
-from .index import PlanIndex
-from .journal import Journal
-from .known import Known
-from .limits import SLOW, Limits
-from .place import Place
-from .pool import Job, Pool
-from .records import Record, Wait
-from .runtime import Runtime
-from .timers import Timer, Timers
+from graph_engine.given.clock import Clock
+from graph_engine.given.limits import SLOW, Limits
+from graph_engine.given.runtime import Runtime
+from graph_engine.journal.journal import Journal
+from graph_engine.journal.known import Known
+from graph_engine.journal.place import Place
+from graph_engine.journal.records import Record, Wait
+from graph_engine.scope.frame import Frame, Phase, Result, Task
+from graph_engine.scope.index import PlanIndex
+from graph_engine.scope.pool import Job, Pool
+from graph_engine.scope.timers import Timer, Timers
 
 
 class _Waiting(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .frame import Task
-from .pool import Job, NodeStuck
-from .state import State
+from graph_engine.scope.frame import Task
+from graph_engine.scope.pool import Job, NodeStuck
+from graph_engine.scope.state import State
 
 
 def submit(state: State, task: Task, work: Callable[[float | None], Any], then: Callable[[Any], None]) -> None:

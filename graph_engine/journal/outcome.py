@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .records import Error, Status, Wait
+from graph_engine.journal.records import Error, Status, Wait
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from .records import Record
+from graph_engine.journal.records import Record
 
 
 class JournalLost(Exception):

@@ -8,8 +8,7 @@ from graph_compiler.nodes.node_type import NodeTypes
 from graph_compiler.running.naming import dagster_name
 from graph_compiler.running.plan import GraphPlan, PlannedNode, plan_graph
 from graph_compiler.values.topology import topological_order
-
-from .place import Place
+from graph_engine.journal.place import Place
 
 
 class PlanIndex:

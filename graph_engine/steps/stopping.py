@@ -7,10 +7,9 @@ runs last does, within its grace.
 from __future__ import annotations
 
 from graph_compiler.values.errors import NodeError
-
-from .frame import Frame, Phase, Stop
-from .jobs import watch
-from .state import State
+from graph_engine.scope.frame import Frame, Phase, Stop
+from graph_engine.scope.state import State
+from graph_engine.steps.jobs import watch
 
 
 def limit(state: State, frame: Frame, timeout: float, spent: float) -> None:

@@ -8,8 +8,8 @@ from queue import SimpleQueue
 from typing import Any, cast
 
 from graph_compiler.values.errors import NodeError
-from graph_engine.frame import Task
-from graph_engine.pool import Job, NodeStuck, Pool
+from graph_engine.scope.frame import Task
+from graph_engine.scope.pool import Job, NodeStuck, Pool
 
 TASK = cast(Task, None)
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from graph_compiler.language.spec import PortRef
-
-from . import records
-from .frame import NO_VALUES, Frame, Phase, Task
-from .known import End
-from .outputs import give_run_outputs
-from .state import State
+from graph_engine.journal import records
+from graph_engine.journal.known import End
+from graph_engine.scope.frame import NO_VALUES, Frame, Phase, Task
+from graph_engine.scope.state import State
+from graph_engine.steps.outputs import give_run_outputs
 
 
 def settle(state: State, task: Task, end: End, outputs: Mapping[str, Any] = NO_VALUES) -> None:

@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 from graph_compiler.language.spec import PortRef
 from graph_compiler.running.execution import Item, Scope
 from graph_compiler.values.errors import NodeError
-
-from .index import PlanIndex
-from .known import End
-from .place import Place
-from .records import Error, Status
-from .timers import Timer
+from graph_engine.journal.known import End
+from graph_engine.journal.place import Place
+from graph_engine.journal.records import Error, Status
+from graph_engine.scope.index import PlanIndex
+from graph_engine.scope.timers import Timer
 
 NO_VALUES: Mapping[str, Any] = {}
 
