@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         default=60.0, gt=0, description="Seconds that `finally` nodes have in a run that was canceled or timed out."
     )
     engine: Literal["engine", "steps"] = Field(
-        default="engine",
+        default="steps",
         description="What executes runs: Headrace's own `engine`, or the `steps` of Dagster's execution.",
     )
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")

@@ -31,6 +31,7 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "on_error": "route",
         "finally": "true",
         "cache": '{key: "{{ inputs.x }}", ttl: 1h}',
+        "repeatable": "true",
         "retry": "{max_attempts: 3, delay: 1s, backoff: exponential}",
         "timeout": "30s",
         "repeatable": "true",
@@ -52,6 +53,7 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "resources": "{cpu: 500m, memory: 512Mi}",
         "retention": "30d",
         "kubernetes": "{network: none, start_deadline: 2m}",
+        "on_worker_loss": "fail",
     },
     "ResourcesSpec": {"cpu": "500m", "memory": "512Mi"},
     "KubernetesSpec": {

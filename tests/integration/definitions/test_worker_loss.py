@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import delay, document, python, transform
 from tests.integration.definitions.services import Service
 from tests.integration.definitions.site import Site
@@ -36,10 +37,19 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
+def site(create_site: NewSite) -> Site:
+    return create_site(HEADRACE_ENGINE="engine")
+
+
+@pytest.fixture(scope="module")
 def pool(site: Site) -> Iterator[Service]:
     with Service("workers.worker_pool") as pool:
         pool.wait_for_workers()
         yield pool
+
+
+def has_workers(site: Site, run_id: str, count: int) -> bool:
+    return len(site.workers_of(run_id)) == count
 
 
 def kill_worker(site: Site, run_id: str) -> int:
@@ -89,7 +99,8 @@ def test_run_goes_on_in_another_worker_and_repeats_nothing_that_ended(site: Site
 def test_run_that_loses_every_worker_fails(site: Site, pool: Service) -> None:
     run_id = site.launch(document("unlucky", delay("nap", "10m")))
     for count in range(1, 5):
-        wait_until(partial(_has_had, site, run_id, count), f"worker {count} began", 60)
+        has_begun = partial(has_workers, site, run_id, count)
+        wait_until(has_begun, f"worker {count} began", 60)
         site.wait_for_event(run_id, "node.started", "nap")
         kill_worker(site, run_id)
     run = site.wait_for_status(run_id, "FAILURE", deadline=60)
@@ -122,8 +133,3 @@ def execute_as_generation(site: Site, run_id: str, generation: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "_read", stale)
         runs.execute(CurrentRun(run_id))
-
-
-def _has_had(site: Site, run_id: str, count: int) -> bool:
-    """Whether the run has had so many workers."""
-    return len(site.workers_of(run_id)) == count
