@@ -108,6 +108,8 @@ graph_versions = sa.Table(
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("created_by", pg.UUID(as_uuid=False), nullable=False),
     _time("created_at", now=True),
+    sa.Column("annotations", sa.Text, nullable=True),
+    sa.Column("annotations_sha256", sa.Text, nullable=True),
     sa.UniqueConstraint("graph_id", "sha256"),
 )
 

@@ -60,11 +60,12 @@ DocumentDep = Annotated[Document, Depends(_document)]
 
 @dataclass(frozen=True)
 class CheckedDocument:
-    """A valid document in its canonical form."""
+    """A valid document in its canonical form: what runs execute, and beside it what they do not."""
 
     spec: GraphSpec
     canonical: str
     sha256: str
+    annotations: str | None
 
     def triggers(self) -> list[NewTrigger]:
         return [
@@ -105,4 +106,4 @@ def checked(
         raise InvalidGraph(
             f"The document has {count} issue{'s' if count != 1 else ''}.", [issue.as_dict() for issue in result.issues]
         )
-    return CheckedDocument(result.spec, result.document, result.sha256)
+    return CheckedDocument(result.spec, result.document, result.sha256, result.annotations)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 
 from graph_compiler.checking.schema import document_schema
+from graph_compiler.language.annotations import whole
 from graph_compiler.values.difference import differences
 from platform_core.database.engine import Connection, reading, transaction
 from platform_core.errors import (
@@ -98,7 +98,10 @@ def put_graph(
     response: Response,
     if_match: _IfMatch = None,
 ) -> GraphAnswer:
-    """Save a new version of a graph, or create the graph. Content of an older version makes that one current again."""
+    """Save a new version of a graph, or create the graph. Content of an older version makes that one current again.
+
+    `tests` and `layout` are stored beside a version: where only they differ, it stays the version that it is.
+    """
     library = _library(services, saving.owner_of(services, principal, graph))
     valid = checked(document, state.node_types, library, state.cluster)
     with transaction(services.engine) as connection:
@@ -118,8 +121,8 @@ def _saved(connection: Connection, graph: Graph, saved: Saved, links: Links, res
 
 def _whole(connection: Connection, graph: Graph, links: Links, response: Response) -> GraphAnswer:
     response.headers["ETag"] = graph.etag
-    document = get_version(connection, graph.id, graph.version).document
-    return GraphAnswer.whole(graph, document, list_triggers(connection, graph.id), links)
+    version = get_version(connection, graph.id, graph.version)
+    return GraphAnswer.whole(graph, version, list_triggers(connection, graph.id), links)
 
 
 @router.get("/graphs", operation_id="list_graphs", responses=problems(*_ERRORS, BadCursor))
@@ -210,8 +213,9 @@ def diff_versions(
 ) -> DifferenceAnswer:
     """Compare two versions: what `other` changes of `version`, nodes and triggers by id, edges by their ends."""
     graph_id = find_graph(connection, principal, graph).id
-    older, newer = (get_version(connection, graph_id, number).document for number in (version, other))
-    return DifferenceAnswer.of(version, other, differences(json.loads(older), json.loads(newer)))
+    found = (get_version(connection, graph_id, number) for number in (version, other))
+    older, newer = (whole(each.document, each.annotations) for each in found)
+    return DifferenceAnswer.of(version, other, differences(older, newer))
 
 
 @router.get("/schema", operation_id="get_schema")

@@ -68,11 +68,12 @@ def _save(
         name=document.spec.name,
         document=document.canonical,
         sha256=document.sha256,
+        annotations=document.annotations,
         created_by=principal.user_id,
         if_match=if_match,
         must_not_exist=must_not_exist,
     )
-    if saved is not Saved.UNCHANGED:
+    if saved in (Saved.CREATED, Saved.NEW_VERSION):
         sync_triggers(connection, graph.id, document.triggers())
         sync_timers(connection, graph.id, document.timers())
     return graph, saved

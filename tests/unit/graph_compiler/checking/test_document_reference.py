@@ -15,7 +15,7 @@ from graph_compiler.checking.document_reference import document_models, document
 from graph_compiler.checking.schema import document_schema
 from graph_compiler.checking.validation import check
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "document.md"
+PAGE = Path(__file__).parents[4] / "docs" / "reference" / "document.md"
 
 
 def test_the_written_page_is_that_of_the_code() -> None:
