@@ -18,6 +18,7 @@ from headrace_cli.commands import (
     login,
     runs,
     services,
+    tests,
     triggers,
     versions,
 )
@@ -39,6 +40,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
     "Graphs": [
         graphs.apply,
         graphs.validate,
+        tests.run_tests,
         graphs.graphs,
         versions.get,
         versions.versions,
@@ -69,7 +71,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
     "Access": [login.login, login.logout, access.token],
     "This command": [completion.completion],
 }
-_NAMES = {triggers.next_times: "next", services.serve_template: "template"}
+_NAMES = {triggers.next_times: "next", services.serve_template: "template", tests.run_tests: "test"}
 """Commands that cannot be called what they are in Python."""
 
 
