@@ -20,6 +20,7 @@ from headrace_cli.commands import (
     services,
     tests,
     triggers,
+    trying,
     versions,
 )
 from headrace_cli.commands.secrets import secret_app
@@ -50,6 +51,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
     ],
     "Runs": [
         launch.run,
+        trying.try_node,
         runs.logs,
         runs.runs,
         runs.show,
@@ -71,7 +73,12 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
     "Access": [login.login, login.logout, access.token],
     "This command": [completion.completion],
 }
-_NAMES = {triggers.next_times: "next", services.serve_template: "template", tests.run_tests: "test"}
+_NAMES = {
+    triggers.next_times: "next",
+    services.serve_template: "template",
+    tests.run_tests: "test",
+    trying.try_node: "try",
+}
 """Commands that cannot be called what they are in Python."""
 
 

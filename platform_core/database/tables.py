@@ -90,6 +90,8 @@ graphs = sa.Table(
     _time("created_at", now=True),
     _time("updated_at", now=True),
     _time("deleted_at", nullable=True),
+    sa.Column("trial_of", sa.ForeignKey("headrace.graphs.id"), nullable=True),
+    sa.Index("graphs_trial_of_key", "trial_of", unique=True, postgresql_where=sa.text("trial_of IS NOT NULL")),
     sa.Index(
         "graphs_owner_id_name_key",
         "owner_id",

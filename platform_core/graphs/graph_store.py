@@ -143,6 +143,28 @@ def _lock_or_create(connection: Connection, owner_id: str, name: str) -> tuple[s
     return row[0], row[1]
 
 
+def save_trial(
+    connection: Connection, graph: Graph, name: str, document: str, sha256: str, created_by: str
+) -> tuple[str, int]:
+    """The id and version of a document that tries a node of the graph: one hidden graph holds all of them.
+
+    It is stored as deleted, so nobody lists, calls or launches it; its runs stay readable.
+    """
+    new = insert(graphs).values(
+        id=str(uuid.uuid4()),
+        owner_id=graph.owner_id,
+        name=name,
+        current_version=1,
+        deleted_at=sa.func.clock_timestamp(),
+        trial_of=graph.id,
+    )
+    stored = new.on_conflict_do_update(
+        index_elements=["trial_of"], index_where=graphs.c.trial_of.is_not(None), set_={"name": name}
+    )
+    trial_id = str(connection.execute(stored.returning(graphs.c.id)).scalar_one())
+    return trial_id, _version_of(connection, trial_id, document, sha256, created_by)
+
+
 def _version_of(connection: Connection, graph_id: str, document: str, sha256: str, created_by: str) -> int:
     """The number of the version with this content, which is added unless it is there."""
     mine = graph_versions.c.graph_id == graph_id
