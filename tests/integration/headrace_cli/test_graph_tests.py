@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from headrace_cli.main import app
 from headrace_cli.terminal.errors import CommandError
@@ -49,7 +48,7 @@ def refused(*arguments: str) -> int:
 @pytest.fixture
 def guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The document of the guide as `notify.yaml` in the current folder; answers its text."""
-    text = re.findall(r"^```yaml\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)[0]
+    text: str = re.findall(r"^```yaml\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)[0]
     monkeypatch.chdir(tmp_path)
     Path("notify.yaml").write_text(text)
     return text
