@@ -17,8 +17,10 @@ from graph_compiler.language.spec import GraphSpec
 from graph_compiler.nodes.node_ports import ERROR_PORT, ERRORS_PORT
 from graph_compiler.nodes.node_type import Port
 from graph_compiler.running.graph_node import Graph, GraphConfig
+from graph_compiler.values.errors import BadValue
 from graph_compiler.values.pointers import pointer_token
 from graph_compiler.values.port_types import conforms, type_of
+from graph_compiler.values.values import as_json
 
 
 def test_params(draft: Draft) -> Iterator[Finding]:
@@ -111,9 +113,14 @@ def _misfits(node: DraftNode | None, values: Mapping[str, Any], place: str) -> I
     for name in ports.keys() - values.keys() - optional:
         yield Finding("bad_stand_in", place, f"the output `{name}` of `{node.spec.id}` is missing", at_key=True)
     for name in ports.keys() & values.keys():
-        if not conforms(values[name], ports[name].type):
-            message = f"`{node.spec.id}.{name}` is {ports[name].type}, not {type_of(values[name])}"
-            yield Finding("bad_stand_in", f"{place}/{pointer_token(name)}", message)
+        at = f"{place}/{pointer_token(name)}"
+        try:
+            value = as_json(values[name], name)
+        except BadValue as error:
+            yield Finding("bad_stand_in", at, error.message)
+            continue
+        if not conforms(value, ports[name].type):
+            yield Finding("bad_stand_in", at, f"`{node.spec.id}.{name}` is {ports[name].type}, not {type_of(value)}")
 
 
 def _given_ports(node: DraftNode) -> dict[str, Port]:
