@@ -18,7 +18,9 @@ from headrace_cli.commands import (
     login,
     runs,
     services,
+    tests,
     triggers,
+    trying,
     versions,
 )
 from headrace_cli.commands.secrets import secret_app
@@ -39,6 +41,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
     "Graphs": [
         graphs.apply,
         graphs.validate,
+        tests.run_tests,
         graphs.graphs,
         versions.get,
         versions.versions,
@@ -48,6 +51,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
     ],
     "Runs": [
         launch.run,
+        trying.try_node,
         runs.logs,
         runs.runs,
         runs.show,
@@ -69,7 +73,12 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
     "Access": [login.login, login.logout, access.token],
     "This command": [completion.completion],
 }
-_NAMES = {triggers.next_times: "next", services.serve_template: "template"}
+_NAMES = {
+    triggers.next_times: "next",
+    services.serve_template: "template",
+    tests.run_tests: "test",
+    trying.try_node: "try",
+}
 """Commands that cannot be called what they are in Python."""
 
 

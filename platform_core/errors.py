@@ -38,6 +38,10 @@ class VersionNotFound(NotFound):
     code = "version_not_found"
 
 
+class NodeNotFound(NotFound):
+    code = "node_not_found"
+
+
 class RunNotFound(NotFound):
     code = "run_not_found"
 

@@ -25,6 +25,7 @@ from trigger_api.auth.endpoints import router as auth
 from trigger_api.deliveries.endpoints import router as deliveries
 from trigger_api.files.endpoints import router as files
 from trigger_api.graphs.endpoints import router as graphs
+from trigger_api.graphs.trying import router as trying
 from trigger_api.live.checker import Checker
 from trigger_api.live.endings import RunEndings
 from trigger_api.live.known_webhooks import KnownWebhooks
@@ -78,6 +79,7 @@ def create_app(
             users,
             api_keys,
             graphs,
+            trying,
             triggers,
             rotation,
             batches,

@@ -101,7 +101,7 @@ class DagsterRows:
         data = EngineEventData(metadata={"pid": MetadataValue.text(str(self._pid))})
         return self._event(Type.ENGINE_EVENT, None, data, f"Started process for run (pid: {self._pid}).", ts, _INFO)
 
-    def told(self, message: str, ts: float) -> Row:
+    def reported(self, message: str, ts: float) -> Row:
         """An engine event."""
         return self._event(Type.ENGINE_EVENT, None, EngineEventData(), message, ts, _INFO)
 

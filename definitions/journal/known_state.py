@@ -1,6 +1,6 @@
 """What the journal of a run proves, read for the worker that goes on with it, or with a retry of it.
 
-Events tell what began and ended, and their notes what followers are not told; values lie beside. What was told of a
+Events tell what began and ended, and their notes what followers do not see; values lie beside. What was reported of a
 call's inner nodes is of the attempt that the call was in then.
 """
 

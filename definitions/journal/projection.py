@@ -70,7 +70,7 @@ class Projection:
             records.Emitted: self._emitted,
         }
 
-    def told(self, record: records.Record) -> list[Record]:
+    def reported(self, record: records.Record) -> list[Record]:
         """What is to be committed for it, in this order. Raises `NodeError` for a value that cannot be kept."""
         return list(self._tell[type(record)](record))
 
@@ -88,7 +88,7 @@ class Projection:
     def _run_stopping(self, record: records.RunStopping) -> Iterator[Record]:
         self._is_stopping = True
         reason = NewValue(RUN_STEP, STOPPING, compact({"status": record.status, "error": dict(record.error)}))
-        yield Record(self._rows.told("Waiting for the running steps to end.", record.ts), value=reason)
+        yield Record(self._rows.reported("Waiting for the running steps to end.", record.ts), value=reason)
 
     def _run_suspended(self, record: records.RunSuspended) -> Iterator[Record]:
         event = NewEvent(record.ts, "run.waiting", "The run waits.", data={"until": record.until})
@@ -105,11 +105,11 @@ class Projection:
                 yield Record(self._rows.run(Type.RUN_CANCELED, ts), event)
             case "FAILURE":
                 row = self._rows.run_failure(self._cause(error), error, self._failed_steps, ts)
-                told = {"error": dict(error)}
-                yield Record(row, NewEvent(ts, "run.failed", error["message"], error["node"], None, "error", told))
+                reported = {"error": dict(error)}
+                yield Record(row, NewEvent(ts, "run.failed", error["message"], error["node"], None, "error", reported))
 
     def _cause(self, error: Error) -> DagsterEvent | None:
-        """The failure of a step that failed the run; it may have been told by a worker before."""
+        """The failure of a step that failed the run; it may have been reported by a worker before."""
         if self._is_stopping:
             return None
         node = error["node"]
@@ -268,8 +268,8 @@ class Projection:
 
     def _failed(self, record: records.Failed) -> Iterator[Record]:
         place, error, ts = dagster_place(record.place), record.error, record.ts
-        told = {key: error[key] for key in ("kind", "message", "attempts")}
-        event = NewEvent(ts, "node.failed", error["message"], place.name, record.item, "error", told)
+        reported = {key: error[key] for key in ("kind", "message", "attempts")}
+        event = NewEvent(ts, "node.failed", error["message"], place.name, record.item, "error", reported)
         note = compact(
             {
                 "error": dict(error),

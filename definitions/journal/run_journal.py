@@ -59,11 +59,11 @@ class RunJournal:
     def append(self, record: records.Record) -> None:
         is_emitted = isinstance(record, records.Emitted)
         with self._lock:
-            told = self._projection.told(record)
+            reported = self._projection.reported(record)
             if not self._pending:
                 is_first = self._committed == float("-inf")
                 self._due = time.monotonic() + (START_PAUSE if is_first else PAUSE)
-            self._pending += told
+            self._pending += reported
             if is_emitted:
                 self._due = min(self._due, self._committed + PAUSE)
             elif (change := self._projection.change(record)) is not None:
@@ -98,10 +98,10 @@ class RunJournal:
         self._committed = time.monotonic()
 
     def _write(self, batch: Sequence[Record], change: RunChange | None, waits: Sequence[Wait]) -> None:
-        told = [self._placed(record) for record in batch]
+        reported = [self._placed(record) for record in batch]
         token = uuid.uuid4().hex
         statement, parameters = build_journaled(
-            self._run_id, token, told, change, time.time(), generation=self._generation
+            self._run_id, token, reported, change, time.time(), generation=self._generation
         )
         text = statement.encode()
 

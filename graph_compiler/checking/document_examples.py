@@ -17,6 +17,8 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "outputs": '{big_commits: "{{ nodes.big.value }}"}',
         "triggers": '[{id: nightly, type: schedule, cron: "0 3 * * *"}]',
         "settings": "{timeout: 1h, max_concurrent_runs: 4}",
+        "tests": "[{name: small push, params: {limit: 1}, expect: {outputs: {big_commits: []}}}]",
+        "layout": "{nodes: {score: {x: 120, y: 40}}}",
     },
     "NodeSpec": {
         "id": "score",
@@ -34,7 +36,6 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "repeatable": "true",
         "retry": "{max_attempts: 3, delay: 1s, backoff: exponential}",
         "timeout": "30s",
-        "repeatable": "true",
     },
     "EdgeSpec": {"from": "recent.value", "to": "score.commits"},
     "CacheSpec": {"key": '"{{ inputs.x }}"', "ttl": "1h"},
@@ -66,6 +67,20 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "network": "none",
     },
     "TolerationSpec": {"key": "gpu", "operator": "Equal", "value": '"true"', "effect": "NoSchedule"},
+    "GraphTest": {
+        "name": "small push",
+        "description": "A push of one commit is not big.",
+        "params": "{limit: 1}",
+        "nodes": "{score: {result: [{id: c1, size: 3}]}}",
+        "expect": "{outputs: {big_commits: []}}",
+    },
+    "Expected": {
+        "outputs": "{big_commits: []}",
+        "error": "{kind: http_timeout, node: fetch}",
+        "events": "[{type: node.skipped, node: big}]",
+    },
+    "ExpectedError": {"kind": "http_timeout", "node": "fetch", "message": "no answer"},
+    "ExpectedEvent": {"type": "log", "node": "score", "item": "0", "message": "scored"},
     "ScheduleTrigger": {
         "id": "nightly",
         "type": "schedule",

@@ -8,12 +8,25 @@ from dataclasses import dataclass
 from graph_compiler.catalogue.node_types import builtin_node_types
 from graph_compiler.drafts.draft import Draft, read_draft
 from graph_compiler.drafts.placement import ClusterPolicy
+from graph_compiler.language.annotations import annotations_of, executed
 from graph_compiler.language.issues import Issue
 from graph_compiler.language.library import Calls, GraphLibrary
 from graph_compiler.language.loading import MAX_BYTES, Loaded, Syntax, load, locate
 from graph_compiler.language.spec import GraphSpec
 from graph_compiler.nodes.node_type import NodeTypes
-from graph_compiler.rules import calls, control, edges, identity, names, nodes, order, params, placement, webhooks
+from graph_compiler.rules import (
+    calls,
+    control,
+    edges,
+    graph_tests,
+    identity,
+    names,
+    nodes,
+    order,
+    params,
+    placement,
+    webhooks,
+)
 from graph_compiler.running.graph_node import with_calls
 from graph_compiler.values.canonical import canonical_json, content_hash
 
@@ -42,6 +55,9 @@ RULES: tuple[Rule, ...] = (
     calls.unknown_graphs,
     calls.extent,
     calls.call_params,
+    graph_tests.test_params,
+    graph_tests.stand_ins,
+    graph_tests.expectations,
 )
 
 
@@ -49,7 +65,8 @@ RULES: tuple[Rule, ...] = (
 class Checked:
     """A document's spec, canonical JSON and SHA-256, or else the issues that keep it from having them.
 
-    In all three each call names the version that it means. `notes` are places that could not be checked.
+    In all three each call names the version that it means. The canonical JSON and its SHA-256 are those of what runs
+    execute; `annotations` has the rest, `tests` and `layout`. `notes` are places that could not be checked.
     """
 
     spec: GraphSpec | None
@@ -57,6 +74,7 @@ class Checked:
     sha256: str | None
     issues: tuple[Issue, ...]
     notes: tuple[Issue, ...] = ()
+    annotations: str | None = None
 
 
 def check(
@@ -90,8 +108,8 @@ def check(
     data = calls.pinned(loaded.data, draft)
     if data != loaded.data:
         spec = GraphSpec.model_validate(data)
-    document = canonical_json(data)
-    return Checked(spec, document, content_hash(document), (), notes)
+    document = canonical_json(executed(data))
+    return Checked(spec, document, content_hash(document), (), notes, annotations_of(data))
 
 
 def _issues(findings: Iterable[Issue], loaded: Loaded) -> tuple[Issue, ...]:

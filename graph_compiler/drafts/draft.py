@@ -8,7 +8,9 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from graph_compiler.drafts.salvage import readable_test
 from graph_compiler.drafts.shape import findings_of
+from graph_compiler.language.graph_test import GraphTest
 from graph_compiler.language.issues import Issue
 from graph_compiler.language.schedule_trigger import TIMING, ScheduleTrigger
 from graph_compiler.language.spec import EdgeSpec, GraphSpec, NodeSpec
@@ -47,9 +49,11 @@ class Draft:
     nodes: list[DraftNode] = field(default_factory=list)
     ids: list[tuple[str, str]] = field(default_factory=list)
     trigger_ids: list[tuple[str, str]] = field(default_factory=list)
+    test_names: list[tuple[str, str]] = field(default_factory=list)
     edges: list[Placed[EdgeSpec]] = field(default_factory=list)
     triggers: list[Placed[WebhookTrigger]] = field(default_factory=list)
     schedules: list[Placed[ScheduleTrigger]] = field(default_factory=list)
+    tests: list[Placed[GraphTest]] = field(default_factory=list)
     params: dict[str, Any] | None = None
     """None if what stands there is no object."""
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -79,6 +83,8 @@ def read_draft(data: Any) -> tuple[GraphSpec | None, Draft, list[Issue]]:
         edges=list(_placed(EdgeSpec, data, "edges")),
         triggers=list(_placed(WebhookTrigger, data, "triggers", "webhook")),
         schedules=list(_schedules(data)),
+        tests=list(_tests(data)),
+        test_names=list(_ids(data, "tests", "name")),
         params=params if isinstance(params, dict) else None,
         outputs=outputs if isinstance(outputs, dict) else {},
         name=name if isinstance(name := data.get("name"), str) else None,
@@ -103,6 +109,12 @@ def _schedules(data: dict[str, Any]) -> Iterator[Placed[ScheduleTrigger]]:
     return _placed(ScheduleTrigger, {"triggers": rows}, "triggers", "schedule")
 
 
+def _tests(data: dict[str, Any]) -> Iterator[Placed[GraphTest]]:
+    tests = data.get("tests")
+    rows = [readable_test(test) for test in tests] if isinstance(tests, list) else None
+    return _placed(GraphTest, {"tests": rows}, "tests")
+
+
 def _without_times(trigger: Any) -> Any:
     if not isinstance(trigger, dict):
         return trigger
@@ -123,8 +135,8 @@ def _salvaged(model: type[M], element: Any) -> M | None:
         return None
 
 
-def _ids(data: dict[str, Any], key: str) -> Iterator[tuple[str, str]]:
+def _ids(data: dict[str, Any], key: str, name: str = "id") -> Iterator[tuple[str, str]]:
     elements = data.get(key)
     for row, element in enumerate(elements if isinstance(elements, list) else ()):
-        if isinstance(element, dict) and isinstance(element.get("id"), str):
-            yield element["id"], f"/{key}/{row}/id"
+        if isinstance(element, dict) and isinstance(element.get(name), str):
+            yield element[name], f"/{key}/{row}/{name}"

@@ -35,6 +35,7 @@ from graph_compiler.jobs.foreach_ops import (
 )
 from graph_compiler.jobs.ops import FAN_IN, OpSignature, node_op
 from graph_compiler.jobs.tags import FINALLY_TAG, step_tags
+from graph_compiler.language.annotations import ANNOTATIONS
 from graph_compiler.language.spec import NodeSpec, PortRef
 from graph_compiler.nodes.node_ports import ERROR_PORT, ERRORS_PORT
 from graph_compiler.running.naming import (
@@ -180,7 +181,7 @@ _GRAPHS: dict[str, GraphDefinition] = {}
 
 def _graph_definition(parts: GraphParts, first: OpDefinition, results: OpDefinition) -> GraphDefinition:
     spec = parts.plan.spec
-    content = [spec.model_dump_json(by_alias=True), *sorted(parts.definitions)]
+    content = [spec.model_dump_json(by_alias=True, exclude=set(ANNOTATIONS)), *sorted(parts.definitions)]
     name = f"graph__{spec.name.replace('-', '_')}__{content_hash(canonical_json(content))[:12]}"
     if name not in _GRAPHS:
         _GRAPHS[name] = PlannedGraph(

@@ -30,10 +30,10 @@ CODES: dict[str, str] = {
     "bad_duration": "Not a duration like 500ms, 30s, 2m, 1h, 1d or a number of seconds.",
     "name_mismatch": "The document's name is not the one it is saved under.",
     # nodes and edges
-    "duplicate_id": "Two nodes, or two triggers, have one id.",
+    "duplicate_id": "Two nodes or two triggers have one id, or two tests one name.",
     "unknown_node_type": "No node type has this name.",
-    "unknown_node": "An edge, `after` or template names a node that does not exist.",
-    "unknown_port": "An edge or template names a port that the node does not have.",
+    "unknown_node": "An edge, `after`, template or test names a node that does not exist.",
+    "unknown_port": "An edge, template or stand-in names a port that the node does not have.",
     "unused_port": "An edge feeds an input that no template and no parameter of the node uses.",
     "missing_input": "An input the node needs has no edge.",
     "port_taken": "Two edges feed one input port.",
@@ -67,6 +67,9 @@ CODES: dict[str, str] = {
     # other nodes
     "bad_expression": "A JMESPath expression of a node cannot be read.",
     "unavailable": "A node type or a wish in `settings` that this installation does not offer.",
+    # tests
+    "bad_stand_in": "A stand-in of a test does not fit the outputs of its node.",
+    "unknown_output": "A test expects an output that the graph does not have.",
     # params
     "bad_schema": "`params` is not a JSON Schema (2020-12) of an object.",
     "remote_ref": "`params` refers to a schema outside the document.",

@@ -50,7 +50,11 @@ def apply(spec: GraphSpec, params: Mapping[str, Any]) -> tuple[dict[str, Any], l
 
     Issue paths point into the params, as in `/params/limit`. The params are those to run with if there is no issue.
     """
-    schema = spec.params
+    return applied(spec.params, params)
+
+
+def applied(schema: dict[str, Any], params: Mapping[str, Any]) -> tuple[dict[str, Any], list[Issue]]:
+    """`apply`, of a schema that has no defects."""
     try:
         given = as_json(dict(params), "params")
         filled = _filled(schema, given, schema, 0)

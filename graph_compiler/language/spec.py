@@ -6,12 +6,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints
 
+from graph_compiler.language.graph_test import GraphTest
 from graph_compiler.language.schedule_trigger import ScheduleTrigger
 from graph_compiler.language.webhook_trigger import WebhookTrigger
 from graph_compiler.values.durations import Duration
 from graph_compiler.values.model import GRAPH_NAME, ID, Identifier, Model
 
 MAX_NODES = 5_000
+MAX_TESTS = 1_000
 
 ErrorKind = Annotated[str, StringConstraints(pattern=ID)]
 
@@ -193,3 +195,9 @@ class GraphSpec(Model):
     )
     triggers: list[TriggerSpec] = Field(default_factory=list)
     settings: SettingsSpec = Field(default_factory=SettingsSpec)
+    tests: Annotated[list[GraphTest], Field(max_length=MAX_TESTS)] = Field(
+        default_factory=list, description="What `headrace test` runs; no part of what a run executes."
+    )
+    layout: dict[str, Any] | None = Field(
+        default=None, description="How an editor draws the graph: positions, notes. Nothing else reads it."
+    )

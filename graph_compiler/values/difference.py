@@ -1,4 +1,4 @@
-"""What two documents of a graph differ in: nodes and triggers are compared by id, edges by their ends."""
+"""What two documents of a graph differ in: nodes and triggers by id, edges by their ends, tests by name."""
 
 from __future__ import annotations
 
@@ -95,11 +95,15 @@ def _id(element: Any) -> str:
     return str(element["id"])
 
 
+def _name(element: Any) -> str:
+    return str(element["name"])
+
+
 def _ends(element: Any) -> str:
     return f"{element['from']} -> {element['to']}"
 
 
-_IDENTITIES: Mapping[str, Callable[[Any], str]] = {"/nodes": _id, "/triggers": _id, "/edges": _ends}
+_IDENTITIES: Mapping[str, Callable[[Any], str]] = {"/nodes": _id, "/triggers": _id, "/edges": _ends, "/tests": _name}
 
 
 def _ids(elements: list[Any], identity: Callable[[Any], str]) -> list[str] | None:

@@ -223,8 +223,9 @@ def _save(client: Client, source: Source) -> tuple[str, dict[str, Any]]:
     path = f"graphs/{segment(_name_in(source))}"
     current = client.send("GET", path)
     headers = {**content_type, "If-Match": current.headers["ETag"]}
-    graph = client.send("PUT", path, content=source.content, headers=headers).json()
-    return ("changed" if graph["version"] != current.json()["version"] else "unchanged"), graph
+    saved = client.send("PUT", path, content=source.content, headers=headers)
+    is_same = saved.headers["ETag"] == current.headers["ETag"]
+    return ("unchanged" if is_same else "changed"), saved.json()
 
 
 def _name_in(source: Source) -> str:

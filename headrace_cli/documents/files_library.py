@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graph_compiler.language.annotations import executed
 from graph_compiler.language.loading import load
 from graph_compiler.values.canonical import canonical_json, content_hash
 from headrace_cli.documents.sources import Source
@@ -27,7 +28,7 @@ class FilesLibrary:
             raise CommandError(
                 f"{source.name} is not a graph document with a name.", hint=f"See `headrace validate {source.name}`."
             )
-        self._documents[data["name"]] = canonical_json(data)
+        self._documents[data["name"]] = canonical_json(executed(data))
 
     def latest(self, name: str) -> int | None:
         return 1 if name in self._documents else None

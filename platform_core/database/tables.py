@@ -111,6 +111,8 @@ graphs = sa.Table(
     _time("created_at", now=True),
     _time("updated_at", now=True),
     _time("deleted_at", nullable=True),
+    sa.Column("trial_of", sa.ForeignKey("headrace.graphs.id"), nullable=True),
+    sa.Index("graphs_trial_of_key", "trial_of", unique=True, postgresql_where=sa.text("trial_of IS NOT NULL")),
     sa.Index(
         "graphs_owner_id_name_key",
         "owner_id",
@@ -129,6 +131,8 @@ graph_versions = sa.Table(
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("created_by", pg.UUID(as_uuid=False), nullable=False),
     _time("created_at", now=True),
+    sa.Column("annotations", sa.Text, nullable=True),
+    sa.Column("annotations_sha256", sa.Text, nullable=True),
     sa.UniqueConstraint("graph_id", "sha256"),
 )
 
@@ -266,7 +270,7 @@ run_events = sa.Table(
     sa.Column("level", sa.Text, nullable=False),
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("data", JsonText, nullable=False),
-    # Of the journal: what going on needs and followers are not told.
+    # Of the journal: what going on needs and followers do not see.
     sa.Column("note", JsonText, nullable=True),
 )
 

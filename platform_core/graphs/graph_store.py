@@ -7,6 +7,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256 as sha256_of
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -27,6 +28,8 @@ class Saved(enum.Enum):
 
     CREATED = "created"
     NEW_VERSION = "new_version"
+    ANNOTATED = "annotated"
+    """The version that was current is, and what is stored beside it changed."""
     UNCHANGED = "unchanged"
 
 
@@ -42,15 +45,17 @@ class Graph:
     sha256: str
     created_at: datetime
     updated_at: datetime
+    annotations_sha256: str | None = None
 
     @property
     def etag(self) -> str:
-        return f'"{self.version}-{self.sha256[:16]}"'
+        beside = "" if self.annotations_sha256 is None else f"-{self.annotations_sha256[:16]}"
+        return f'"{self.version}-{self.sha256[:16]}{beside}"'
 
 
 @dataclass(frozen=True)
 class GraphVersion:
-    """One immutable document of a graph."""
+    """One immutable document of a graph, and what is stored beside it as JSON: no run sees that, and it may change."""
 
     graph_id: str
     version: int
@@ -58,6 +63,7 @@ class GraphVersion:
     document: str
     created_by: str
     created_at: datetime
+    annotations: str | None = None
 
 
 _SELECT = (
@@ -70,6 +76,7 @@ _SELECT = (
         graph_versions.c.sha256,
         graphs.c.created_at,
         graphs.c.updated_at,
+        graph_versions.c.annotations_sha256,
     )
     .join(users, users.c.id == graphs.c.owner_id)
     .join(
@@ -88,29 +95,37 @@ def save_graph(
     document: str,
     sha256: str,
     created_by: str,
+    annotations: str | None = None,
     if_match: str | None = None,
     must_not_exist: bool = False,
 ) -> tuple[Graph, Saved]:
     """Make the document the graph's current version: a new one, or the older one with the same content.
 
+    `annotations` are stored beside that version, in the place of what was there.
     Saving what is current already changes nothing, whatever the conditions, so that a retry is harmless.
     Raises `GraphExists` with `must_not_exist`, `PreconditionFailed` when `if_match` (the header's text) does not fit.
     """
     graph_id, created = _lock_or_create(connection, owner_id, name)
     if created and if_match is not None:
         raise PreconditionFailed(f"There is no graph {name} to match.")
-    if not created:
-        present = _get(connection, graphs.c.id == graph_id)
-        assert present is not None
-        if present.sha256 == sha256:
+    present = None if created else _get(connection, graphs.c.id == graph_id)
+    if present is not None:
+        if (present.sha256, present.annotations_sha256) == (sha256, _hash(annotations)):
             return present, Saved.UNCHANGED
         if must_not_exist:
             raise GraphExists(f"There is a graph {name} with other content; PUT it with If-Match.", etag=present.etag)
         _demand_match(if_match, present)
-    _make_current(connection, graph_id, _version_of(connection, graph_id, document, sha256, created_by))
+    version = _version_of(connection, graph_id, document, sha256, created_by)
+    _annotate(connection, graph_id, version, annotations)
+    is_current = present is not None and present.version == version
+    _make_current(connection, graph_id, version)
+    if not is_current:
+        _announce(connection, graph_id)
     saved = _get(connection, graphs.c.id == graph_id)
     assert saved is not None
-    return saved, Saved.CREATED if created else Saved.NEW_VERSION
+    if created:
+        return saved, Saved.CREATED
+    return saved, Saved.ANNOTATED if is_current else Saved.NEW_VERSION
 
 
 def _lock_or_create(connection: Connection, owner_id: str, name: str) -> tuple[str, bool]:
@@ -126,6 +141,28 @@ def _lock_or_create(connection: Connection, owner_id: str, name: str) -> tuple[s
         .returning(graphs.c.id, sa.literal_column("xmax = 0", sa.Boolean))
     ).one()
     return row[0], row[1]
+
+
+def save_trial(
+    connection: Connection, graph: Graph, name: str, document: str, sha256: str, created_by: str
+) -> tuple[str, int]:
+    """The id and version of a document that tries a node of the graph: one hidden graph holds all of them.
+
+    It is stored as deleted, so nobody lists, calls or launches it; its runs stay readable.
+    """
+    new = insert(graphs).values(
+        id=str(uuid.uuid4()),
+        owner_id=graph.owner_id,
+        name=name,
+        current_version=1,
+        deleted_at=sa.func.clock_timestamp(),
+        trial_of=graph.id,
+    )
+    stored = new.on_conflict_do_update(
+        index_elements=["trial_of"], index_where=graphs.c.trial_of.is_not(None), set_={"name": name}
+    )
+    trial_id = str(connection.execute(stored.returning(graphs.c.id)).scalar_one())
+    return trial_id, _version_of(connection, trial_id, document, sha256, created_by)
 
 
 def _version_of(connection: Connection, graph_id: str, document: str, sha256: str, created_by: str) -> int:
@@ -145,10 +182,20 @@ def _version_of(connection: Connection, graph_id: str, document: str, sha256: st
     return int(connection.execute(added.returning(graph_versions.c.version)).scalar_one())
 
 
+def _annotate(connection: Connection, graph_id: str, version: int, annotations: str | None) -> None:
+    mine = (graph_versions.c.graph_id == graph_id, graph_versions.c.version == version)
+    changed = graph_versions.c.annotations_sha256.is_distinct_from(_hash(annotations))
+    change = graph_versions.update().where(*mine, changed)
+    connection.execute(change.values(annotations=annotations, annotations_sha256=_hash(annotations)))
+
+
+def _hash(annotations: str | None) -> str | None:
+    return None if annotations is None else sha256_of(annotations.encode()).hexdigest()
+
+
 def _make_current(connection: Connection, graph_id: str, version: int) -> None:
     change = graphs.update().where(graphs.c.id == graph_id)
     connection.execute(change.values(current_version=version, updated_at=sa.func.clock_timestamp()))
-    _announce(connection, graph_id)
 
 
 def _demand_match(if_match: str | None, present: Graph) -> None:
@@ -249,4 +296,5 @@ _VERSION = (
     graph_versions.c.document,
     graph_versions.c.created_by,
     graph_versions.c.created_at,
+    graph_versions.c.annotations,
 )

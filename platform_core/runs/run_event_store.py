@@ -88,6 +88,6 @@ def parse_cursor(text: str | None) -> int:
 def read_events(connection: Connection, run_id: str, after: int, limit: int) -> list[RunEvent]:
     """At most `limit` events of the run after the one numbered `after`, in order."""
     columns = run_events.c
-    told = [column for column in columns if column.name != "note"]
-    query = sa.select(*told).where(columns.run_id == run_id, columns.seq > after).order_by(columns.seq).limit(limit)
+    reported = [column for column in columns if column.name != "note"]
+    query = sa.select(*reported).where(columns.run_id == run_id, columns.seq > after).order_by(columns.seq).limit(limit)
     return [RunEvent(**row._mapping) for row in connection.execute(query)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 
 from graph_compiler.checking.schema import document_schema
+from graph_compiler.language.annotations import whole
 from graph_compiler.values.difference import differences
 from platform_core.database.engine import transaction
 from platform_core.errors import (
@@ -98,7 +98,10 @@ def put_graph(
     response: Response,
     if_match: _IfMatch = None,
 ) -> GraphAnswer:
-    """Save a new version of a graph, or create the graph. Content of an older version makes that one current again."""
+    """Save a new version of a graph, or create the graph. Content of an older version makes that one current again.
+
+    `tests` and `layout` are stored beside a version: where only they differ, it stays the version that it is.
+    """
     owner_id = saving.owner_of(services, principal, graph)
     valid = state.checker.checked(document.text, document.syntax, owner_id)
     with transaction(services.engine) as connection:
@@ -107,7 +110,7 @@ def put_graph(
 
 
 def _answer(saved: SavedGraph, links: Links, response: Response) -> GraphAnswer:
-    answer = GraphAnswer.whole(saved.graph, saved.document, saved.triggers, links)
+    answer = GraphAnswer.whole(saved.graph, saved.document, saved.annotations, saved.triggers, links)
     response.headers["ETag"] = saved.graph.etag
     if saved.is_new:
         response.status_code = 201
@@ -148,8 +151,9 @@ def get_graph(
     """Get a graph with its current document, triggers and ETag."""
     found = find_graph(connection, principal, graph)
     response.headers["ETag"] = found.etag
-    document = get_version(connection, found.id, found.version).document
-    return GraphAnswer.whole(found, document, list_triggers(connection, found.id), links)
+    stored = get_version(connection, found.id, found.version)
+    triggers = list_triggers(connection, found.id)
+    return GraphAnswer.whole(found, stored.document, stored.annotations, triggers, links)
 
 
 @router.delete(
@@ -203,8 +207,9 @@ def diff_versions(
 ) -> DifferenceAnswer:
     """Compare two versions: what `other` changes of `version`, nodes and triggers by id, edges by their ends."""
     graph_id = find_graph(connection, principal, graph).id
-    older, newer = (get_version(connection, graph_id, number).document for number in (version, other))
-    return DifferenceAnswer.of(version, other, differences(json.loads(older), json.loads(newer)))
+    found = (get_version(connection, graph_id, number) for number in (version, other))
+    older, newer = (whole(each.document, each.annotations) for each in found)
+    return DifferenceAnswer.of(version, other, differences(older, newer))
 
 
 @router.get("/schema", operation_id="get_schema")

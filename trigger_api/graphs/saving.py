@@ -24,6 +24,7 @@ class SavedGraph:
     graph: Graph
     is_new: bool
     document: str
+    annotations: str | None
     triggers: list[Trigger]
 
 
@@ -79,12 +80,14 @@ def save(
         name=document.name,
         document=document.canonical,
         sha256=document.sha256,
+        annotations=document.annotations,
         created_by=principal.user_id,
         if_match=if_match,
         must_not_exist=must_not_exist,
     )
-    if saved is Saved.UNCHANGED:
-        return SavedGraph(graph, False, document.canonical, list_triggers(connection, graph.id))
-    triggers = sync_triggers(connection, graph.id, document.triggers)
-    sync_timers(connection, graph.id, document.timers)
-    return SavedGraph(graph, saved is Saved.CREATED, document.canonical, triggers)
+    if saved in (Saved.UNCHANGED, Saved.ANNOTATED):
+        triggers = list_triggers(connection, graph.id)
+    else:
+        triggers = sync_triggers(connection, graph.id, document.triggers)
+        sync_timers(connection, graph.id, document.timers)
+    return SavedGraph(graph, saved is Saved.CREATED, document.canonical, document.annotations, triggers)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
 
+from graph_compiler.language.annotations import whole
 from graph_compiler.values.difference import Difference
 from platform_core.graphs.graph_store import Graph, GraphVersion
 from platform_core.triggers.trigger_store import Trigger
@@ -41,10 +41,12 @@ class GraphAnswer(GraphSummary):
     triggers: list[TriggerAnswer]
 
     @classmethod
-    def whole(cls, graph: Graph, document: str, triggers: list[Trigger], links: Links) -> GraphAnswer:
+    def whole(
+        cls, graph: Graph, document: str, annotations: str | None, triggers: list[Trigger], links: Links
+    ) -> GraphAnswer:
         return cls(
             **_summary(graph, links),
-            document=json.loads(document),
+            document=whole(document, annotations),
             triggers=[TriggerAnswer.of(trigger, links) for trigger in triggers],
         )
 
@@ -68,14 +70,14 @@ class VersionSummary(Answer):
 
 
 class VersionAnswer(VersionSummary):
-    """An immutable version with its document."""
+    """An immutable version with its document; `tests` and `layout` of it may change."""
 
     document: dict[str, Any]
 
     @classmethod
     def of(cls, version: GraphVersion, links: Links) -> VersionAnswer:
         summary = VersionSummary.of(version, links)
-        return cls(**summary.model_dump(), document=json.loads(version.document))
+        return cls(**summary.model_dump(), document=whole(version.document, version.annotations))
 
 
 class ChangeAnswer(Answer):

@@ -20,16 +20,17 @@ from platform_core.triggers.trigger_store import NewTrigger
 
 @dataclass(frozen=True)
 class CheckedDocument:
-    """What is saved of a valid document: its canonical form, and the triggers and timers that it declares."""
+    """What is saved of a valid document: its canonical form, what lies beside it, and the triggers it declares."""
 
     name: str
     canonical: str
     sha256: str
+    annotations: str | None
     triggers: Sequence[NewTrigger]
     timers: Sequence[NewTimer]
 
     @classmethod
-    def of(cls, spec: GraphSpec, canonical: str, sha256: str) -> CheckedDocument:
+    def of(cls, spec: GraphSpec, canonical: str, sha256: str, annotations: str | None) -> CheckedDocument:
         triggers = [
             NewTrigger(trigger.id, trigger.type, trigger.model_dump(mode="json", exclude_none=True), trigger.enabled)
             for trigger in spec.triggers
@@ -39,7 +40,7 @@ class CheckedDocument:
             for trigger in spec.triggers
             if isinstance(trigger, ScheduleTrigger)
         ]
-        return cls(spec.name, canonical, sha256, triggers, timers)
+        return cls(spec.name, canonical, sha256, annotations, triggers, timers)
 
 
 @dataclass(frozen=True)
@@ -71,4 +72,4 @@ class Checker:
                 f"The document has {count} issue{'s' if count != 1 else ''}.",
                 [issue.as_dict() for issue in result.issues],
             )
-        return CheckedDocument.of(result.spec, result.document, result.sha256)
+        return CheckedDocument.of(result.spec, result.document, result.sha256, result.annotations)

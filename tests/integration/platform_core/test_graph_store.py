@@ -55,6 +55,35 @@ def test_new_content_is_a_new_version_and_old_content_its_old_one(connection: Co
         get_version(connection, graph.id, 3)
 
 
+def test_annotations_change_beside_a_version_and_its_etag(connection: Connection, ada: User) -> None:
+    saves = [("a", None), ("a", "{}"), ("a", "{}"), ("b", "{}"), ("a", "[]"), ("a", None)]
+    found = [_save(connection, ada, text, annotations=beside) for text, beside in saves]
+    assert [(graph.version, saved) for graph, saved in found] == [
+        (1, Saved.CREATED),
+        (1, Saved.ANNOTATED),
+        (1, Saved.UNCHANGED),
+        (2, Saved.NEW_VERSION),
+        (1, Saved.NEW_VERSION),
+        (1, Saved.ANNOTATED),
+    ]
+    etags = [graph.etag for graph, _ in found]
+    assert etags[0] == etags[5]
+    assert len(set(etags)) == 4
+    graph = found[0][0]
+    versions = [(each.document, each.annotations) for each in list_versions(connection, graph.id).items]
+    assert versions == [("b", "{}"), ("a", None)]
+
+
+def test_other_annotations_obey_the_conditions_of_other_content(connection: Connection, ada: User) -> None:
+    first = _save(connection, ada, "a")[0]
+    second = _save(connection, ada, "a", annotations="{}", if_match=first.etag)[0]
+    with pytest.raises(PreconditionFailed):
+        _save(connection, ada, "a", annotations="[]", if_match=first.etag)
+    with pytest.raises(GraphExists):
+        _save(connection, ada, "a", annotations="[]", must_not_exist=True)
+    assert _save(connection, ada, "a", annotations="{}", if_match=first.etag) == (second, Saved.UNCHANGED)
+
+
 def test_creating_demands_a_free_name_or_the_same_content(connection: Connection, ada: User) -> None:
     _save(connection, ada, "a", must_not_exist=True)
     assert _save(connection, ada, "a", must_not_exist=True)[1] is Saved.UNCHANGED

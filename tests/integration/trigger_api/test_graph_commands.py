@@ -40,6 +40,14 @@ def test_a_document_comes_back_as_it_can_be_applied(shell: Shell, tmp_path: Path
     assert json.loads(shell.run("get", "mill", "--json").stdout)["version"] == 1
 
 
+def test_changed_tests_are_told_and_make_no_version(shell: Shell, tmp_path: Path) -> None:
+    shell.run("apply", write(tmp_path / "a.json"))
+    tests = [{"name": "little", "params": {"water": 1}}]
+    told = [shell.run("apply", write(tmp_path / "a.json", tests=tests)).stdout for _ in range(2)]
+    assert told == ["mill changed (version 1)\n", "mill unchanged (version 1)\n"]
+    assert json.loads(shell.run("get", "mill", "--as", "json").stdout)["tests"] == tests
+
+
 def test_versions_are_listed_and_compared(shell: Shell, tmp_path: Path) -> None:
     shell.run("apply", write(tmp_path / "a.json"))
     nodes = [{"id": "grind", "type": "transform", "config": {"value": "{{ params.water }}\nx"}}]

@@ -67,6 +67,31 @@ def test_other_content_needs_a_put_and_makes_a_version(ada: httpx.Client) -> Non
     assert_problem(ada.get(f"{API}/graphs/mill/versions/3"), 404, "version_not_found")
 
 
+def test_tests_and_layout_are_stored_beside_the_version(ada: httpx.Client) -> None:
+    first = ada.put(f"{API}/graphs/mill", json=document())
+    tests = [{"name": "little", "params": {"water": 1}}]
+    drawn = document(tests=tests, layout={"grind": {"x": 1, "y": 2}})
+    second = ada.put(f"{API}/graphs/mill", json=drawn, headers={"If-Match": first.headers["etag"]})
+    assert (second.status_code, second.json()["version"]) == (200, 1)
+    assert second.json()["sha256"] == first.json()["sha256"]
+    assert second.json()["document"] == drawn
+    assert second.headers["etag"].startswith(first.headers["etag"][:-1] + "-")
+    assert_problem(
+        ada.put(f"{API}/graphs/mill", json=document(), headers={"If-Match": first.headers["etag"]}),
+        412,
+        "precondition_failed",
+    )
+    assert ada.get(f"{API}/graphs/mill/versions/1").json()["document"] == drawn
+    changed = ada.put(f"{API}/graphs/mill", json=document(description="x", tests=tests))
+    assert (changed.status_code, changed.json()["version"]) == (200, 2)
+    compared = ada.get(f"{API}/graphs/mill/versions/1/diff/2").json()["changes"]
+    assert [(each["kind"], each["place"]) for each in compared] == [("added", "description"), ("removed", "layout")]
+    listed = ada.get(f"{API}/graphs/mill/versions").json()["items"]
+    assert [each["version"] for each in listed] == [2, 1]
+    run = ada.post(f"{API}/graphs/mill/runs", json={"params": {"water": 1}})
+    assert (run.status_code, run.json()["version"]) == (202, 2)
+
+
 def test_a_put_creates_under_a_free_name_that_is_the_documents(ada: httpx.Client) -> None:
     created = ada.put(f"{API}/graphs/mill", json=document())
     assert (created.status_code, created.json()["version"]) == (201, 1)

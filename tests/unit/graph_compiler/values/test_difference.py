@@ -54,3 +54,13 @@ def test_values_differ_as_json_does(older: Any, newer: Any) -> None:
 def test_nodes_without_ids_of_their_own_are_compared_as_a_whole() -> None:
     older, newer = doc(nodes=[{"id": "a"}, {"id": "a"}]), doc(nodes=[{"id": "a"}])
     assert [(each.kind, each.place) for each in differences(older, newer)] == [("changed", "nodes")]
+
+
+def test_tests_are_compared_by_name() -> None:
+    older = {"tests": [{"name": "a", "params": {"n": 1}}, {"name": "b"}]}
+    newer = {"tests": [{"name": "c"}, {"name": "a", "params": {"n": 2}}]}
+    assert [(each.kind, each.path, each.place) for each in differences(older, newer)] == [
+        ("added", "/tests/0", "tests[c]"),
+        ("changed", "/tests/1/params/n", "tests[a].params.n"),
+        ("removed", "/tests/1", "tests[b]"),
+    ]
