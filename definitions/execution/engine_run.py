@@ -2,6 +2,8 @@
 
 The run stays a Dagster run of the compiled job. What only Dagster's own execution can do, which is a selection of
 steps in its launchpad, is left to it.
+
+Internals used: the tag by which Dagster's UI asks for a retry from failure.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ MOST_MODULES = 20
 DRIVER_USERS = {
     "definitions/daemon/daemon.py": "holds the advisory lock of the daemon that leads, on a connection of its own",
     "definitions/daemon/notifications.py": "listens on a connection of its own",
+    "definitions/journal/connection.py": "sends the journal by prepared statements, with patience of its own",
     "definitions/workers/run_claim.py": "holds the lock of a run's pod, on a connection of its own",
     "stream_api/following/event_log.py": "reads events asynchronously",
     "stream_api/following/listener.py": "listens asynchronously",
