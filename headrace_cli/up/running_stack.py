@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from definitions.sandbox.confinement import shortcomings
 from definitions.sandbox.process import protect_process
 from headrace_cli.home import admin, up_record
 from headrace_cli.home.configuration import read_settings
@@ -118,6 +119,8 @@ class _Stack:
         say(f"ui     {settings.ui_url}")
         if admin.credentials_path(settings.home).exists():
             say(f"admin  credentials in {admin.credentials_path(settings.home)}")
+        if weak := shortcomings():
+            say(f"sandbox {weak}")
         say(f"ready {endpoint.local_url(settings.host, settings.port)}")
 
     def _record(self) -> None:

@@ -161,9 +161,8 @@ class TestRequests:
         assert [name for name, value in sent.items() if "s3" in value] == []
         assert (sent["accept"], sent["user-agent"]) == ("text/plain", "headrace")
         kept = get(client, f"{url}/go?to={url}/echo", headers=given).body["headers"]
-        assert {name.lower() for name in given} - {
-            "cookie"
-        } <= kept.keys()  # the library takes that off at each redirect
+        # The library takes cookies off at each redirect.
+        assert {name.lower() for name in given} - {"cookie"} <= kept.keys()
 
     def test_threads_share_a_client(self, client: HttpClient, url: str) -> None:
         def ask(n: int) -> Any:
