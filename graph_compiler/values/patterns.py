@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-import re2
+import re2  # type: ignore[import-untyped]  # it has no types
 
 MAX_LENGTH = 5_000
 """Characters of a pattern."""
