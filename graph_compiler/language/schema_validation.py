@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema._utils import find_evaluated_item_indexes_by_schema  # type: ignore[import-untyped]  # see above
+from jsonschema._utils import find_evaluated_item_indexes_by_schema
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
@@ -278,7 +278,7 @@ _OURS: dict[str, _Keyword] = {
     "uniqueItems": _unique_items,
     "multipleOf": _multiple_of,
 }
-BoundedValidator: Any = extend(
+BoundedValidator: Any = extend(  # type: ignore[no-untyped-call]  # the library has no types for it
     Draft202012Validator, {name: _bounded(name, keyword) for name, keyword in (_LIBRARYS | _OURS).items()}
 )
 _evolve = BoundedValidator.evolve
