@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from definitions.sandbox.interpreter import CodeInterpreter
 from definitions.services.http_client import HttpClient
 from definitions.services.spilled_values import SpilledValues
+from definitions.shared.addresses import code_server, run_folder
 from definitions.shared.extensions import installed_node_types
 from definitions.shared.masking import Masking
 from graph_compiler.nodes.node_type import NodeTypes
 from platform_core.database.engine import Engine, build_engine
+from platform_core.folders import socket_folder
 from platform_core.loop import Loops
 from platform_core.settings import Settings
 
@@ -109,7 +111,10 @@ class ProcessContext:
 
     @cached_property
     def interpreter(self) -> CodeInterpreter:
-        return CodeInterpreter()
+        home, server = self.settings.home, code_server(self.settings)
+        # The UI and the code server have no login: anybody who reaches them is taken for us.
+        ports = [self.settings.ui_port] + ([] if server.port is None else [server.port])
+        return CodeInterpreter(hidden=[home, run_folder(home), socket_folder(home, "socket")], ports=ports)
 
     @cached_property
     def spilled_values(self) -> SpilledValues:

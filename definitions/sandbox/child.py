@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import sys
 import types
@@ -34,7 +35,8 @@ def main() -> None:
 
     for name in [name for name in sys.modules if name.partition(".")[0] == "definitions"]:
         del sys.modules[name]
-    CodeServer(kept).serve()
+    hidden, ports = json.loads(sys.argv[1])
+    CodeServer(kept, hidden, ports).serve()
 
 
 def load_headrace() -> None:

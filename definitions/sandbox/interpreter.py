@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,7 +42,9 @@ class CodeInterpreter:
     `inherit`, and the interpreter ends when the last of them has let go of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, hidden: Sequence[Path] = (), ports: Sequence[int] = ()) -> None:
+        """Code sees nothing below the `hidden` paths and connects to none of the `ports`, where the kernel can."""
+        self._walls = json.dumps([[str(path) for path in hidden], list(ports)])
         self._lock = threading.RLock()  # a signal handler may cancel while its thread holds it
         self._process: subprocess.Popen[bytes] | None = None
         self._requests: socket.socket | None = None
@@ -152,7 +154,7 @@ class CodeInterpreter:
         folder.chmod(0o711)  # the users that code runs as pass through to folders of their own
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-X", "utf8", str(PROGRAM)],
+                [sys.executable, "-I", "-X", "utf8", str(PROGRAM), self._walls],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 cwd=folder,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-_SET_PDEATHSIG, _SET_DUMPABLE, _SET_CHILD_SUBREAPER, _SET_NO_NEW_PRIVS = 1, 4, 36, 38
+_SET_PDEATHSIG, _SET_DUMPABLE, _SET_NAME, _SET_CHILD_SUBREAPER, _SET_NO_NEW_PRIVS = 1, 4, 15, 36, 38
 _LAST_SECONDS = 5.0
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -31,6 +31,12 @@ def protect_process() -> None:
     It is inherited by fork and lost by exec.
     """
     _prctl(_SET_DUMPABLE, 0)
+
+
+def set_name(name: str) -> None:
+    """The name in ps and top; the kernel cuts it to 15 bytes. A protected process may not write /proc/self/comm."""
+    if _libc.prctl(_SET_NAME, ctypes.c_char_p(name.encode()), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_NAME) was refused")
 
 
 def adopt_orphans() -> None:

@@ -11,20 +11,22 @@ import os
 import select
 import shutil
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
-from definitions.sandbox import process
+from definitions.sandbox import confinement, process
 from definitions.sandbox.sandbox import user_for_code
 from definitions.sandbox.supervisor import Supervisor
 
 MAX_DESCRIPTORS = 5
 MAX_READY = 2
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  not used but hidden: its files are memory that no limit counts
 
 
 class CodeServer:
     """Serves the socket that is this process's standard input; `kept` descriptors stay open in every child."""
 
-    def __init__(self, kept: frozenset[int]) -> None:
+    def __init__(self, kept: frozenset[int], hidden: Sequence[str], ports: Sequence[int]) -> None:
         self._kept = kept
         self._requests = socket.socket(fileno=os.dup(0))
         null = os.open(os.devnull, os.O_RDONLY)
@@ -35,6 +37,7 @@ class CodeServer:
         process.protect_process()
         process.adopt_orphans()
         self._user = user_for_code()
+        self._confine(hidden, ports)
         self._poll = select.poll()
         self._supervisors: dict[int, tuple[socket.socket, int]] = {}  # by descriptor: the socket, the process id
         self._ready: list[socket.socket] = []
@@ -49,6 +52,13 @@ class CodeServer:
         finally:
             process.end_children()
             shutil.rmtree(Path.cwd(), ignore_errors=True)
+
+    def _confine(self, hidden: Sequence[str], ports: Sequence[int]) -> None:
+        process.renounce_privileges()
+        # A user of its own has no right to our sockets; ourselves have, and no rule on paths keeps from connecting.
+        confinement.refuse_calls(unix_sockets=self._user is None)
+        if hidden:
+            confinement.refuse_paths([*map(Path, hidden), SHARED_MEMORY], ports)
 
     def _loop(self) -> None:
         self._poll.register(self._requests, select.POLLIN)

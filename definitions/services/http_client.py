@@ -24,6 +24,20 @@ from graph_compiler.values.urls import shown, with_query
 MAX_BYTES = 8 * 1024 * 1024
 MAX_REDIRECTS = 10
 PORTION = 64 * 1024
+AGENT = "headrace"
+_PASSED_ON = frozenset(
+    [
+        "host",
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "connection",
+        "content-type",
+        "content-length",
+        "content-encoding",
+        "transfer-encoding",
+    ]
+)
 FIRST_CHARACTERS = 100
 """Of an answer that cannot be used, in its error."""
 TEXT = frozenset(
@@ -71,9 +85,10 @@ class HttpClient:
         """Send one request, follow its redirects and read the answer.
 
         `upload` is what the call's own stands for, opened. The body of an answer below 400 goes to `sink`, if there
-        is one, a portion at a time and however large it is. The call's timeout is for everything from the name's
-        resolution to the last byte. The answer's body is the parsed JSON if its content type says JSON (None if it
-        is empty), text if it says that, or nothing, else bytes.
+        is one, a portion at a time and however large it is. When a redirect leads to another origin, only the
+        `_PASSED_ON` headers of the request go along, without the call's private ones. The call's timeout is for
+        everything from the name's resolution to the last byte. The answer's body is the parsed JSON if its content
+        type says JSON (None if it is empty), text if it says that, or nothing, else bytes.
 
         Raises `NodeError`: http_bad_url, http_bad_request (a header or method that HTTP does not know),
         http_refused_target, http_timeout, http_unreachable, http_too_large, http_bad_answer, canceled.
@@ -130,17 +145,22 @@ class HttpClient:
 
 
 class _OneOrigin(httpx.BaseTransport):
-    """Keeps headers with credentials to the origin that they are for; httpx does so for `authorization` only."""
+    """Keeps headers to the origin that they are for; httpx does so for `authorization` only.
+
+    Any header may hold a secret, so those that are known to say nothing of the sender pass, and no others.
+    """
 
     def __init__(self, transport: httpx.BaseTransport, url: httpx.URL, names: Collection[str]) -> None:
         self._transport = transport
         self._origin = (url.scheme, url.host, url.port)
-        self._names = names
+        self._names = {name.lower() for name in names}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if (request.url.scheme, request.url.host, request.url.port) != self._origin:
-            for name in self._names:
-                request.headers.pop(name, None)
+            for name in list(request.headers):
+                if name not in _PASSED_ON or name in self._names:
+                    del request.headers[name]
+            request.headers["user-agent"] = AGENT
         return self._transport.handle_request(request)
 
 
@@ -192,7 +212,7 @@ def _request(call: HttpCall, upload: Upload | None) -> httpx.Request:
             content = {"data": dict(upload.form), "files": dict(upload.files) or None}
             if upload.content is not None:
                 content = {"content": upload.content}
-        given = {"user-agent": "headrace", **(upload.headers if upload else {}), **call.headers}
+        given = {"user-agent": AGENT, **(upload.headers if upload else {}), **call.headers}
         request = httpx.Request(call.method, target, headers=given, **content)
     except (TypeError, ValueError) as error:
         raise NodeError("http_bad_request", f"The request cannot be written: {error}", retryable=False) from None

@@ -18,14 +18,13 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NoReturn
 
 from dagster import DagsterInstance, DagsterRunStatus
 
 from definitions.execution.context import ProcessContext, process_context
 from definitions.instance.storage import dispose_connections
-from definitions.sandbox.process import protect_process, send_to_child, step_back
+from definitions.sandbox.process import protect_process, send_to_child, set_name, step_back
 from definitions.shared import addresses
 from definitions.workers import run_lock, worker_control
 from definitions.workers.run_launcher import WarmRunLauncher
@@ -149,7 +148,7 @@ class WorkerPool:
             for key in list(self._selector.get_map().values()):
                 os.close(key.fd)
             self._selector.close()
-            Path("/proc/self/comm").write_text(NAME)
+            set_name(NAME)
             protect_process()
             self._process.interpreter.inherit()
             if VARIABLE in os.environ:

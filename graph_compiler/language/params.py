@@ -11,23 +11,29 @@ from copy import deepcopy
 from functools import lru_cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from jsonschema.protocols import Validator
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from graph_compiler.language.issues import Issue, did_you_mean
+from graph_compiler.language.schema_validation import MAX_WORK, TooMuchWork, begin, errors_of, schema_errors, spend
 from graph_compiler.language.spec import GraphSpec
 from graph_compiler.values.canonical import canonical_json
 from graph_compiler.values.errors import BadValue
+from graph_compiler.values.patterns import BadPattern
 from graph_compiler.values.pointers import pointer
 from graph_compiler.values.texts import shortened
 from graph_compiler.values.values import as_json
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MAX_DEFAULTS_DEPTH = 32
+_FORMATS = {
+    "file": "a file value, which a part of a multipart request becomes",
+    "bytes": 'bytes, which are {"$bytes": "<base64>"} in JSON, or a part of a multipart request',
+}
+_DEFAULT_STEP = 100
+"""Characters of a default that count as one step."""
 _OPENING = frozenset(
     [
         "additionalProperties",
@@ -57,9 +63,13 @@ def applied(schema: dict[str, Any], params: Mapping[str, Any]) -> tuple[dict[str
     """`apply`, of a schema that has no defects."""
     try:
         given = as_json(dict(params), "params")
-        filled = _filled(schema, given, schema, 0)
+        begin()
+        filled = _Defaults(schema).fill(schema, given)
     except BadValue as error:
         return {}, [Issue("bad_param", "/params", error.message)]
+    except TooMuchWork:
+        said = f"filling in the defaults of the schema takes more than {MAX_WORK} steps"
+        return {}, [Issue("bad_param", "/params", said)]
     declared = declared_names(schema)
     unknown = sorted(filled.keys() - declared) if declared is not None else ()
     issues = [
@@ -102,7 +112,7 @@ def schema_defects(schema: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
 def param_errors(schema: dict[str, Any], name: str, value: Any) -> Iterator[tuple[str, str]]:
     """Why a value does not fit the schema of one param, each as (pointer into the value, message)."""
     subschema = _subschema(schema.get("properties", {}), name)
-    for error in _guarded(_validator(schema).evolve(schema=subschema), value):
+    for error in errors_of(subschema, value, root=schema):
         yield pointer(error.absolute_path), _message(error)
 
 
@@ -115,8 +125,7 @@ def _schema_defects(document: str) -> tuple[tuple[str, str, str], ...]:
 
 
 def _found_defects(schema: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    meta = Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
-    wrong = [(pointer(error.absolute_path), "bad_schema", _message(error)) for error in meta.iter_errors(schema)]
+    wrong = [(pointer(error.absolute_path), "bad_schema", _message(error)) for error in schema_errors(schema)]
     yield from dict.fromkeys(wrong)
     if wrong:
         return
@@ -160,33 +169,46 @@ def _wrong_defaults(schema: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
                 yield f"/properties{pointer([name])}/default{place}", "bad_schema", message
 
 
-def _filled(schema: Any, value: Any, root: Mapping[str, Any], depth: int) -> Any:
-    """The value with defaults where they are missing; `value` is ours to change."""
-    if depth > MAX_DEFAULTS_DEPTH:
-        raise BadValue(f"defaults nested more than {MAX_DEFAULTS_DEPTH} levels deep")
-    if not isinstance(schema, dict):
+class _Defaults:
+    """Fills in the defaults of one schema, by the budget of the running check."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self._found: dict[str, Any] = {}
+
+    def fill(self, schema: Any, value: Any, depth: int = 0) -> Any:
+        """The value with defaults where they are missing; `value` is ours to change. Raises `BadValue`."""
+        spend(1)
+        if depth > MAX_DEFAULTS_DEPTH:
+            raise BadValue(f"defaults nested more than {MAX_DEFAULTS_DEPTH} levels deep")
+        if not isinstance(schema, dict):
+            return value
+        for part in (self._referred(schema), *schema.get("allOf", ())):
+            value = self.fill(part, value, depth + 1)
+        if isinstance(value, dict):
+            self._fill_properties(schema.get("properties", {}), value, depth + 1)
+        elif isinstance(value, list) and isinstance(schema.get("items"), dict):
+            value = [self.fill(schema["items"], item, depth + 1) for item in value]
         return value
-    for part in (_referred(schema, root), *schema.get("allOf", ())):
-        value = _filled(part, value, root, depth + 1)
-    if isinstance(value, dict):
-        for name, subschema in schema.get("properties", {}).items():
+
+    def _fill_properties(self, properties: Mapping[str, Any], value: dict[str, Any], depth: int) -> None:
+        for name, subschema in properties.items():
             if name not in value and isinstance(subschema, dict) and "default" in subschema:
+                spend(len(canonical_json(subschema["default"])) // _DEFAULT_STEP)
                 value[name] = deepcopy(subschema["default"])
             if name in value:
-                value[name] = _filled(subschema, value[name], root, depth + 1)
-    elif isinstance(value, list) and isinstance(schema.get("items"), dict):
-        value = [_filled(schema["items"], item, root, depth + 1) for item in value]
-    return value
+                value[name] = self.fill(subschema, value[name], depth)
 
-
-def _referred(schema: dict[str, Any], root: Mapping[str, Any]) -> Any:
-    reference = schema.get("$ref")
-    if not isinstance(reference, str):
-        return None
-    try:
-        return _lookup(root, reference)
-    except Unresolvable:
-        return None
+    def _referred(self, schema: dict[str, Any]) -> Any:
+        reference = schema.get("$ref")
+        if not isinstance(reference, str):
+            return None
+        if reference not in self._found:
+            try:
+                self._found[reference] = _lookup(self._root, reference)
+            except Unresolvable:
+                self._found[reference] = None
+        return self._found[reference]
 
 
 def _lookup(root: Mapping[str, Any], reference: str) -> Any:
@@ -195,21 +217,8 @@ def _lookup(root: Mapping[str, Any], reference: str) -> Any:
     return Registry().with_resource("", resource).resolver().lookup(reference).contents
 
 
-def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
-    # The empty registry never fetches; jsonschema's own default would.
-    return Draft202012Validator(schema, registry=Registry())
-
-
 def _errors(schema: Mapping[str, Any], params: dict[str, Any]) -> list[ValidationError]:
-    errors = _guarded(_validator(schema), params)
-    return sorted(errors, key=lambda error: (list(map(str, error.absolute_path)), error.message))
-
-
-def _guarded(validator: Validator, value: Any) -> list[ValidationError]:
-    try:
-        return list(validator.iter_errors(value))
-    except RecursionError:
-        return [ValidationError("the schema refers to itself without end")]
+    return sorted(errors_of(schema, params), key=lambda error: (list(map(str, error.absolute_path)), error.message))
 
 
 def _issues(error: ValidationError) -> Iterator[Issue]:
@@ -222,6 +231,10 @@ def _issues(error: ValidationError) -> Iterator[Issue]:
 
 
 def _message(error: ValidationError) -> str:
+    if isinstance(error.cause, BadPattern):
+        return f"{shortened(repr(error.instance), 100)} is not a pattern that can be used: {error.cause}"
+    if error.validator == "format" and error.validator_value in _FORMATS:
+        return f"expected {_FORMATS[error.validator_value]}, not {shortened(repr(error.instance), 100)}"
     return shortened(error.message, 200)
 
 

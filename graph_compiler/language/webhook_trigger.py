@@ -15,6 +15,36 @@ from graph_compiler.values.model import Identifier, Model, TriggerId
 WAIT = 30.0
 """Seconds an answer waits for the end of the run, unless a trigger says otherwise."""
 
+RESERVED_HEADERS = frozenset(
+    [
+        "set-cookie",
+        "set-cookie2",
+        "clear-site-data",
+        "strict-transport-security",
+        "service-worker-allowed",
+        "alt-svc",
+        "public-key-pins",
+        "x-content-type-options",
+        "x-frame-options",
+        "refresh",
+        "sourcemap",
+        "speculation-rules",
+        "reporting-endpoints",
+        "report-to",
+        "nel",
+        "origin-agent-cluster",
+        "connection",
+        "keep-alive",
+        "upgrade",
+        "content-length",
+        "transfer-encoding",
+        "trailer",
+        "te",
+        "x-request-id",
+    ]
+)
+"""What an answer made by a graph may not say: it would hold for the whole server, or for how the answer is sent."""
+
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 

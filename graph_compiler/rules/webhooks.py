@@ -7,11 +7,12 @@ from typing import Any
 
 from graph_compiler.drafts.draft import Draft
 from graph_compiler.language.issues import Issue, did_you_mean
-from graph_compiler.language.webhook_trigger import CustomAnswer, WebhookTrigger
+from graph_compiler.language.webhook_trigger import RESERVED_HEADERS, CustomAnswer, WebhookTrigger
 from graph_compiler.language.webhook_verify import HmacVerify
 from graph_compiler.rules.names import names_in_text
 from graph_compiler.templates.templates import analyse, is_template, templates_in
 from graph_compiler.triggers.triggers import ANSWER_CONTEXT, CONTEXT
+from graph_compiler.values.pointers import pointer_token
 
 
 def webhook_templates(draft: Draft) -> Iterator[Issue]:
@@ -54,6 +55,10 @@ def _single(path: str, key: str, text: str) -> Iterator[Issue]:
 
 def _answer(draft: Draft, path: str, answer: CustomAnswer) -> Iterator[Issue]:
     parts: dict[str, Any] = {"headers": dict(answer.headers), "body": answer.body}
+    for name in answer.headers:
+        if name.lower() in RESERVED_HEADERS:
+            message = f"an answer may not have the header `{name}`: the server sets it, or it would hold for all of it"
+            yield Issue("bad_value", f"{path}/headers/{pointer_token(name)}", message, at_key=True)
     for place, text in templates_in(parts, path):
         yield from names_in_text(text, place, ANSWER_CONTEXT)
         for reference in analyse(text).references:

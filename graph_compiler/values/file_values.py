@@ -5,12 +5,14 @@ from __future__ import annotations
 import mimetypes
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from graph_compiler.values.errors import NodeError
+from graph_compiler.values.pointers import pointer
 from graph_compiler.values.texts import quoted
 
 MARK = "$file"
@@ -29,6 +31,31 @@ _ENDING = re.compile(r"(\.tar)?\.[^.]+\Z")
 def file_value(reference: str, *, size: int, media_type: str, sha256: str | None) -> dict[str, Any]:
     """The JSON value that stands for a file; `size` is in bytes."""
     return {MARK: reference, "size": size, "media_type": media_type, "sha256": sha256}
+
+
+def file_values_in(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Everything in the value that has the mark of a file, each with its JSON pointer below `place`."""
+    if isinstance(value, dict):
+        if MARK in value:
+            yield place, value
+            return
+        for name, part in value.items():
+            yield from file_values_in(part, f"{place}{pointer([name])}")
+    elif isinstance(value, list | tuple):
+        for index, part in enumerate(value):
+            yield from file_values_in(part, f"{place}/{index}")
+
+
+def is_file_value(value: Any) -> bool:
+    """Whether the value is one that `file_value` makes, of a reference that files can have."""
+    if not (isinstance(value, dict) and isinstance(value.get(MARK), str)):
+        return False
+    size, kind, digest = value.get("size"), value.get("media_type"), value.get("sha256")
+    fits = isinstance(size, int | None) and isinstance(kind, str | None) and isinstance(digest, str | None)
+    try:
+        return fits and reference_of(value) == value[MARK]
+    except NodeError:
+        return False
 
 
 def reference_of(file: str | dict[str, Any]) -> str:

@@ -156,10 +156,12 @@ def serve_template(context: typer.Context) -> None:
     """Load the code of all services and fork them for `headrace up`."""
     import socket
 
+    from definitions.sandbox.process import protect_process
     from headrace_cli.serve.preload import preload
     from headrace_cli.up import endpoint, template
     from platform_core.operation import lifeline
 
+    protect_process()
     preload()
     inherited = [int(os.environ[name]) for name in (lifeline.VARIABLE, endpoint.VARIABLE)]
     request = template.serve(socket.socket(fileno=int(os.environ[template.VARIABLE])), inherited)

@@ -27,8 +27,10 @@ def read_settings(**chosen: Any) -> Settings:
 def service_settings() -> Settings:
     """The settings of a service's process, tied to its supervisor if it has one. Raises `CommandError`."""
     lifeline.hold_lifeline(os.environ.get(lifeline.VARIABLE))
+    from definitions.sandbox.process import protect_process
     from platform_core.operation.logs import configure_logs
 
+    protect_process()
     settings = with_database(read_settings())
     configure_logs(settings)
     return settings

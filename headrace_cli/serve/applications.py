@@ -17,6 +17,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from definitions.kubernetes.job import policy
+from definitions.sandbox.confinement import shortcomings
 from headrace_cli.serve.extensions import installed_node_types
 from headrace_cli.terminal.exit_codes import ExitCode
 from platform_core.database.engine import Engine, build_engine
@@ -48,7 +49,7 @@ class _Services:
 
     def trigger_app(self) -> FastAPI:
         node_types = installed_node_types(containers=self.settings.has_containers)
-        return create_trigger_app(
+        app = create_trigger_app(
             self.settings,
             engine=self.engine,
             keys=self.keys,
@@ -56,6 +57,9 @@ class _Services:
             node_types=node_types,
             cluster=policy(self.settings),
         )
+        if weak := shortcomings():
+            app.state.notices = {"sandbox": weak}
+        return app
 
     def stream_app(self) -> FastAPI:
         return create_stream_app(self.settings, engine=self.engine, keys=self.keys, metrics=self.metrics)

@@ -9,9 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from definitions.sandbox.confinement import shortcomings
+from definitions.sandbox.process import protect_process
 from headrace_cli.home import admin, up_record
 from headrace_cli.home.configuration import read_settings
 from headrace_cli.home.hold import hold
+from headrace_cli.home.privacy import close_to_others
 from headrace_cli.terminal.errors import CommandError
 from headrace_cli.terminal.exit_codes import ExitCode
 from headrace_cli.terminal.terminal import say
@@ -30,7 +33,10 @@ _READY_TIMEOUT = 120.0
 def run(home: Path | None, port: int | None, ui_port: int | None, *, verbose: bool) -> ExitCode:
     """Start everything and watch it until a signal ends it. Raises `CommandError` if it cannot start."""
     settings = read_settings(home=home, port=port, ui_port=ui_port)
+    protect_process()
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if opened := close_to_others(settings.home):
+        say(f"home   closed to other users of this machine: {', '.join(opened)}")
     with hold(settings.home):
         _end_earlier(settings.home)
         with ExitStack() as cleanup:
@@ -113,6 +119,8 @@ class _Stack:
         say(f"ui     {settings.ui_url}")
         if admin.credentials_path(settings.home).exists():
             say(f"admin  credentials in {admin.credentials_path(settings.home)}")
+        if weak := shortcomings():
+            say(f"sandbox {weak}")
         say(f"ready {endpoint.local_url(settings.host, settings.port)}")
 
     def _record(self) -> None:

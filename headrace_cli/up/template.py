@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from definitions.sandbox.process import set_name
+
 VARIABLE = "HEADRACE_TEMPLATE_FD"
 """Environment variable that names the template's end of the socket."""
 
@@ -133,5 +135,4 @@ def _become(request: Request, output: int, inherited: Sequence[int]) -> None:
     os.environ.clear()
     os.environ.update(request.environment)
     sys.argv[1:] = request.arguments
-    # The name in ps and top; the kernel cuts it to 15 bytes.
-    Path("/proc/self/comm").write_text(f"headrace {request.arguments[0]}"[:15])
+    set_name(f"headrace {request.arguments[0]}")

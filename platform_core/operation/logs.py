@@ -10,6 +10,15 @@ import structlog
 from platform_core.settings import Settings
 
 
+def _without_queries(record: logging.LogRecord) -> bool:
+    """Take the queries off the addresses in the web server's lines on WebSockets: tickets stand there."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            part.partition("?")[0] if isinstance(part, str) and part.startswith("/") else part for part in record.args
+        )
+    return True
+
+
 def configure_logs(settings: Settings) -> None:
     """Send all log lines to standard error in one form. An entry point calls it once.
 
@@ -44,6 +53,7 @@ def configure_logs(settings: Settings) -> None:
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
+    logging.getLogger("uvicorn.error").addFilter(_without_queries)
     # Steps of a migration and requests of our own are details of theirs.
     for name in ("alembic", "httpx"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -16,6 +16,7 @@ from platform_core.web.openapi import install_openapi
 from platform_core.web.problems import install_problems, problems
 from platform_core.web.query import known_query
 from platform_core.web.request_context import RequestContext
+from platform_core.web.security_headers import SecurityHeaders
 from platform_core.web.services import Services
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -51,4 +52,5 @@ def build_application(
     install_openapi(app)
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
     app.add_middleware(RequestContext, name=name, metrics=services.metrics)
+    app.add_middleware(SecurityHeaders)
     return app

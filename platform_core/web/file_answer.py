@@ -13,13 +13,12 @@ from fastapi.responses import Response, StreamingResponse
 
 from platform_core.errors import RangeNotSatisfiable
 from platform_core.runs.owner_files import StoredFile
+from platform_core.web.security_headers import POLICY, SANDBOX
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _SAFETY = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
+    POLICY: f"default-src 'none'; {SANDBOX}",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, no-cache",
     "Accept-Ranges": "bytes",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from platform_core.database.engine import ping
@@ -27,8 +27,8 @@ def health_router(services: Services, pings: Mapping[str, Callable[[], None]]) -
         return {"status": "ok"}
 
     @router.get("/readyz", operation_id="ready", responses=problems(Unavailable))
-    def ready() -> dict[str, str]:
-        """Everything that requests need answers."""
+    def ready(request: Request) -> dict[str, str]:
+        """Everything that requests need answers; what this machine cannot do is said beside."""
         away = []
         for name, check in dependencies.items():
             try:
@@ -37,7 +37,7 @@ def health_router(services: Services, pings: Mapping[str, Callable[[], None]]) -
                 away.append(name)
         if away:
             raise Unavailable(f"Not ready: no answer from {', '.join(away)}.", away=away)
-        return dict.fromkeys(dependencies, "ok")
+        return dict.fromkeys(dependencies, "ok") | getattr(request.app.state, "notices", {})
 
     @router.get("/metrics", operation_id="metrics", response_class=Response)
     def metrics() -> Response:

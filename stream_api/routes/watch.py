@@ -21,6 +21,7 @@ from platform_core.graphs.graph_store import get_version
 from platform_core.identity.auth import WATCH_PREFIX, issue_watch_token
 from platform_core.web.dependencies import AUTH_ERRORS, BearerDep, ServicesDep
 from platform_core.web.problems import problems
+from platform_core.web.security_headers import POLICY
 from platform_core.web.services import Services
 from stream_api.routes.endpoints import TicketQuery
 from stream_api.serving.access import SCOPE, visible_run
@@ -73,16 +74,7 @@ class WatchSession(BaseModel):
 def watch_run(run_id: str, ticket: TicketQuery = None) -> Response:
     """The page. It is the same for every run and holds nothing of any; what it shows it asks for, with the ticket."""
     page, policy = _page()
-    return HTMLResponse(
-        page,
-        headers={
-            "Content-Security-Policy": policy,
-            "Cache-Control": "no-cache",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
-        },
-    )
+    return HTMLResponse(page, headers={POLICY: policy, "Cache-Control": "no-cache"})
 
 
 @router.post(

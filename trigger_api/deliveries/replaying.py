@@ -78,7 +78,7 @@ def _mapped(services: Services, known: KnownWebhook, delivery: Delivery, body: b
     data: Mapping[str, Any] = {"delivery_id": id_of(delivery.delivery_key), "event": event_of(call)}
     context = context_of(known, call, delivery.headers, value)
     context["trigger"] |= data
-    mapped = map_call(known, context, {**data, "replay_of": delivery.id})
+    mapped = map_call(known, context, {**data, "replay_of": delivery.id}, uploads)
     if mapped.run is None:
         return mapped
     mapped = replace(mapped, run=replace(mapped.run, parent_run_id=delivery.run_id))

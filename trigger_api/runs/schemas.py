@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from platform_core.facts.run_status import RunStatus
 from platform_core.limits import LARGEST_BATCH
@@ -19,7 +21,16 @@ Status = Annotated[RunStatus, WithJsonSchema({"enum": [*map(str, RunStatus)], "t
 """Written where it is used, as clients know it."""
 
 
-_TagText = Annotated[str, Field(min_length=1, max_length=200)]
+_RESERVED_TAG = re.compile(r"\.?(dagster|headrace)[^/]*/", re.IGNORECASE)
+
+
+def _own_tag(name: str) -> str:
+    if _RESERVED_TAG.match(name):
+        raise PydanticCustomError("bad_value", "tags that begin with dagster/ or headrace/ are set by the server only")
+    return name
+
+
+_TagText = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_own_tag)]
 
 
 class LaunchItem(RequestBody):

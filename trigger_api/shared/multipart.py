@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from graph_compiler.values.file_values import OCTETS
@@ -47,7 +47,7 @@ def parse_multipart(body: bytes, content_type: str, most: int) -> list[tuple[str
         parser = MultipartParser(boundary, {name: getattr(parts, name) for name in names})  # type: ignore[arg-type]  # on_ methods
         parser.write(body)
         parser.finalize()
-    except MultipartParseError as error:
+    except FormParserError as error:
         raise BadMultipart(f"The body is not multipart: {error}.") from None
     if not parts.ended:
         raise BadMultipart("The body is not multipart: it ends before its last boundary.")

@@ -20,16 +20,23 @@ class Uploads:
     def __init__(self) -> None:
         self.run_id = str(uuid.uuid4())
         self._files: dict[str, bytes] = {}
+        self._values: list[dict[str, Any]] = []
 
     def __bool__(self) -> bool:
         return bool(self._files)
+
+    def __contains__(self, value: object) -> bool:
+        """Whether the file value is one of these."""
+        return value in self._values
 
     def add(self, part: Part) -> dict[str, Any]:
         """The file value of a part; nothing is kept yet."""
         digest = hashlib.sha256(part.content).hexdigest()
         path = checked_path(f"{folder_of(self.run_id)}/{digest}/{name_for(part.filename or '')}")
         self._files[path] = part.content
-        return file_value(SCHEME + path, size=len(part.content), media_type=part.media_type, sha256=digest)
+        value = file_value(SCHEME + path, size=len(part.content), media_type=part.media_type, sha256=digest)
+        self._values.append(value)
+        return value
 
     def keep(self, settings: Settings, owner: str) -> None:
         """Write all files, or none, into the folder of the owner of that name. Raises `Unavailable`."""

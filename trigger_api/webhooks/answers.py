@@ -10,7 +10,7 @@ from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from graph_compiler.language.webhook_trigger import WAIT, CustomAnswer, ResultAnswer, WebhookTrigger
+from graph_compiler.language.webhook_trigger import RESERVED_HEADERS, WAIT, CustomAnswer, ResultAnswer, WebhookTrigger
 from graph_compiler.triggers.triggers import render_answer
 from graph_compiler.values.binary import dumps
 from graph_compiler.values.errors import NodeError
@@ -85,7 +85,7 @@ class Answers:
             headers, body = render_answer(answer, context)
         except NodeError as error:
             raise RunFailed(f"The answer cannot be made: {error.message}", run_id=run.run_id) from None
-        headers = {name.lower(): value for name, value in headers.items()}
+        headers = {name.lower(): value for name, value in headers.items() if name.lower() not in RESERVED_HEADERS}
         content, kind = _content(body)
         if content:
             headers.setdefault("content-type", kind)

@@ -1,6 +1,12 @@
-"""How a delivery that is sent again is known: an id the sender gives, never something made of the body."""
+"""What tells a delivery that is sent again from a new one: an id the sender gives, or a signature made at a time.
+
+Nothing is made of the body alone, which may well be the same twice. Signed bytes with their time are not: a caller
+that sends those again has recorded them.
+"""
 
 from __future__ import annotations
+
+import hashlib
 
 from graph_compiler.triggers.triggers import MAX_DELIVERY_ID
 from platform_core.errors import MissingDeliveryId
@@ -12,6 +18,8 @@ _HEADERS = {
     "shopify": "x-shopify-webhook-id",
     "standard_webhooks": "webhook-id",
 }
+_WITHOUT_ID = ("slack", "stripe")
+"""Schemes whose senders give no id in a header; one that is there is not signed, so anybody may have put it there."""
 _EVENTS = ("x-github-event", "x-gitlab-event", "x-shopify-topic")
 
 
@@ -20,6 +28,8 @@ def sent_id(call: Call, scheme: str) -> str | None:
 
     Raises `MissingDeliveryId` when it is too long, or missing where the sender always sends one.
     """
+    if scheme in _WITHOUT_ID:
+        return None
     header = _HEADERS.get(scheme, IDEMPOTENCY_KEY)
     given = call.headers.get(header) or (None if scheme == "github" else call.headers.get(IDEMPOTENCY_KEY))
     if given is None and scheme != "github":
@@ -29,10 +39,13 @@ def sent_id(call: Call, scheme: str) -> str | None:
     return given
 
 
-def key_of(given: str | None, delivery: str) -> str:
-    """The delivery's key: the sender's id, else one that nothing else has. Keys of ours begin with one colon."""
+def key_of(given: str | None, delivery: str, signed: bytes | None = None) -> str:
+    """The delivery's key: the sender's id, else that of what it signed with a time, else one that nothing else has.
+
+    Keys of ours begin with one colon.
+    """
     if given is None:
-        return f":{delivery}"
+        return f":{delivery}" if signed is None else f":signed:{hashlib.sha256(signed).hexdigest()}"
     return f":{given}" if given.startswith(":") else given
 
 

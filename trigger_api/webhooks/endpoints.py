@@ -32,6 +32,7 @@ from platform_core.errors import (
 )
 from platform_core.web.dependencies import ServicesDep
 from platform_core.web.problems import problem, problems
+from platform_core.web.security_headers import POLICY, SANDBOX
 from platform_core.web.services import Services, services_of
 from trigger_api.live.known_webhooks import KnownWebhook
 from trigger_api.live.state import State, StateDep, state_of
@@ -58,7 +59,10 @@ class _WebhookRoute(APIRoute):
                 return await declared(request)  # which says what is wrong
             services, state = services_of(request), state_of(request)
             path = request.path_params.get("path", "")
-            return await _deliver(request, webhook_id, path, services, state, links_of(request))
+            response = await _deliver(request, webhook_id, path, services, state, links_of(request))
+            # Beside a policy of the graph's own: browsers keep to all of them.
+            response.headers.append(POLICY, SANDBOX)
+            return response
 
         return answer
 
@@ -236,8 +240,7 @@ def _challenged(known: KnownWebhook, incoming: Incoming) -> str | None:
 
 
 def _echo(text: str) -> Response:
-    # The caller chose the text, so no browser may take it for a page.
-    return Response(text, 200, {"X-Content-Type-Options": "nosniff"}, "text/plain; charset=utf-8")
+    return Response(text, 200, media_type="text/plain; charset=utf-8")
 
 
 def _demand_network(trigger: WebhookTrigger, client: str | None) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from graph_compiler.language.issues import Issue
 from graph_compiler.language.params import apply
 from graph_compiler.language.webhook_verify import GithubVerify
+from graph_compiler.templates.templates import templates_in
 from graph_compiler.triggers.triggers import map_params, passes_filter
+from graph_compiler.values.file_values import file_values_in
+from graph_compiler.values.pointers import pointer
 from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.runs.run_store import NewRun
 from platform_core.triggers.delivery_store import FILTERED, REFUSED
@@ -58,14 +61,17 @@ def context_of(known: KnownWebhook, call: Call, headers: Mapping[str, str], body
     }
 
 
-def map_call(known: KnownWebhook, context: Mapping[str, Any], trigger_data: Mapping[str, Any]) -> Mapped:
-    """What the trigger makes of a call; `context` has the names of `triggers.CONTEXT`."""
+def map_call(
+    known: KnownWebhook, context: Mapping[str, Any], trigger_data: Mapping[str, Any], uploads: Uploads
+) -> Mapped:
+    """What the trigger makes of a call; `context` has the names of `triggers.CONTEXT`, `uploads` the call's files."""
     passes, issues = passes_filter(known.trigger, context)
     if issues:
         return _refused(issues)
     if not passes:
         return Mapped(None, FILTERED)
     params, issues = map_params(known.trigger, context)
+    issues += _foreign_files(known, params, uploads)
     if not issues:
         params, issues = apply(known.spec, params)
     if issues:
@@ -83,6 +89,20 @@ def map_call(known: KnownWebhook, context: Mapping[str, Any], trigger_data: Mapp
             priority=known.spec.settings.priority,
         )
     )
+
+
+def _foreign_files(known: KnownWebhook, params: Mapping[str, Any], uploads: Uploads) -> Iterator[Issue]:
+    """An issue for each file value that a template made of anything but the call's own files.
+
+    A sender could name any file of the owner's.
+    """
+    for name, value in params.items():
+        if not any(templates_in(known.trigger.params[name], "")):
+            continue
+        for place, file in file_values_in(value, f"/params{pointer([name])}"):
+            if file not in uploads:
+                said = "this says it is a file of yours; a sender's files come as parts of a multipart body"
+                yield Issue("bad_param", place, said)
 
 
 def _refused(issues: list[Issue]) -> Mapped:

@@ -30,7 +30,7 @@ from trigger_api.webhooks.delivery_keys import event_of, id_of, key_of, sent_id
 from trigger_api.webhooks.files import drop_files, keep_files, run_in_vain
 from trigger_api.webhooks.mapping import Mapped, body_of, context_of, map_call
 from trigger_api.webhooks.masking import masked
-from trigger_api.webhooks.signatures import defect
+from trigger_api.webhooks.signatures import defect, signed_with_time
 
 if TYPE_CHECKING:
     from trigger_api.live.state import State
@@ -132,11 +132,11 @@ def _prepare(services: Services, known: KnownWebhook, call: Call) -> tuple[NewDe
     own, problems = (None, []) if issues else triggers.delivery_id(known.trigger, context)
     given = own if known.trigger.delivery_id else sent_id(call, known.trigger.verify.scheme)
     identity = str(uuid.uuid4())
-    key = key_of(given, identity)
+    key = key_of(given, identity, signed_with_time(known.trigger.verify, call))
     trigger_data = {"delivery_id": id_of(key), "event": event_of(call)}
     context["trigger"] |= trigger_data
     issues = issues or [issue.as_dict() for issue in problems]
-    mapped = Mapped(None, REFUSED, issues) if issues else map_call(known, context, trigger_data)
+    mapped = Mapped(None, REFUSED, issues) if issues else map_call(known, context, trigger_data, uploads)
     delivery = NewDelivery(
         id=identity,
         delivery_key=key,

@@ -44,6 +44,36 @@ def defect(verify: Any, secrets: Sequence[str], call: Call, now: float) -> str |
     return _CHECKS[type(verify)](verify, keys, call, now)
 
 
+def signed_with_time(verify: Any, call: Call) -> bytes | None:
+    """What an authentic call has signed, if a time is in it: only a call that is sent again has the same."""
+    if isinstance(verify, StripeVerify):
+        return _stripe_signed(call)
+    if isinstance(verify, SlackVerify):
+        return _slack_signed(call)
+    return _hmac_signed(verify, call) if isinstance(verify, HmacVerify) and verify.timestamp_header else None
+
+
+def _stripe_signed(call: Call) -> bytes | None:
+    parts = [part.strip().partition("=") for part in call.headers.get("stripe-signature", "").split(",")]
+    times = [value for name, _, value in parts if name == "t"]
+    return times[0].encode() + b"." + call.body if len(times) == 1 and times[0].isascii() else None
+
+
+def _slack_signed(call: Call) -> bytes:
+    return b"v0:" + call.headers.get("x-slack-request-timestamp", "").encode() + b":" + call.body
+
+
+def _hmac_signed(verify: HmacVerify, call: Call) -> bytes:
+    parts = {
+        "body": call.body,
+        "method": call.method.encode(),
+        "path": call.url_path.encode(),
+        "timestamp": call.headers.get((verify.timestamp_header or "").lower(), "").encode(),
+    }
+    pieces = PLACEHOLDER.split(verify.signed)
+    return b"".join(parts[piece] if index % 2 else piece.encode() for index, piece in enumerate(pieces))
+
+
 def _github(_: GithubVerify, keys: Sequence[Key], call: Call, __: float) -> str | None:
     given = call.headers.get("x-hub-signature-256", "")
     holds = [_same(given, "sha256=" + hmac.digest(key, call.body, "sha256").hex()) for key in keys]
@@ -65,9 +95,9 @@ def _stripe(verify: StripeVerify, keys: Sequence[Key], call: Call, now: float) -
     parts = [part.strip().partition("=") for part in call.headers.get("stripe-signature", "").split(",")]
     times = [value for name, _, value in parts if name == "t"]
     given = [value for name, _, value in parts if name == "v1"]
-    if len(times) != 1 or not times[0].isascii():
+    signed = _stripe_signed(call)
+    if signed is None:
         return "Stripe-Signature needs one t= and a v1=."
-    signed = times[0].encode() + b"." + call.body
     made = [hmac.new(key, signed, hashlib.sha256).hexdigest() for key in keys]
     holds = [_same(one, signature) for one in given for signature in made]
     return _unless(holds, "Stripe-Signature") or _late(times[0], verify.tolerance, now)
@@ -76,7 +106,7 @@ def _stripe(verify: StripeVerify, keys: Sequence[Key], call: Call, now: float) -
 def _slack(verify: SlackVerify, keys: Sequence[Key], call: Call, now: float) -> str | None:
     time = call.headers.get("x-slack-request-timestamp", "")
     given = call.headers.get("x-slack-signature", "")
-    signed = b"v0:" + time.encode() + b":" + call.body
+    signed = _slack_signed(call)
     made = ["v0=" + hmac.new(key, signed, hashlib.sha256).hexdigest() for key in keys]
     holds = [_same(given, signature) for signature in made]
     return _unless(holds, "X-Slack-Signature") or _late(time, verify.tolerance, now)
@@ -112,14 +142,7 @@ def _standard_signature(key: Key, identifier: str, moment: datetime, text: str) 
 def _hmac(verify: HmacVerify, keys: Sequence[Key], call: Call, now: float) -> str | None:
     given = call.headers.get(verify.header.lower(), "")
     time = call.headers.get((verify.timestamp_header or "").lower(), "")
-    parts = {
-        "body": call.body,
-        "method": call.method.encode(),
-        "path": call.url_path.encode(),
-        "timestamp": time.encode(),
-    }
-    pieces = PLACEHOLDER.split(verify.signed)
-    signed = b"".join(parts[piece] if index % 2 else piece.encode() for index, piece in enumerate(pieces))
+    signed = _hmac_signed(verify, call)
     made = [_encoded(verify, hmac.new(key, signed, verify.algorithm).digest()) for key in keys]
     # Senders differ in the case of hexadecimal digits, which means nothing.
     if verify.encoding == "hex":

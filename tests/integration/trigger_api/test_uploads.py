@@ -227,3 +227,18 @@ def test_the_command_line_sends_files(ada: httpx.Client, address: str, engine: E
         3,
         ["$bytes"],
     )
+
+
+def test_in_json_a_file_has_to_be_a_file_value_and_bytes_have_to_be_bytes(ada: httpx.Client) -> None:
+    for name, wrong in (("photo", "payroll.csv"), ("photo", {"$file": "files:../x"}), ("seal", "text"), ("seal", 5)):
+        (issue,) = assert_problem(ada.post(LAUNCH, json={"params": {name: wrong}}), 422, "invalid_params")["issues"]
+        assert (issue["code"], issue["path"]) == ("bad_param", f"/params/{name}")
+    own = {"$file": "files:payroll.csv", "size": 1, "media_type": "text/csv", "sha256": None}
+    assert ada.post(LAUNCH, json={"params": {"photo": own, "seal": {"$bytes": "AP8="}}}).status_code == 202
+
+
+def test_tags_that_the_server_sets_are_refused(ada: httpx.Client) -> None:
+    for name in ("dagster/run_key", "dagster-k8s/config", ".dagster/x", "headrace/owner", "Dagster/x"):
+        (issue,) = assert_problem(ada.post(LAUNCH, json={"tags": {name: "x"}}), 422, "invalid_request")["issues"]
+        assert (issue["in"], issue["path"].startswith("/tags")) == ("body", True)
+    assert ada.post(LAUNCH, json={"tags": {"dagster": "x", "my/dagster/x": "y"}}).status_code == 202

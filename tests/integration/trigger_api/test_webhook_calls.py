@@ -223,6 +223,7 @@ def test_challenges_are_answered_as_text_and_start_nothing(
     right = {"hub.challenge": "<b>1158", "hub.verify_token": SECRET}
     answer = anonymous.get(webhook, params=right)
     assert (answer.status_code, answer.text) == (200, "<b>1158")
+    assert answer.headers["content-security-policy"] == "sandbox"
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.headers["x-content-type-options"] == "nosniff"
     for wrong in ("guess", "", [SECRET, SECRET]):
@@ -396,6 +397,15 @@ def test_filter_and_answer_with_unknown_names_are_not_saved(ada: httpx.Client) -
     ]
 
 
+def test_headers_that_would_hold_for_the_whole_server_are_not_saved(ada: httpx.Client) -> None:
+    names = ["Set-Cookie", "clear-site-data", "Service-Worker-Allowed", "X-Fine", "Transfer-Encoding"]
+    webhook = {"respond": {"mode": "custom", "headers": dict.fromkeys(names, "x"), "body": "x"}}
+    issues = assert_problem(ada.post(f"{API}/graphs", json=webhook_document(**webhook)), 422, "invalid_graph")["issues"]
+    assert [(issue["code"], issue["path"]) for issue in issues] == [
+        ("bad_value", f"/triggers/0/respond/headers/{name}") for name in names if name != "X-Fine"
+    ]
+
+
 def test_without_an_id_every_call_is_a_delivery_and_with_one_the_first(
     ada: httpx.Client, anonymous: httpx.Client, engine: Engine
 ) -> None:
@@ -418,6 +428,27 @@ def test_without_an_id_every_call_is_a_delivery_and_with_one_the_first(
         (issue,) = assert_problem(anonymous.post(webhook, json={"id": value}), 422, "invalid_params")["issues"]
         assert issue["path"] == "/delivery_id"
     assert len(params_of_runs(engine)) == 4
+
+
+@pytest.mark.parametrize("scheme", ["stripe", "slack", "standard_webhooks"])
+def test_a_signed_call_that_is_sent_again_within_its_tolerance_starts_nothing(
+    scheme: str, ada: httpx.Client, anonymous: httpx.Client, engine: Engine
+) -> None:
+    webhook = save_webhook(ada, verify=verify_of(scheme))
+    secret = secret_for(scheme, SECRET)
+    ada.put(f"{API}/secrets/webhook_secret", json={"value": secret}).raise_for_status()
+    recorded = JSON | signed(scheme, secret, b"1")
+    first = anonymous.post(webhook, content=b"1", headers=recorded).json()
+    for more in ({}, {"Idempotency-Key": "another"}, {"X-Any": "x"}):
+        again = anonymous.post(webhook, content=b"1", headers=recorded | more).json()
+        assert (again["run_id"], again["duplicate"]) == (first["run_id"], True)
+    if scheme == "stripe":
+        longer = recorded | {"Stripe-Signature": "v1=00," + recorded["Stripe-Signature"] + ",v1=11"}
+        assert anonymous.post(webhook, content=b"1", headers=longer).json()["duplicate"] is True
+    assert (
+        anonymous.post(webhook, content=b"2", headers=JSON | signed(scheme, secret, b"2")).json()["duplicate"] is False
+    )
+    assert len(params_of_runs(engine)) == 2
 
 
 @hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
@@ -481,12 +512,19 @@ def test_custom_answer_is_made_of_the_outputs(ada: httpx.Client, anonymous: http
     made = answered(outputs={"flour": 5})
     assert (made.status_code, made.text, made.headers["x-flour"]) == (201, "hooked made 5", "5")
     assert made.headers["content-type"] == "text/vnd.mill"
+    assert made.headers.get_list("content-security-policy") == ["sandbox"]
+    assert made.headers["x-content-type-options"] == "nosniff"
     assert_problem(answered("FAILURE", error={"kind": "x", "message": "x", "node": None}), 502, "run_failed")
     assert_problem(answered(outputs={"flour": "ж"}), 502, "run_failed")
     assert_problem(answered(outputs={"flour": "a\r\nSet-Cookie: b"}), 502, "run_failed")
+    page = {"Content-Type": "text/html", "Content-Security-Policy": "script-src *"}
+    save_webhook(ada, respond={"mode": "custom", "headers": page, "body": "<script>{{ outputs.flour }}</script>"})
+    shown = answered(outputs={"flour": 5})
+    assert shown.text == "<script>5</script>"
+    assert shown.headers.get_list("content-security-policy") == ["script-src *", "sandbox"]
     save_webhook(ada, respond={"mode": "custom", "body": {"all": "{{ outputs }}"}})
     assert answered(outputs={"flour": 5}).json() == {"all": {"flour": 5}}
-    assert len(stored(engine)) == 5
+    assert len(stored(engine)) == 6
 
 
 def test_custom_answer_sends_bytes_as_they_are(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:

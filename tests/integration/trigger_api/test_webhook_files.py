@@ -6,6 +6,7 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from platform_core.errors import Unavailable
 from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, another_process, assert_problem
-from tests.integration.trigger_api.webhook_graphs import params_of_runs, save_webhook, stored
+from tests.integration.trigger_api.webhook_graphs import params_of_runs, save_webhook, stored, webhook_document
 
 IMAGE = bytes(range(256)) * 40
 DIGEST = hashlib.sha256(IMAGE).hexdigest()
@@ -147,3 +148,49 @@ def test_files_of_a_call_that_was_not_stored_are_removed_unless_perhaps_it_was(
     assert_problem(anonymous.post(webhook, files=SENT), 503, "unavailable")
     assert len(kept(uploads)) == 1
     assert params_of_runs(engine) == []
+
+
+@pytest.mark.parametrize("schema", [{"format": "file"}, {}])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"json": {"f": {"$file": "files:payroll.csv", "size": 1, "media_type": "x", "sha256": None}}},
+        {"json": {"f": {"$file": 1}}},
+        {"json": {"f": {"a": [{"$file": "files:payroll.csv"}]}}},
+    ],
+)
+def test_a_sender_cannot_name_a_file_of_the_owner(
+    schema: dict[str, Any], sent: dict[str, Any], ada: httpx.Client, anonymous: httpx.Client, engine: Engine
+) -> None:
+    webhook = save_webhook_with(ada, schema)
+    (issue,) = assert_problem(anonymous.post(webhook, **sent), 422, "invalid_params")["issues"][:1]
+    assert (issue["code"], issue["path"].startswith("/params/got")) == ("bad_param", True)
+    assert params_of_runs(engine) == []
+
+
+def test_a_param_that_is_a_file_takes_no_text(ada: httpx.Client, anonymous: httpx.Client, engine: Engine) -> None:
+    webhook = save_webhook_with(ada, {"format": "file"})
+    calls: list[dict[str, Any]] = [
+        {"json": {"f": "payroll.csv"}},
+        {"data": {"f": "payroll.csv"}},
+        {"files": {"f": (None, b"payroll.csv")}},
+    ]
+    for sent in calls:
+        (issue,) = assert_problem(anonymous.post(webhook, **sent), 422, "invalid_params")["issues"]
+        assert (issue["path"], issue["message"]) == (
+            "/params/got",
+            "expected a file value, which a part of a multipart request becomes, not 'payroll.csv'",
+        )
+    assert anonymous.post(webhook, files={"f": ("payroll.csv", b"mine")}).status_code == 202
+    (params,) = params_of_runs(engine)
+    assert params["got"]["$file"].startswith("files:uploads/")
+
+
+def save_webhook_with(client: httpx.Client, schema: dict[str, Any]) -> str:
+    """The path of a webhook whose param `got` has this schema and is the field `f` of the body."""
+    saved = webhook_document(params={"got": "{{ body.f }}"}) | {
+        "params": {"type": "object", "properties": {"got": schema}}
+    }
+    answer = client.put(f"{API}/graphs/hooked", json=saved)
+    assert answer.status_code in (200, 201), answer.text
+    return urlsplit(str(answer.json()["triggers"][0]["url"])).path

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
 from platform_core.errors import BadCursor, BadRequest, HeadraceError, InvalidGraph, Unavailable
@@ -17,6 +17,7 @@ from platform_core.operation.metrics import Metrics
 from platform_core.web.body_limit import BodyLimit
 from platform_core.web.problems import install_problems, problems
 from platform_core.web.request_context import RequestContext
+from platform_core.web.security_headers import DEFAULTS, POLICY, SecurityHeaders
 
 
 class Item(BaseModel):
@@ -48,6 +49,12 @@ def app(metrics: Metrics) -> FastAPI:
     async def broken() -> None:
         raise RuntimeError("a secret")
 
+    @app.get("/own-policy")
+    async def own_policy() -> Response:
+        return Response(
+            "<p>", headers={POLICY: "sandbox", "X-Content-Type-Options": "sniff", "Referrer-Policy": "origin"}
+        )
+
     @app.get("/away")
     async def away() -> None:
         raise Unavailable("The database is away.")
@@ -63,6 +70,7 @@ def app(metrics: Metrics) -> FastAPI:
     install_problems(app)
     app.add_middleware(BodyLimit, limit=100)
     app.add_middleware(RequestContext, name="mill", metrics=metrics)
+    app.add_middleware(SecurityHeaders)
     return app
 
 
@@ -70,6 +78,26 @@ def app(metrics: Metrics) -> FastAPI:
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://mill.test") as client:
         yield client
+
+
+@pytest.mark.parametrize("path", ["/recorded", "/nothing", "/broken", "/away", "/item"])
+async def test_every_answer_says_that_it_is_no_page(client: httpx.AsyncClient, path: str) -> None:
+    headers = (await client.get(path)).headers
+    found = {name: headers[name] for name in (*DEFAULTS, "X-Content-Type-Options")}
+    assert found == {**DEFAULTS, "X-Content-Type-Options": "nosniff"}
+
+
+async def test_an_answer_may_have_a_policy_of_its_own_but_is_never_sniffed(client: httpx.AsyncClient) -> None:
+    headers = (await client.get("/own-policy")).headers
+    assert headers.get_list(POLICY) == ["sandbox"]
+    assert headers.get_list("X-Content-Type-Options") == ["nosniff"]
+    assert headers.get_list("Referrer-Policy") == ["origin"]
+
+
+async def test_the_page_of_the_documentation_may_run_its_own_scripts(client: httpx.AsyncClient) -> None:
+    policy = (await client.get("/docs")).headers[POLICY]
+    assert "script-src 'self' 'unsafe-inline'" in policy
+    assert "frame-ancestors 'none'" in policy
 
 
 async def _chunks(size: int) -> AsyncIterator[bytes]:

@@ -79,6 +79,13 @@ def test_multipart_has_fields_and_files_with_their_bytes(content: bytes, text: s
     }
 
 
+@pytest.mark.parametrize("boundary", ["b" * 257, "b" * 5000, '""', "ü", '"a\\"b"', "\x00"])
+def test_no_boundary_makes_a_body_fail_otherwise_than_by_refusing(boundary: str) -> None:
+    for body in (b"{}", b"", b"--" + b"b" * 5000):
+        with pytest.raises(BadBody):
+            value(body, f"multipart/form-data; boundary={boundary}")
+
+
 def test_multipart_that_is_cut_or_has_no_boundary_is_refused() -> None:
     request = httpx.Request("POST", "http://x", files={"a": ("a.txt", b"x" * 100)})
     body, content_type = request.read(), request.headers["content-type"]

@@ -155,6 +155,19 @@ class TestRequests:
         answer = get(client, f"{url}/go?to={elsewhere}", headers={"authorization": "Bearer t"})
         assert (answer.status, "authorization" in answer.body["headers"]) == (200, False)
 
+    def test_no_header_of_the_request_that_could_hold_a_secret_reaches_another_origin(
+        self, client: HttpClient, site: Site, url: str
+    ) -> None:
+        secret = dict.fromkeys(["X-Api-Key", "PRIVATE-TOKEN", "Cookie", "User-Agent", "Proxy-Authorization", "X"], "s3")
+        given = {**secret, "Accept": "text/plain", "Referer": "s3"}
+        answer = get(client, f"{url}/go?to=http://localhost:{site.server_port}/echo", headers=given)
+        sent = answer.body["headers"]
+        assert [name for name, value in sent.items() if "s3" in value] == []
+        assert (sent["accept"], sent["user-agent"]) == ("text/plain", "headrace")
+        kept = get(client, f"{url}/go?to={url}/echo", headers=given).body["headers"]
+        # The library takes cookies off at each redirect.
+        assert {name.lower() for name in given} - {"cookie"} <= kept.keys()
+
     def test_threads_share_a_client(self, client: HttpClient, url: str) -> None:
         def ask(n: int) -> Any:
             return get(client, f"{url}/echo", query={"n": n}).body["query"]
