@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,10 @@ from platform_core.database.engine import transaction
 from platform_core.runs.supervision_store import may_go_on
 
 _TIMEOUT = 5.0
+POOL_REPORTS = 4.0
+"""Seconds that a pool has to say why a worker ended; the monitor looks every five."""
+FORGOTTEN = 600.0
+"""Seconds after which it is no longer known that a run was missed."""
 _logger = logging.getLogger("headrace.launcher")
 
 
@@ -38,6 +43,7 @@ class WarmRunLauncher(RunLauncher[Any], ConfigurableClass):
         self._inst_data = inst_data
         self._home = Path(home)
         self._folder = addresses.run_folder(self._home)
+        self._missed: dict[str, float] = {}
         super().__init__()  # type: ignore[no-untyped-call]  # Dagster does not annotate it
 
     @property
@@ -109,6 +115,12 @@ class WarmRunLauncher(RunLauncher[Any], ConfigurableClass):
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         if self.is_executing(run.run_id):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        if self.resume(run.run_id):
+        if self.resume(run.run_id) or self._is_news(run.run_id):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its run worker is gone")
+
+    def _is_news(self, run_id: str) -> bool:
+        """Whether the run is missed only since now: its pool, which knows the signal, then says why it ended."""
+        now = time.monotonic()
+        self._missed = {known: since for known, since in self._missed.items() if now - since < FORGOTTEN}
+        return now - self._missed.setdefault(run_id, now) < POOL_REPORTS
