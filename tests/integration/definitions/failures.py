@@ -100,7 +100,7 @@ FAILING = [
     Failing("http.request", "unreachable", {"url": f"http://127.0.0.1:{CLOSED}/"}, "http_unreachable", "cannot be"),
     Failing("log", "undefined name", {"message": "{{ trigger.nobody }}"}, "template_error", "'nobody'"),
     Failing("parquet.read", "no table", {"file": "{web}/ok"}, "table_bad_content", "Parquet"),
-    Failing("parquet.write", "wrong cell", {"path": "x.parquet", "types": {"a": "integer"}}, "bad_value", "rows[0], column",
+    Failing("parquet.write", "wrong cell", {"path": "x.parquet", "types": {"a": "integer"}}, "bad_value", "rows[0]",
             {"rows": [{"a": "x"}]}),
     _publish("missing secret", "none", "secret_missing", "'none'"),
     _publish("wrong secret", "no_url", "publish_bad_url", "is not a broker's address"),
