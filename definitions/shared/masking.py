@@ -144,7 +144,10 @@ def _forms(part: str) -> Iterator[str]:
     for written in (quote(part, safe=""), quote_plus(part), quote(part), quote(part, safe=_IN_URLS)):
         yield written
         yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), written)
-    yield from (json.dumps(part, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
+    for ascii_only in (True, False):
+        once = json.dumps(part, ensure_ascii=ascii_only)[1:-1]
+        yield once
+        yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]  # JSON within JSON, as services write what they got
     yield repr(part)[1:-1]
     if len(part) >= SHORTEST:
         yield from _in_base64(part.encode(errors="surrogatepass"))

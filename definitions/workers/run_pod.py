@@ -46,7 +46,7 @@ class RunPod:
         self._run_id = run_id
         self._limits = OutputLimits()
         self._engine = EngineRuns(process, instance)
-        self._is_by_steps = False
+        self._is_by_steps = process.settings.engine != "engine"
         storage = instance.event_log_storage
         assert isinstance(storage, PooledEventStorage)
         self._storage = storage

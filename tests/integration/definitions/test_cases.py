@@ -147,7 +147,7 @@ def test_packed_body_is_taken(site: Site, client: httpx.Client, coding: str, pac
 def test_coding_that_is_not_taken_is_named(site: Site, client: httpx.Client, coding: str) -> None:
     packed = {"content": b"\x1b", "headers": JSON | {"Content-Encoding": coding}}
     answer, run = called(site, client, "gzip-webhook", "webhook.yaml", **packed)
-    said = f"The content coding {coding} is not taken here; gzip and deflate are."
+    said = f"The content coding {coding} is not accepted here; gzip and deflate are."
     assert (answer.status_code, answer.json()["detail"], run) == (415, said, None)
 
 

@@ -41,7 +41,7 @@ def _interpreter(site: Site) -> None:
 @pytest.fixture
 def folder() -> Iterator[str]:
     """A folder in which users' code may meet."""
-    with tempfile.TemporaryDirectory(prefix="headrace-meeting-") as folder:
+    with tempfile.TemporaryDirectory(prefix="headrace-meeting-", dir="/var/tmp") as folder:
         Path(folder).chmod(0o777)
         yield folder
 

@@ -202,7 +202,15 @@ def workers_in(pool: Service) -> list[int]:
 
 def interpreters_of(pool: Service) -> list[int]:
     """The warm interpreters of users' code that are the pool's own."""
-    return [pid for pid in pool.children() if str(PROGRAM) in psutil.Process(pid).cmdline()]
+    return [pid for pid in pool.children() if str(PROGRAM) in _command_line(pid)]
+
+
+def _command_line(pid: int) -> list[str]:
+    """What the process was started with; nothing once it has ended."""
+    try:
+        return psutil.Process(pid).cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
 
 
 def launcher(site: Site) -> WarmRunLauncher:

@@ -143,19 +143,19 @@ def test_what_a_table_file_keeps_of_bytes_objects_and_nothing(services: Services
     rows = [{"n": 1, "b": b"\x00\xff", "o": {"a": b"x"}}, {"n": None, "b": None, "o": None}]
     run_node(services, "parquet.write", {"path": "t.parquet"}, {"rows": rows})
     back = run_node(services, "parquet.read", {"file": "t.parquet"})["rows"]
-    assert back == [{"n": 1, "b": b"\x00\xff", "o": '{"a": {"$bytes": "eA=="}}'}, rows[1]]
+    assert back == rows
     run_node(services, "csv.write", {"path": "t.csv", "from": "t.parquet"})
     cells = run_node(services, "csv.read", {"file": "t.csv", "format": {"types": {"n": "integer"}}})["rows"]
-    assert cells[0] == {"n": 1, "b": "AP8=", "o": back[0]["o"]}
+    assert cells[0] == {"n": 1, "b": "AP8=", "o": '{"a": {"$bytes": "eA=="}}'}
     assert cells[1] == {"n": None, "b": "", "o": ""}
 
 
 @pytest.mark.parametrize(
     ("cell", "kind", "expected"),
     [
-        ("nan", "number", "output rows[0].v: nan is not a JSON number"),
-        ("1e999", "number", "output rows[0].v: inf is not a JSON number"),
-        ("18446744073709551616", "integer", "output rows[0].v: an integer of 65 bits; 64 are the limit"),
+        ("nan", "number", "row 1, column 'v': nan is not a JSON number"),
+        ("1e999", "number", "row 1, column 'v': inf is not a JSON number"),
+        ("18446744073709551616", "integer", "row 1, column 'v': an integer of 65 bits; 64 are the limit"),
         ("1.10", "text", [{"v": "1.10"}]),
     ],
 )
