@@ -55,3 +55,11 @@ def test_every_package_tells_type_checkers_that_it_is_typed() -> None:
     assert marked == {top.name for top in tops()}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert "py.typed" in project["tool"]["setuptools"]["package-data"]["*"]
+
+
+def test_every_package_is_in_the_images() -> None:
+    copied = (ROOT / "deploy" / "docker" / "Dockerfile").read_text().splitlines()
+    let_through = (ROOT / ".dockerignore").read_text().splitlines()
+    for top in tops():
+        assert f"COPY {top.name} {top.name}" in copied
+        assert f"!{top.name}" in let_through
