@@ -39,7 +39,7 @@ BODY = b'{"wheel": "oak", "n": 3}'
 
 def verify_of(scheme: str, **more: Any) -> dict[str, Any]:
     verify = SCHEMES[scheme][0] | {"secret": "webhook_secret"} | more
-    return verify | {"signed": verify["signed"].replace("{path}", "/webhook/x")} if "signed" in verify else verify
+    return verify | {"signed": verify["signed"].replace("{path}", "/hook/x")} if "signed" in verify else verify
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
