@@ -6,6 +6,7 @@ Internal used: `grpc_command`, that command as a function.
 from __future__ import annotations
 
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -14,6 +15,8 @@ from dagster._cli.api import grpc_command
 from definitions.shared import addresses
 from definitions.shared.names import LOCATION
 from platform_core.settings import Settings
+
+_REPOSITORY = "definitions.repository"
 
 
 def main(settings: Settings) -> int:
@@ -25,7 +28,10 @@ def main(settings: Settings) -> int:
         with suppress(FileNotFoundError):
             Path(address.socket).unlink()
         place = ["--socket", address.socket]
-    target = ["--module-name", "definitions.repository", "--attribute", "stored_graphs"]
+    # Dagster leaves out the first folder of the path while it imports, and under `python -P` that is the one with our
+    # packages: what is loaded before, it need not find.
+    import_module(_REPOSITORY)
+    target = ["--module-name", _REPOSITORY, "--attribute", "stored_graphs"]
     # It warns at every reload that it cannot restart user code; ours needs no restart.
     options = ["--location-name", LOCATION, "--log-level", "error"]
     with suppress(KeyboardInterrupt, click.Abort):
