@@ -76,6 +76,9 @@ class Known:
                 self.outputs = record.outputs
             elif isinstance(record, records.OutputsFailed):
                 self.outputs_error = record.error
+            elif isinstance(record, records.RunEnded):
+                # A run that does not end well has no outputs, even if a node that runs last failed it after they were.
+                self.outputs = self.outputs if record.status == "SUCCESS" else None
             elif isinstance(record, records.StepRecord):
                 self._take(record)
         return self

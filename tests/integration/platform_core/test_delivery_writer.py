@@ -22,6 +22,7 @@ from platform_core.triggers.delivery_store import REFUSED, Entry, Kept, NewDeliv
 from platform_core.triggers.delivery_writer import LARGEST_BATCH, DeliveryWriter
 from platform_core.triggers.trigger_store import NewTrigger, list_triggers, sync_triggers
 from platform_core.triggers.webhook_store import Webhook, find_webhook, read_webhook
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -150,12 +151,17 @@ def test_callers_that_wait_when_the_writers_are_cut_off_are_answered(
 ) -> None:
     """More than the writers have taken: the rest waits for a writer that never takes it."""
     begun, go = threading.Event(), threading.Event()
+    under_way: list[int] = []
     stored = DeliveryWriter._store
 
     def held(self: DeliveryWriter, entries: list[Entry]) -> object:
+        under_way.append(1)
         begun.set()
         go.wait(30)
-        return stored(self, entries)
+        try:
+            return stored(self, entries)
+        finally:
+            under_way.pop()
 
     monkeypatch.setattr(DeliveryWriter, "_store", held)
 
@@ -170,6 +176,7 @@ def test_callers_that_wait_when_the_writers_are_cut_off_are_answered(
 
     told = asyncio.run(cut_off())
     assert [type(one) for one in told] == [Unavailable] * len(told)
+    wait_until(lambda: not under_way, "the threads that were cut off have given their connections back")
 
 
 def test_a_database_away_is_reported_to_all_callers_and_one_that_comes_back_is_used(

@@ -2,7 +2,7 @@ from platform_core.facts.run_status import ENDED, IN_PROGRESS, RunStatus
 
 
 def test_each_status_waits_is_in_progress_or_is_an_end() -> None:
-    assert sorted([RunStatus.QUEUED, *IN_PROGRESS, *ENDED]) == sorted(RunStatus)
+    assert sorted([RunStatus.QUEUED, RunStatus.WAITING, *IN_PROGRESS, *ENDED]) == sorted(RunStatus)
     assert [status for status in RunStatus if status.is_end] == list(ENDED)
 
 
@@ -11,6 +11,7 @@ def test_a_status_is_its_word() -> None:
         "QUEUED",
         "STARTING",
         "RUNNING",
+        "WAITING",
         "CANCELING",
         "SUCCESS",
         "FAILURE",
