@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from graph_compiler.values.errors import NodeError
+from graph_compiler.values.errors import Stopped
 from graph_engine.given.clock import Clock
 from graph_engine.given.limits import Limits
 from graph_engine.given.runtime import Runtime
@@ -222,7 +222,7 @@ class Engine:
             self._end_early(status, error)
 
     def _end_early(self, status: Status, error: Error) -> None:
-        canceled = NodeError("canceled", "the run was canceled while this was waiting", retryable=False)
+        canceled = Stopped("the run was canceled while this was waiting")
         stopping.stop_run(self._state, Stop(status, error, canceled))
 
     def _suspended(self) -> Suspended | None:

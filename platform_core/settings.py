@@ -77,10 +77,6 @@ class Settings(BaseSettings):
     finally_seconds: float = Field(
         default=60.0, gt=0, description="Seconds that `finally` nodes have in a run that was canceled or timed out."
     )
-    engine: Literal["engine", "steps"] = Field(
-        default="steps",
-        description="What executes runs: Headrace's own `engine`, or the `steps` of Dagster's execution.",
-    )
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
     tick_retention: int = Field(default=90, gt=0, description="Days that the ticks of timers are kept.")
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")

@@ -3,7 +3,7 @@
 The daemon alone does this; the APIs only write to our tables (docs/adr/0007, 0022).
 
 Internals used: `LaunchRunContext`, with which a run launcher is called, and the tags by which Dagster's UI links a run
-to its code location, sensor or schedule.
+to its code location, sensor, schedule or the run that it retries.
 """
 
 from __future__ import annotations
@@ -16,12 +16,17 @@ from typing import Any
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, JobDefinition
 from dagster._core.launcher import LaunchRunContext
-from dagster._core.storage.tags import SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
+from dagster._core.storage.tags import (
+    PARENT_RUN_ID_TAG,
+    RESUME_RETRY_TAG,
+    ROOT_RUN_ID_TAG,
+    SCHEDULE_NAME_TAG,
+    SENSOR_NAME_TAG,
+)
 
 from definitions.daemon.run_template import RunTemplate, fits_a_template, starting_event
 from definitions.daemon.submission_statement import build
 from definitions.execution.graph_jobs import pinned_job
-from definitions.execution.retries import plan_from_failure, retry_tags
 from definitions.instance.event_storage import event_storage_of
 from definitions.shared.names import TRIGGER_KIND_TAG, TRIGGER_TAG, schedule_name
 from definitions.shared.pinning import code_origin, remote_origin
@@ -169,14 +174,9 @@ class Submission:
             self._templates.popitem(last=False)
 
     def _retry(self, chosen: ChosenRun, job: JobDefinition, tags: Mapping[str, str], parent: DagsterRun) -> DagsterRun:
-        return self._create(
-            chosen,
-            job,
-            {**tags, **retry_tags(parent)},
-            execution_plan=plan_from_failure(self._instance, job, parent),
-            parent_run_id=parent.run_id,
-            root_run_id=parent.root_run_id or parent.run_id,
-        )
+        root = parent.root_run_id or parent.run_id
+        linked = {PARENT_RUN_ID_TAG: parent.run_id, ROOT_RUN_ID_TAG: root, RESUME_RETRY_TAG: "true"}
+        return self._create(chosen, job, {**tags, **linked}, parent_run_id=parent.run_id, root_run_id=root)
 
     def _create(self, chosen: ChosenRun, job: JobDefinition, tags: Mapping[str, str], **options: Any) -> DagsterRun:
         return self._instance.create_run_for_job(
@@ -189,11 +189,10 @@ class Submission:
         )
 
     def _parent(self, chosen: ChosenRun) -> DagsterRun | None:
-        """The run whose failure this one retries from, if Dagster knows of anything that it executed."""
+        """The run whose failure this one retries from, if Dagster still knows it."""
         if chosen.parent_run_id is None or chosen.retry_from != FROM_FAILURE:
             return None
-        parent = self._instance.get_run_by_id(chosen.parent_run_id)
-        return parent if parent is not None and parent.execution_plan_snapshot_id else None
+        return self._instance.get_run_by_id(chosen.parent_run_id)
 
     def _fail(self, run_id: str, error: Exception) -> None:
         _logger.exception("Run %s cannot be launched.", run_id)

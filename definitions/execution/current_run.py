@@ -7,11 +7,33 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from definitions.execution.context import Cancellation
 from definitions.shared.masking import Masking
 from graph_engine.journal.records import Error, Status
 
 CANCELED: Error = {"kind": "canceled", "message": "The run was canceled.", "node": None}
+
+
+@dataclass
+class Cancellation:
+    """Whether what the run's nodes do in the world is to end; subscribers are called at once, late ones too."""
+
+    requested: threading.Event = field(default_factory=threading.Event)
+    _listeners: list[Callable[[], None]] = field(default_factory=list)
+
+    def request(self) -> None:
+        """End it, and refuse what would begin."""
+        self.requested.set()
+        for listener in list(self._listeners):
+            listener()
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        self._listeners.append(listener)
+        if self.requested.is_set():
+            listener()
+
+    def rearm(self) -> None:
+        """Let what runs last go on, until asked again."""
+        self.requested.clear()
 
 
 @dataclass

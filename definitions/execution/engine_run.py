@@ -1,7 +1,6 @@
 """Executes a run by the engine: one read, a pass over the plan, a few commits.
 
-The run stays a Dagster run of the compiled job. What only Dagster's own execution can do, which is a selection of
-steps in its launchpad, is left to it.
+The run stays a Dagster run of the compiled job. A selection of its steps, as Dagster's UI offers one, is refused.
 
 Internals used: the tag by which Dagster's UI asks for a retry from failure.
 """
@@ -13,7 +12,6 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Any
 
 from dagster import DagsterInstance
@@ -25,6 +23,7 @@ from definitions.execution.plans import Plans
 from definitions.execution.resources import RunRuntime
 from definitions.execution.system_clock import SystemClock
 from definitions.instance.run_events import NewEvent
+from definitions.instance.run_loss import failure_data
 from definitions.journal.connection import JournalConnection
 from definitions.journal.dagster_rows import DagsterRows
 from definitions.journal.known_state import KnownStates
@@ -57,17 +56,12 @@ _TAKE_OVER = """
 UPDATE headrace.runs SET generation = generation + 1 WHERE run_id = %s AND ended_at IS NULL RETURNING generation
 """
 _BEGUN = ("STARTED", "SUSPENDED", "CANCELING")
+SELECTION = "steps_selected"
+_SELECTION_REFUSED = (
+    "A run executes its graph whole, and this one was started for a selection of its steps. "
+    "Retry a failed run from its failure, or try one node with `headrace try`."
+)
 _logger = logging.getLogger("headrace.run")
-
-
-class Taken(Enum):
-    """What became of a run that was given to `EngineRuns.execute`."""
-
-    EXECUTED = auto()
-    REFUSED = auto()
-    """It has ended, or has not been launched."""
-    NOT_OURS = auto()
-    """Dagster has to execute it: the engine cannot."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +80,6 @@ class _Found:
         """Dagster's, those of the job among them."""
         tags: Mapping[str, str] = self.body["tags"]
         return tags
-
-    @property
-    def is_selection(self) -> bool:
-        """Whether somebody chose steps in Dagster's UI; a run of ours lists all of its steps, too."""
-        if self.execution.trigger["id"] != DAGSTERS_UI or self.tags.get(RESUME_RETRY_TAG) == "true":
-            return False
-        return self.body.get("step_keys_to_execute") is not None
 
 
 @dataclass
@@ -121,14 +108,21 @@ class EngineRuns:
         """Let the connection go."""
         self._connection.close()
 
-    def execute(self, current: CurrentRun) -> Taken:
-        """Begin the run, or go on with it where its journal ends; returns when it has ended or waits for long."""
+    def execute(self, current: CurrentRun) -> None:
+        """Begin the run, or go on with it where its journal ends; returns when it has ended or waits for long.
+
+        A run that has ended, or has not been launched, is let be.
+        """
         found = self._read(current.run_id)
-        if found is None or found.is_selection:
-            return Taken.NOT_OURS
+        if found is None:
+            _logger.warning("Run %s is none of Headrace's, or its graph is deleted.", current.run_id)
+            return
         is_begun = found.status in _BEGUN and self._is_journaled(current.run_id)
         if found.status != "STARTING" and not is_begun:
-            return Taken.REFUSED
+            return
+        if self._is_selection(found):
+            self._refuse(current.run_id)
+            return
         if found.is_canceled or found.status == "CANCELING":
             current.stop()
         try:
@@ -140,7 +134,6 @@ class EngineRuns:
             self._fail(current.run_id, error)
         finally:
             self._journal = None
-        return Taken.EXECUTED
 
     def tell(self, event: NewEvent) -> bool:
         """Add what the process of the current run says to its events; False if none is executed now."""
@@ -240,6 +233,20 @@ class EngineRuns:
             cancel_grace=times.stop,
             last_seconds=times.last,
         )
+
+    def _is_selection(self, found: _Found) -> bool:
+        """Whether somebody chose steps in Dagster's UI; a run may also list all of its steps."""
+        chosen, plan = found.body.get("step_keys_to_execute"), found.body.get("execution_plan_snapshot_id")
+        is_ours = found.execution.trigger["id"] != DAGSTERS_UI or found.tags.get(RESUME_RETRY_TAG) == "true"
+        if is_ours or chosen is None or plan is None:
+            return False
+        return set(chosen) != {step.key for step in self.instance.get_execution_plan_snapshot(plan).steps}
+
+    def _refuse(self, run_id: str) -> None:
+        run = self.instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            data = failure_data(SELECTION, _SELECTION_REFUSED)
+            self.instance.report_run_failed(run, _SELECTION_REFUSED, data)
 
     def _fail(self, run_id: str, error: Exception) -> None:
         run = self.instance.get_run_by_id(run_id)

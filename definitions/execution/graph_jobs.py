@@ -8,9 +8,6 @@ from functools import lru_cache
 from dagster import JobDefinition
 
 from definitions.execution.context import process_context
-from definitions.execution.executors import thread_executor
-from definitions.execution.io_managers import value_store
-from definitions.execution.resources import run_runtime
 from definitions.shared.names import GRAPH_ID_TAG, GRAPH_TAG, OWNER_TAG, VERSION_TAG, limit_tag
 from definitions.shared.patience import patiently, read_patiently
 from graph_compiler.jobs.compilation import compile_job
@@ -38,9 +35,6 @@ def compile_version(stored: PinnedVersion) -> JobDefinition:
     return compile_job(
         spec,
         name=job_name(stored.owner, stored.graph),
-        runtime=run_runtime,
-        executor=thread_executor,
-        io_manager=value_store,
         node_types=process_context().node_types,
         library=OwnedGraphs(lambda: patiently(process_context().engine), stored.owner_id),
         tags={

@@ -1,35 +1,27 @@
-"""What a node may use while it runs: the run's params and trigger, secrets, code, HTTP, time, live events.
-
-Internal used: `EventLogEntry`, the form in which a node's live events enter Dagster's log.
-"""
+"""What a node may use while it runs: the run's params and trigger, secrets, code, HTTP, time, live events."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from dagster import Field, InitResourceContext, resource
-from dagster._core.events.log import EventLogEntry
-
-from definitions.execution.context import Cancellation, ProcessContext, process_context
+from definitions.execution.context import ProcessContext
+from definitions.execution.current_run import Cancellation
 from definitions.execution.output_limits import OutputLimits
-from definitions.instance.event_storage import event_storage_of
 from definitions.instance.run_events import NewEvent
-from definitions.journal.projection import LEVELS, SHOWN_IN_DAGSTER
 from definitions.services.services import Services
 from definitions.shared.masking import Masking
 from definitions.shared.patience import read_patiently
 from graph_compiler.nodes.runtime import Level, OnLine, OnPublish
-from graph_compiler.running.naming import step_key
 from graph_compiler.values.binary import as_plain, dumps
 from graph_compiler.values.errors import NodeError, Stopped
 from graph_compiler.values.values import as_json
 from platform_core.database.engine import transaction
 from platform_core.identity.secret_store import read_secret
-from platform_core.runs.execution_store import Execution, read_execution
+from platform_core.runs.execution_store import Execution
 from platform_core.runs.result_store import read_result, store_result
 
 if TYPE_CHECKING:
@@ -39,10 +31,7 @@ Tell = Callable[[NewEvent], None]
 
 
 class RunRuntime(Services):
-    """The runtime of one run in this process, for the engine or for Dagster's steps.
-
-    `tell` takes what nodes say. `outcome` is how the run's ordinary nodes ended, for those that run last.
-    """
+    """The runtime of one run in this process; `tell` takes what nodes say."""
 
     def __init__(
         self,
@@ -52,13 +41,11 @@ class RunRuntime(Services):
         *,
         cancellation: Cancellation,
         masking: Masking,
-        outcome: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self._process = process
         self._execution = execution
         self._tell = tell
         self._cancellation = cancellation
-        self._outcome = outcome
         super().__init__(
             process.settings,
             execution.owner,
@@ -86,7 +73,6 @@ class RunRuntime(Services):
             "graph": execution.graph,
             "version": execution.version,
             "owner": execution.owner,
-            **self._outcome(),
         }
 
     @cached_property
@@ -184,37 +170,3 @@ class RunRuntime(Services):
         self._process.interpreter.cancel_all()
         self._cancel_services()
         self._process.http.cancel_all()
-
-
-@resource(config_schema={"params": Field(dict, is_required=False, description="Params of a run started here")})
-def run_runtime(context: InitResourceContext) -> Iterator[RunRuntime]:
-    """The runtime of the run that is being executed."""
-    assert context.instance is not None
-    assert context.run is not None
-    storage = event_storage_of(context.instance)
-    process, run_id = process_context(), context.run.run_id
-    execution = read_patiently(process.engine, lambda connection: read_execution(connection, run_id))
-    masking = process.masking = Masking()
-
-    def tell(event: NewEvent) -> None:
-        storage.store_run_event(run_id, event, _log_entry(run_id, event) if event.type in SHOWN_IN_DAGSTER else None)
-
-    yield RunRuntime(
-        process,
-        execution,
-        tell,
-        cancellation=process.cancellation,
-        masking=masking,
-        outcome=lambda: process.outcome,
-    )
-
-
-def _log_entry(run_id: str, event: NewEvent) -> EventLogEntry:
-    return EventLogEntry(  # type: ignore[no-untyped-call]  # Dagster does not annotate it
-        error_info=None,
-        level=LEVELS[event.level],
-        user_message=event.message,
-        run_id=run_id,
-        timestamp=event.ts,
-        step_key=None if event.node is None else step_key(event.node),
-    )

@@ -1,6 +1,7 @@
 """Dagster's event storage on the pooled engine: a record is one round trip, in commit order per run.
 
-In a run worker `buffer()` puts an `EventWriter` in between, so that steps never wait for the database. Internals used:
+What the engine reports of a run it writes by itself (definitions/journal); this is for what else enters Dagster's log:
+the daemon's, Dagster's own monitoring, its UI. Internals used:
 `_event_to_row` of SqlEventLogStorage, and `handles_run_events_in_store_event`, by which a storage says that it also
 changes the run's status: event, status and our own row then commit as one.
 """
@@ -9,37 +10,21 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from dagster import DagsterInstance
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, DagsterEventType
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._time import datetime_from_timestamp
 from dagster_postgres import PostgresEventLogStorage
 
 from definitions.instance.event_statement import NewValue, Record, build
-from definitions.instance.event_writer import EventWriter
 from definitions.instance.run_events import NewEvent, StatusChange, status_change, to_run_event
 from definitions.instance.run_storage import PooledRunStorage
 from definitions.shared.patience import Patience
-from graph_compiler.running.naming import step_place
 from platform_core.database.engine import Connection, DatabaseError, Engine
-
-_TOLD = frozenset({"node.skipped", "node.failed", "node.retrying"})
-_ENDS = frozenset({"node.succeeded", "node.retrying"})
-
-
-_NOISE = frozenset({DagsterEventType.LOADED_INPUT, DagsterEventType.STEP_INPUT, DagsterEventType.HANDLED_OUTPUT})
-
-
-def _is_noise(event: EventLogEntry) -> bool:
-    """What Dagster reports of the values of each item of a `foreach`: half of its events, and nobody reads them."""
-    if event.dagster_event_type not in _NOISE or event.step_key is None:
-        return False
-    found = step_place(event.step_key)
-    return found.item is not None or found.role in ("expand", "collect")
 
 
 class PooledEventStorage(PostgresEventLogStorage):
@@ -50,8 +35,6 @@ class PooledEventStorage(PostgresEventLogStorage):
         self._engine.dispose()
         self._engine = engine
         self._run_storage = run_storage
-        self._writer: EventWriter | None = None
-        self._reported: set[tuple[str, str | None, int | None]] = set()
 
     @property
     def handles_run_events_in_store_event(self) -> bool:
@@ -65,61 +48,25 @@ class PooledEventStorage(PostgresEventLogStorage):
     def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
         """The engine is pooled already."""
 
-    def buffer(self) -> None:
-        """From now on write through a thread; only for a process that executes runs."""
-        if self._writer is None:
-            self._writer = EventWriter(self._commit)
-
-    def flush(self) -> None:
-        """Return when everything stored so far is committed."""
-        if self._writer is not None:
-            self._writer.flush()
-
     def dispose_connections(self) -> None:
         """Close the pool's connections, which all three storages share."""
         self._engine.dispose()
 
     def store_event(self, event: EventLogEntry) -> None:
         if event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS | ASSET_CHECK_EVENTS:
-            self.flush()
             # PostgresEventLogStorage would NOTIFY with a bound parameter, which only psycopg 2 can.
             SqlEventLogStorage.store_event(self, event)
             return
-        if event.is_dagster_event and _is_noise(event):
-            return
-        record = Record(log=self._event_to_row(event), event=self._unreported(event.run_id, to_run_event(event)))
+        record = Record(log=self._event_to_row(event), event=to_run_event(event))
         change = status_change(event)
         if change is None:
-            self._put(event.run_id, record)
+            self._commit(event.run_id, record)
         else:
-            self.flush()
             self._commit_change(event, record, change)
 
-    def store_run_event(self, run_id: str, event: NewEvent, entry: EventLogEntry | None = None) -> None:
-        """An event of ours, and the entry that shows it in Dagster's log, if it is to be seen there."""
-        if event.type in _TOLD:
-            self._reported.add((run_id, event.node, event.item))
-        self._put(run_id, Record(log=None if entry is None else self._event_to_row(entry), event=event))
-
-    def _unreported(self, run_id: str, event: NewEvent | None) -> NewEvent | None:
-        """The event of Dagster's, unless the node itself has reported its end already."""
-        if event is None or event.type not in _ENDS:
-            return event
-        key = (run_id, event.node, event.item)
-        if key not in self._reported:
-            return event
-        self._reported.discard(key)
-        return None
-
-    def store_value(self, run_id: str, value: NewValue, events: Sequence[NewEvent]) -> None:
-        """A node's output value, and the events that show it."""
-        self._put(run_id, Record(value=value, event=events[0] if events else None))
-        for event in events[1:]:
-            self._put(run_id, Record(event=event))
-
-    def store_outputs(self, run_id: str, outputs: str) -> None:
-        """The run's outputs as JSON text; seen by nobody before the run has ended."""
-        self._put(run_id, Record(outputs=outputs))
+    def store_run_event(self, run_id: str, event: NewEvent) -> None:
+        """An event of ours that Dagster's log does not show."""
+        self._commit(run_id, Record(event=event))
 
     def read_value(self, run_id: str, step: str, port: str) -> NewValue:
         """A stored output value. Raises `KeyError` if there is none."""
@@ -131,17 +78,10 @@ class PooledEventStorage(PostgresEventLogStorage):
         return NewValue(step, port, row[0], row[1])
 
     def _connect(self) -> AbstractContextManager[Connection]:
-        self.flush()
         return self._run_storage.connect()
 
-    def _put(self, run_id: str, record: Record) -> None:
-        if self._writer is not None:
-            self._writer.put(run_id, record)
-        else:
-            self._commit(run_id, [record])
-
-    def _commit(self, run_id: str, records: Sequence[Record]) -> None:
-        statement, parameters = build(run_id, uuid.uuid4().hex, records, None, time.time())
+    def _commit(self, run_id: str, record: Record) -> None:
+        statement, parameters = build(run_id, uuid.uuid4().hex, [record], None, time.time())
 
         def commit() -> None:
             with self._run_storage.connect() as connection:

@@ -1,7 +1,7 @@
 """Dagster's run storage on the pooled engine, which also knows each Dagster run's Headrace run.
 
 Internals used: `_engine` and `connect()` of PostgresRunStorage; `has_run_stats_index_cols` and its like, which
-reflect the schema on every call and never change once the database is migrated.
+reflect the schema on every call and never change once the database is migrated; the tag of a retry from failure.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from dagster import DagsterRun
+from dagster._core.storage.tags import RESUME_RETRY_TAG
 from dagster_postgres import PostgresRunStorage
 
 from definitions.shared.names import GRAPH_ID_TAG, VERSION_TAG
 from definitions.shared.patience import patient_read, patiently
 from definitions.shared.pinning import pinned
 from platform_core.database.engine import Connection, Engine
-from platform_core.runs.execution_store import adopt_run
+from platform_core.runs.execution_store import AdoptedRun, adopt_run
+from platform_core.runs.run_store import FROM_FAILURE, FROM_START
 
 T = TypeVar("T")
 
@@ -93,8 +95,10 @@ class PooledRunStorage(PostgresRunStorage):
             return
         config: Any = run.run_config
         config = config.get("resources", {}).get("runtime", {}).get("config", {})
+        retry_from = FROM_FAILURE if run.tags.get(RESUME_RETRY_TAG) == "true" else FROM_START
+        adopted = AdoptedRun(run.run_id, graph_id, int(version), config.get("params"), run.parent_run_id, retry_from)
         with self.transaction() as connection:
-            adopt_run(connection, run.run_id, graph_id, int(version), config.get("params", {}))
+            adopt_run(connection, adopted)
 
 
 @contextmanager

@@ -194,6 +194,7 @@ class _Reading:
         step.end = "failed"
         step.error = note["error"] if note else json.loads(event.data)
         step.cause, step.is_retryable = note.get("cause"), note.get("retryable", True)
+        step.is_stopped = note.get("stopped", False)
         if not is_well:  # a retry goes on with them
             step.items, step.params = items, params
 

@@ -276,13 +276,14 @@ class Projection:
                 "cause": dict(record.cause),
                 "retryable": record.is_retryable,
                 "outputs": record.outputs is not None,
+                "stopped": record.is_stopped,
             }
         )
         if record.outputs is not None:
             yield from self._given_up(record, place, event, note)
         elif not place.is_step:
             yield Record(event=event, note=note)
-        elif record.item is not None and not (place.items_fail or error["kind"] == "canceled"):
+        elif record.item is not None and not (place.items_fail or record.is_stopped):
             key = place.at(record.item)
             result = NewValue(key, RESULT, kept({"error": dict(error)}, "the item's error"))
             yield Record(self._rows.output(key, RESULT, ts), event, result, note=note)

@@ -80,10 +80,7 @@ class WarmRunLauncher(RunLauncher[Any], ConfigurableClass):
 
     def resume(self, run_id: str) -> bool:
         """Give a run that has lost its worker to another, if it may go on."""
-        process = process_context()
-        if process.settings.engine != "engine":
-            return False
-        with transaction(process.engine) as connection:
+        with transaction(process_context().engine) as connection:
             goes_on = may_go_on(connection, run_id)
         if goes_on:
             _logger.warning("Run %s has lost its worker and goes on in another.", run_id)

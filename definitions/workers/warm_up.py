@@ -1,14 +1,16 @@
-"""Executes a small graph in memory, so that what Dagster imports and caches at first use is there before the fork."""
+"""Executes a small graph in memory, so that what is imported and cached at first use is there before the fork."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from dagster import DagsterInstance, ResourceDefinition, mem_io_manager
-
-from definitions.execution.executors import thread_executor
-from graph_compiler.jobs.compilation import compile_job
+from definitions.execution.system_clock import SystemClock
+from graph_compiler.catalogue.node_types import builtin_node_types
 from graph_compiler.language.spec import GraphSpec
+from graph_compiler.running.plan import plan_graph
+from graph_engine.engine import Engine
+from graph_engine.scope.index import PlanIndex
+from graph_engine.testing.memory_journal import MemoryJournal
 
 _GRAPH = {
     "spec_version": 1,
@@ -34,13 +36,8 @@ class _NoRun:
 
 
 def warm_up() -> None:
-    """Compile and execute one graph; leaves neither a thread nor a connection."""
-    job = compile_job(
-        GraphSpec.model_validate(_GRAPH),
-        name="warm_up",
-        runtime=ResourceDefinition.hardcoded_resource(_NoRun()),
-        executor=thread_executor,
-        io_manager=mem_io_manager,
-    )
-    with DagsterInstance.ephemeral() as instance:
-        job.execute_in_process(instance=instance)
+    """Plan and execute one graph; leaves neither a thread nor a connection."""
+    types = builtin_node_types()
+    index = PlanIndex(plan_graph(GraphSpec.model_validate(_GRAPH), types), types)
+    runtime: Any = _NoRun()
+    Engine(index, runtime, MemoryJournal(), SystemClock()).run()

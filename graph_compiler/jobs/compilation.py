@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dagster import ExecutorDefinition, JobDefinition, ResourceDefinition
+from dagster import JobDefinition, mem_io_manager
 
 from graph_compiler.catalogue.node_types import builtin_node_types
+from graph_compiler.jobs.execution_elsewhere import engine_executor, launch_params
 from graph_compiler.jobs.graph_parts import GraphParts, PlannedGraph
 from graph_compiler.jobs.ops import outputs_op
 from graph_compiler.jobs.tags import run_tags
@@ -21,17 +22,13 @@ def compile_job(
     spec: GraphSpec,
     *,
     name: str,
-    runtime: ResourceDefinition,
-    executor: ExecutorDefinition,
-    io_manager: ResourceDefinition,
     node_types: NodeTypes | None = None,
     tags: Mapping[str, str] | None = None,
     library: GraphLibrary | None = None,
 ) -> JobDefinition:
-    """The Dagster job of a spec that has no issues.
+    """The Dagster job of a spec that has no issues: what Dagster shows, starts and stops, and the engine executes.
 
-    `runtime` provides a `NodeRuntime`. The plan of the graph is a resource of the job (`plan`), so the ops
-    are shared by all jobs. `tags` are added to those of the settings. `library` has the graphs it calls.
+    `tags` are added to those of the settings. `library` has the graphs it calls.
     Raises `CompilationError` if the spec does not fit `node_types` or calls what is not there.
     """
     types = builtin_node_types() if node_types is None else node_types
@@ -47,11 +44,7 @@ def compile_job(
     )
     return graph.to_job(
         name=name,
-        resource_defs={
-            "runtime": runtime,
-            "io_manager": io_manager,
-            "plan": ResourceDefinition.hardcoded_resource(plan),
-        },
-        executor_def=executor,
+        resource_defs={"runtime": launch_params, "io_manager": mem_io_manager},
+        executor_def=engine_executor,
         tags={**run_tags(spec.settings), **(tags or {})},
     )

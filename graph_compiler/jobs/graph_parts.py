@@ -22,18 +22,22 @@ from dagster import (
 from dagster._core.definitions.dependency import DynamicCollectDependencyDefinition, IDependencyDefinition, Node
 from dagster._core.definitions.node_definition import NodeDefinition
 
-from graph_compiler.jobs.call_ops import params_op, results_op
-from graph_compiler.jobs.foreach_ops import (
+from graph_compiler.jobs.ops import (
     EXPANDED,
+    FAN_IN,
     ITEM_INPUT,
     ITEMS_OUTPUT,
     RESULT,
     RESULTS_INPUT,
+    OpSignature,
     collect_op,
     expand_op,
     item_op,
+    node_op,
+    params_op,
+    results_op,
 )
-from graph_compiler.jobs.ops import FAN_IN, OpSignature, node_op
+from graph_compiler.jobs.retry_policy import retry_policy
 from graph_compiler.jobs.tags import FINALLY_TAG, step_tags
 from graph_compiler.language.annotations import ANNOTATIONS
 from graph_compiler.language.spec import NodeSpec, PortRef
@@ -52,7 +56,6 @@ from graph_compiler.running.naming import (
     expand_name,
 )
 from graph_compiler.running.plan import GraphPlan, PlannedNode
-from graph_compiler.running.retrying import retry_policy
 from graph_compiler.values.canonical import canonical_json, content_hash
 from graph_compiler.values.topology import topological_order
 

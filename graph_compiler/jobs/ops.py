@@ -1,27 +1,37 @@
 """Dagster ops for nodes: one definition per node type and port signature, shared by all jobs of the process.
 
-An op knows nothing of its node; it finds it in the job's `plan` resource by its step. Dagster refuses two
-different ops of one name in a repository, and sharing them keeps a repository of thousands of graphs small.
-No postponed annotations here: Dagster reads the type of `context` itself.
+They are what Dagster draws and plans; none of them is executed. Dagster refuses two different ops of one name in a
+repository, and sharing them keeps a repository of thousands of graphs small.
 """
 
-from collections.abc import Iterator, Mapping
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from typing import Any
 
-from dagster import In, Nothing, OpDefinition, OpExecutionContext, Out, Output
+from dagster import DynamicOut, In, Nothing, OpDefinition, Out
 
-from graph_compiler.jobs.attempt import Attempt
-from graph_compiler.running.execution import is_wanted, render_outputs, run_node
-from graph_compiler.running.gathering import gathered
-from graph_compiler.running.naming import DONE_OUTPUT, INPUTS_INPUT, OUTPUTS_OP, PARAMS_INPUT, after_input
-from graph_compiler.values.errors import NodeError, node_error
+from graph_compiler.jobs.execution_elsewhere import refuse
+from graph_compiler.running.naming import (
+    DONE_OUTPUT,
+    ENDED_INPUT,
+    INPUTS_INPUT,
+    OUTPUTS_OP,
+    PARAMS_INPUT,
+    PARAMS_OUTPUT,
+    after_input,
+)
 
-RESOURCES = {"runtime", "plan"}
 FAN_IN = "values"
 OUTPUTS_PORT = "outputs"
+ITEM_INPUT = "item_"
+ITEMS_OUTPUT = "items_"
+EXPANDED = "expanded_"
+"""From the first op of a `foreach` to the last: that there are items."""
+RESULT = "result_"
+RESULTS_INPUT = "results_"
+_RESOURCES = {"runtime"}
 
 
 @dataclass(frozen=True)
@@ -60,55 +70,57 @@ class OpSignature:
 
 @cache
 def node_op(signature: OpSignature) -> OpDefinition:
-    """The op definition of every node with this signature."""
-    return OpDefinition(
-        name=signature.op_name,
-        compute_fn=_compute_node,
-        ins=signature.ins(),
-        outs=signature.outs(),
-        required_resource_keys=RESOURCES,
-        tags={"headrace/node_type": signature.node_type},
-    )
+    """The op of every node with this signature."""
+    tags = {"headrace/node_type": signature.node_type}
+    return _op(signature.op_name, signature.ins(), signature.outs(), tags)
 
 
 @cache
 def outputs_op(reads_nodes: bool) -> OpDefinition:
     """The op that renders a graph's outputs from the list of ports its templates read."""
-    return OpDefinition(
-        name=OUTPUTS_OP if reads_nodes else f"{OUTPUTS_OP}alone",
-        compute_fn=_compute_outputs,
-        ins={FAN_IN: In()} if reads_nodes else {},
-        outs={OUTPUTS_PORT: Out()},
-        required_resource_keys=RESOURCES,
-    )
+    name = OUTPUTS_OP if reads_nodes else f"{OUTPUTS_OP}alone"
+    return _op(name, {FAN_IN: In()} if reads_nodes else {}, {OUTPUTS_PORT: Out()})
 
 
-def _compute_node(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Output[Any]]:
-    attempt = Attempt(context, inputs)
-    node, runtime = attempt.node, attempt.runtime
-    try:
-        values = attempt.inputs()
-        if not is_wanted(node, values, runtime, attempt.scope):
-            attempt.skip()
-            return
-        outputs = run_node(node, values, runtime, scope=attempt.scope)
-    except Exception as raised:
-        error = node_error(raised)
-    else:
-        yield from attempt.outputs(outputs)
-        return
-    # Not inside the except: the original error would be in Dagster's log as the context of ours, secrets and all.
-    attempt.retry(error)
-    yield from attempt.ended(error)
+@cache
+def expand_op(signature: OpSignature) -> OpDefinition:
+    """The first op of a `foreach`, which makes the items; its signature has the node's inputs."""
+    outs = {ITEMS_OUTPUT: DynamicOut(), EXPANDED: Out(is_required=False)}
+    return _op(f"expand__{signature.op_name}", signature.ins(), outs)
 
 
-def _compute_outputs(context: OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Output[Any]]:
-    attempt = Attempt(context, inputs)
-    try:
-        outputs = render_outputs(attempt.plan, gathered(context, FAN_IN, inputs), attempt.runtime)
-    except NodeError as raised:
-        error = raised
-    else:
-        yield Output(attempt.runtime.masked(outputs), OUTPUTS_PORT)
-        return
-    raise attempt.failure(error)
+@cache
+def item_op(signature: OpSignature) -> OpDefinition:
+    """The op of each item; its signature has the inputs that each item takes."""
+    ins = {ITEM_INPUT: In(), **signature.ins()}
+    return _op(f"item__{signature.op_name}", ins, {RESULT: Out()}, {"headrace/node_type": signature.node_type})
+
+
+@cache
+def collect_op(signature: OpSignature) -> OpDefinition:
+    """The last op of a `foreach`, which makes lists of the items' outputs; its signature has the node's outputs."""
+    return _op(f"collect__{signature.op_name}", {RESULTS_INPUT: In(), EXPANDED: In()}, signature.outs())
+
+
+@cache
+def params_op(signature: OpSignature) -> OpDefinition:
+    """The first op of a called graph, which renders its params; its signature has the calling node's inputs."""
+    outs = {PARAMS_OUTPUT: Out(is_required=not signature.may_leave_out)}
+    return _op(f"params__{signature.op_name}", signature.ins(), outs)
+
+
+@cache
+def results_op(signature: OpSignature, reads_nodes: bool) -> OpDefinition:
+    """The last op of a called graph, which renders its outputs; its signature has the call's outputs."""
+    ins = {PARAMS_INPUT: In(), ENDED_INPUT: In(Nothing)} | ({FAN_IN: In()} if reads_nodes else {})
+    name = f"{OUTPUTS_OP}of_{signature.op_name}{'' if reads_nodes else '_alone'}"
+    return _op(name, ins, signature.outs())
+
+
+def _op(
+    name: str,
+    ins: dict[str, In],
+    outs: dict[str, Out] | dict[str, DynamicOut | Out],
+    tags: dict[str, str] | None = None,
+) -> OpDefinition:
+    return OpDefinition(name=name, compute_fn=refuse, ins=ins, outs=outs, required_resource_keys=_RESOURCES, tags=tags)

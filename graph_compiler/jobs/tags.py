@@ -31,7 +31,7 @@ def run_tags(settings: SettingsSpec) -> dict[str, str]:
 
 
 def step_tags(node: NodeSpec, uses_processor: bool) -> dict[str, str]:
-    """The tags by which our executor knows what is said of the node's steps."""
+    """What is said of the node's steps, as Dagster's UI shows it."""
     tags = {}
     if node.max_parallel is not None:
         tags[MAX_PARALLEL_TAG] = str(node.max_parallel)

@@ -18,8 +18,6 @@ from graph_compiler.nodes.node_type import (
     Port,
     Ports,
 )
-from graph_compiler.running.called_run import CalledRun, called_params
-from graph_compiler.running.plan import GraphPlan, plan_graph
 from graph_compiler.values.errors import CompilationError
 from graph_compiler.values.model import GRAPH_NAME
 
@@ -71,10 +69,8 @@ class Graph(NodeType[GraphConfig]):
         "events, and what holds for versions."
     )
 
-    def __init__(self, calls: Calls | None = None, node_types: NodeTypes | None = None) -> None:
+    def __init__(self, calls: Calls | None = None) -> None:
         self.calls = calls or Calls(None)
-        self._node_types = node_types or {}
-        self._plans: dict[str, GraphPlan] = {}
 
     def callee(self, config: GraphConfig) -> Callee:
         """The graph version that the node means, or why there is none."""
@@ -93,16 +89,13 @@ class Graph(NodeType[GraphConfig]):
         return Ports((), tuple(Port(name, description="Of the called graph.") for name in found.spec.outputs))
 
     def execute(self, call: NodeCall[GraphConfig]) -> Mapping[str, Any]:
-        called = self.called(call.config)
-        if called.sha256 not in self._plans:
-            self._plans[called.sha256] = plan_graph(called.spec, self._node_types)
-        params = called_params(called.spec, call.config.params)
-        return CalledRun(self._plans[called.sha256], call, params).outputs()
+        """Raises `CompilationError`: a call is no work of one node, the engine goes through the called graph."""
+        raise CompilationError(f"{call.node} calls a graph, whose nodes the engine executes")
 
 
 def with_calls(node_types: NodeTypes, calls: Calls) -> NodeTypes:
     """The node types, with a `graph` that finds what it calls there."""
     bound = dict(node_types)
     if GRAPH_TYPE in bound:
-        bound[GRAPH_TYPE] = Graph(calls, bound)
+        bound[GRAPH_TYPE] = Graph(calls)
     return bound

@@ -1,4 +1,4 @@
-"""Fakes of what a node meets at run time, for tests here and in other packages. Importing this imports Dagster."""
+"""A fake of what a node meets at run time, for tests here and in other packages."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dagster import JobDefinition, ResourceDefinition, in_process_executor, mem_io_manager
-
-from graph_compiler.jobs.compilation import compile_job
-from graph_compiler.language.library import GraphLibrary
-from graph_compiler.language.spec import GraphSpec
-from graph_compiler.nodes.node_type import NodeTypes
 from graph_compiler.nodes.runtime import Level, OnLine, OnPublish
 from graph_compiler.testing.services import MemoryServices
 from graph_compiler.values.errors import NodeError
@@ -68,6 +62,12 @@ class MemoryRuntime(MemoryServices):
         self._record("wait", seconds)
         self.time += seconds
 
+    def cancel(self) -> None:
+        self._record("cancel", None)
+
+    def rearm(self) -> None:
+        self._record("rearm", None)
+
     def emit(
         self,
         type: str,
@@ -85,23 +85,3 @@ class MemoryRuntime(MemoryServices):
     def _record(self, method: str, asked: Any) -> None:
         with self._lock:
             self.calls.append((method, asked))
-
-
-def memory_job(
-    spec: GraphSpec,
-    runtime: MemoryRuntime,
-    *,
-    name: str = "test__graph",
-    node_types: NodeTypes | None = None,
-    library: GraphLibrary | None = None,
-) -> JobDefinition:
-    """The compiled job on a fake runtime, for `execute_in_process`."""
-    return compile_job(
-        spec,
-        name=name,
-        runtime=ResourceDefinition.hardcoded_resource(runtime),
-        executor=in_process_executor,
-        io_manager=mem_io_manager,
-        node_types=node_types,
-        library=library,
-    )

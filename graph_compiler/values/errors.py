@@ -23,6 +23,10 @@ class NodeError(Exception):
         self.message = message
         self.retryable = retryable
 
+    def saying(self, message: str) -> NodeError:
+        """The same error with another message."""
+        return NodeError(self.kind, message, retryable=self.retryable)
+
     def __str__(self) -> str:
         return f"{self.kind}: {self.message}"
 
@@ -32,6 +36,9 @@ class Stopped(NodeError):
 
     def __init__(self, message: str) -> None:
         super().__init__("canceled", message, retryable=False)
+
+    def saying(self, message: str) -> Stopped:
+        return Stopped(message)
 
 
 def node_error(error: Exception) -> NodeError:

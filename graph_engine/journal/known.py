@@ -34,7 +34,8 @@ class KnownStep:
     error: Error | None = None
     cause: Error | None = None
     is_retryable: bool = True
-    """Both as in `Failed`."""
+    is_stopped: bool = False
+    """All three as in `Failed`."""
     items: Sequence[Any] | None = None
     params: Mapping[str, Any] | None = None
     waits_since: float | None = None
@@ -107,7 +108,8 @@ class Known:
                 self._end(step, "skipped", None)
             case records.Failed():
                 self._end(step, "failed", record.outputs)
-                step.error, step.cause, step.is_retryable = record.error, record.cause, record.is_retryable
+                step.error, step.cause = record.error, record.cause
+                step.is_retryable, step.is_stopped = record.is_retryable, record.is_stopped
 
     def _end(self, step: KnownStep, end: End, outputs: Mapping[str, Any] | None) -> None:
         self._ended += 1

@@ -156,6 +156,8 @@ class Failed(NamedTuple):
     is_inner: bool = False
     is_retryable: bool = True
     """Whether another attempt may help: also one of the call around it."""
+    is_stopped: bool = False
+    """Whether the end of the run stopped it, which `on_error` and `on_item_error` do not take for an error."""
 
 
 class Emitted(NamedTuple):

@@ -179,7 +179,7 @@ class State:
     def masked_error(self, raised: Exception) -> NodeError:
         """What a node raised, as documents know it, without secrets."""
         error = node_error(raised)
-        return NodeError(error.kind, self.runtime.masked(error.message), retryable=error.retryable)
+        return error.saying(self.runtime.masked(error.message))
 
     def must_park(self, task: Task) -> bool:
         """Whether the task computes, and no processor is free."""

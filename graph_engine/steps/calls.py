@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graph_compiler.running.called_run import called_params
+from graph_compiler.running.call_params import called_params
 from graph_compiler.running.execution import Scope, is_wanted, node_context, render_outputs, rendered_config, result_key
 from graph_engine.journal import records
 from graph_engine.journal.known import KnownStep

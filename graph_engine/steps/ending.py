@@ -7,7 +7,7 @@ from typing import Any
 
 from graph_compiler.nodes.node_ports import ERROR_PORT
 from graph_compiler.running.execution import is_tried_again
-from graph_compiler.values.errors import NodeError
+from graph_compiler.values.errors import NodeError, Stopped
 from graph_engine.journal import records
 from graph_engine.journal.known import KnownStep
 from graph_engine.journal.records import Error
@@ -45,9 +45,15 @@ def recall(state: State, task: Task, known: KnownStep) -> None:
         else:
             _give(state, task, known.outputs or NO_VALUES)
         return
-    error = NodeError(known.error["kind"], known.error["message"], retryable=known.is_retryable)
+    error = _known_error(known.error, known)
     cause = known.cause or {**known.error, "node": task.place.name}
     _give_up(state, task, error, known.error, cause, known.order)
+
+
+def _known_error(error: Error, known: KnownStep) -> NodeError:
+    if known.is_stopped:
+        return Stopped(error["message"])
+    return NodeError(error["kind"], error["message"], retryable=known.is_retryable)
 
 
 def _give(state: State, task: Task, outputs: Mapping[str, Any]) -> None:
@@ -85,6 +91,7 @@ def _fail(state: State, task: Task, error: NodeError, cut: Cut | None, *, is_fin
         cause,
         is_inner=cut is not None,
         is_retryable=error.retryable,
+        is_stopped=isinstance(error, Stopped),
     )
     state.append(failed)
     if outputs is None:
@@ -129,7 +136,7 @@ def rest(state: State, task: Task, seconds: float) -> None:
 def _outputs_of_failure(task: Task, error: NodeError, described: Error) -> Mapping[str, Any] | None:
     """What the node's `on_error` makes of it: None, if that fails what is around it."""
     on_error = task.node.spec.on_error
-    if on_error == "fail" or error.kind == "canceled":
+    if on_error == "fail" or isinstance(error, Stopped):
         return None
     return {ERROR_PORT.name: {**described, "node": task.place.name}} if on_error == "route" else NO_VALUES
 
@@ -142,6 +149,6 @@ def _give_up(
         task.each.failures[task.index] = ItemFailure(error, described, cause)
         foreach.item_ended(state, task)
         return
-    named = NodeError(error.kind, f"{task.node.spec.id}: {error.message}", retryable=error.retryable)
+    named = error.saying(f"{task.node.spec.id}: {error.message}")
     task.frame.accuse(Blame(named, cause, order))
     settle(state, task, "failed")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from graph_compiler.nodes.node_ports import ERRORS_PORT
 from graph_compiler.running.execution import Item, is_wanted, items_of
-from graph_compiler.values.errors import NodeError
+from graph_compiler.values.errors import NodeError, Stopped
 from graph_engine.journal import records
 from graph_engine.journal.known import KnownStep
 from graph_engine.journal.records import Error
@@ -91,9 +91,9 @@ def _pump(state: State, each: Each) -> None:
 def _collect(state: State, each: Each) -> None:
     task, spec = each.task, each.task.node.spec
     failures = [each.failures[index] for index in sorted(each.failures)]
-    canceled = [failure for failure in failures if failure.error.kind == "canceled"]
-    if canceled or (failures and spec.on_item_error != "collect"):
-        first = (canceled or failures)[0]
+    stopped = [failure for failure in failures if isinstance(failure.error, Stopped)]
+    if stopped or (failures and spec.on_item_error != "collect"):
+        first = (stopped or failures)[0]
         about = {key: value for key, value in first.record.items() if key not in ("kind", "message")}
         return state.end(task, Cut(first.error, about, first.cause, is_tried_again=False))
     if each.dropped:

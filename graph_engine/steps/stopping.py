@@ -6,7 +6,7 @@ runs last does, within its grace.
 
 from __future__ import annotations
 
-from graph_compiler.values.errors import NodeError
+from graph_compiler.values.errors import NodeError, Stopped
 from graph_engine.scope.frame import Frame, Phase, Stop
 from graph_engine.scope.state import State
 from graph_engine.steps.jobs import watch
@@ -60,7 +60,7 @@ def cut(state: State, frame: Frame) -> None:
         stop(state, inner, frame.stop)
         cut(state, inner)
     message = f"what runs last had {state.limits.last_seconds:g} s, and was stopped"
-    _end_waiting(state, frame, NodeError("canceled", message, retryable=False))
+    _end_waiting(state, frame, Stopped(message))
     for job in state.jobs:
         if job.task.frame.is_within(frame) and not job.interrupted:
             watch(state, job, 0.0)

@@ -40,6 +40,7 @@ class Execution(RunRef):
     retry_from: str | None = None
 
 
+_PARENT = sa.select(runs.c.run_id, runs.c.params)
 _EXECUTION = select_runs(runs.c.priority, runs.c.trigger_data, runs.c.retry_from)
 
 
@@ -71,18 +72,36 @@ def read_execution(connection: Connection, run_id: str) -> Execution:
     return _execution(row._mapping)
 
 
-def adopt_run(connection: Connection, run_id: str, graph_id: str, version: int, params: Mapping[str, Any]) -> bool:
-    """Give a run that was started in Dagster's UI its row here; returns whether it had none and now has one."""
-    owner = sa.select(graphs.c.owner_id).where(graphs.c.id == graph_id).scalar_subquery()
+@dataclass(frozen=True)
+class AdoptedRun:
+    """A run that was started in Dagster's UI."""
+
+    run_id: str
+    graph_id: str
+    version: int
+    params: Mapping[str, Any] | None
+    """None: those of the run that it executes again, if it does, or else none."""
+    parent_run_id: str | None = None
+    retry_from: str | None = None
+
+
+def adopt_run(connection: Connection, new: AdoptedRun) -> bool:
+    """Give the run its row here; returns whether it had none and now has one."""
+    is_parent = (runs.c.run_id == new.parent_run_id, runs.c.graph_id == new.graph_id)
+    parent = connection.execute(_PARENT.where(*is_parent)).first()
+    given = new.params if new.params is not None else (dict(parent.params) if parent is not None else {})
+    owner = sa.select(graphs.c.owner_id).where(graphs.c.id == new.graph_id).scalar_subquery()
     values = {
-        "run_id": run_id,
-        "graph_id": graph_id,
-        "version": version,
+        "run_id": new.run_id,
+        "graph_id": new.graph_id,
+        "version": new.version,
         "owner_id": owner,
         "status": RunStatus.QUEUED,
         "trigger_kind": TriggerKind.MANUAL,
         "trigger_id": DAGSTERS_UI,
-        "params": dict(params),
+        "params": dict(given),
+        "parent_run_id": None if parent is None else parent.run_id,
+        "retry_from": None if parent is None else new.retry_from,
         "tags": {},
         "last_seq": 1,
         "submitted_at": sa.func.clock_timestamp(),
@@ -90,7 +109,7 @@ def adopt_run(connection: Connection, run_id: str, graph_id: str, version: int, 
     statement = insert(runs).values(values).on_conflict_do_nothing(index_elements=["run_id"])
     if connection.execute(statement.returning(runs.c.run_id)).first() is None:
         return False
-    announce(connection, run_id, TriggerKind.MANUAL)
+    announce(connection, new.run_id, TriggerKind.MANUAL)
     return True
 
 

@@ -22,6 +22,7 @@ from platform_core.runs.run_ending import cancel_unsubmitted
 from platform_core.runs.run_event_store import RUN_QUEUED
 
 FROM_FAILURE = "failure"
+FROM_START = "start"
 """Where a retry begins that takes what its parent has done from there."""
 
 

@@ -13,7 +13,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = frozenset({"manager", "managers", "helper", "helpers", "util", "utils", "handler", "handlers"})
 FORCED = {
-    "definitions/execution/io_managers.py: io_managers": "Dagster's word for where values are kept",
     "trigger_api/webhooks/endpoints.py: get_route_handler": "FastAPI's method that a route overrides",
     "platform_core/web/strict_json.py: get_route_handler": "FastAPI's method that a route overrides",
 }

@@ -12,8 +12,9 @@ import pytest
 from graph_compiler.checking.validation import check
 from graph_compiler.language import params
 from graph_compiler.language.spec import GraphSpec
-from graph_compiler.testing.memory import MemoryRuntime, memory_job
+from graph_compiler.testing.memory import MemoryRuntime
 from graph_compiler.values.binary import as_plain
+from graph_engine.testing.memory_run import run_in_memory
 from tests.called_graphs import shelf
 from tests.integration.definitions.site import Site
 
@@ -23,12 +24,6 @@ BEYOND_THE_FAKE = {
     "http_request": "reaches another host",
     "node_timeout": "stops code",
     "run_timeout": "stops code",
-    "finally_after_success": "what runs last is our executor's",
-    "call_finally": "what runs last is our executor's",
-    "call_skipped": "outputs of skipped nodes are our executor's",
-    "foreach_skipped": "outputs of skipped nodes are our executor's",
-    "when_everything_skipped": "outputs of skipped nodes are our executor's",
-    "when_output_undefined": "outputs of skipped nodes are our executor's",
     "bytes_foreach": "says the line at which code raised",
     "foreach_collect": "says the line at which code raised",
     "on_error_route": "says the line at which code raised",
@@ -59,9 +54,8 @@ def on_the_fake(text: str, given: dict[str, Any]) -> tuple[str, Any]:
     spec = GraphSpec.model_validate_json(document)
     applied, issues = params.apply(spec, given)
     assert issues == []
-    result = memory_job(spec, MemoryRuntime(params=applied), library=shelf()).execute_in_process(raise_on_error=False)
-    outputs = result.output_for_node("outputs_", "outputs") if result.success and spec.outputs else None
-    return ("SUCCESS" if result.success else "FAILURE"), as_plain(outputs)
+    ended = run_in_memory(spec, MemoryRuntime(params=applied), library=shelf())
+    return ended.status, None if ended.outputs is None else as_plain(dict(ended.outputs))
 
 
 @pytest.fixture(params=["fake", "real"])

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from dagster import DagsterInstance
-from dagster._cli.api import _execute_run_command_body
 
 from definitions.daemon.submission import Submission
 from definitions.execution.context import process_context
 from definitions.execution.current_run import CurrentRun
-from definitions.execution.engine_run import EngineRuns, Taken
+from definitions.execution.engine_run import EngineRuns
 from definitions.execution.graph_jobs import pinned_job
 from definitions.instance import instance_files
 from definitions.instance.event_storage import PooledEventStorage, event_storage_of
@@ -48,6 +47,8 @@ class Site:
         self.settings = settings
         self.instance = instance
         self.engine = build_engine(settings.database_url)
+        self.current = CurrentRun("")
+        """The run that was executed last in the test's process, or is now."""
 
     @cached_property
     def owner_id(self) -> str:
@@ -121,11 +122,8 @@ class Site:
         return run_id
 
     def execute_launched(self, run_id: str) -> None:
-        process = process_context()
-        process.cancellation.reset()  # as a run worker does between its runs
-        if process.settings.engine == "engine" and self.engine_runs.execute(CurrentRun(run_id)) is not Taken.NOT_OURS:
-            return
-        _execute_run_command_body(run_id, self.instance, lambda _: None, False)
+        self.current = CurrentRun(run_id)
+        self.engine_runs.execute(self.current)
 
     def cancel(self, run_id: str) -> None:
         with self.engine.begin() as connection:

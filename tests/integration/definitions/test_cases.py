@@ -224,7 +224,7 @@ def _cancel_when_two_are_under_way(site: Site, run_id: str) -> None:
     wait_until(lambda: len([e for e in site.events(run_id) if e.type == "stdout"]) >= 2, "two items are under way", 60)
     site.cancel(run_id)
     site.cancel_requested()
-    process_context().cancellation.request()
+    site.current.stop()
 
 
 def _runs(site: Site) -> list[str]:

@@ -15,7 +15,7 @@ from tests.integration.definitions.site import Site
 @pytest.fixture(scope="module")
 def site(create_site: NewSite) -> Site:
     """Without workers: one of them would take the run before the test does."""
-    return create_site(HEADRACE_ENGINE="engine")
+    return create_site()
 
 
 def test_worker_that_was_thought_lost_writes_nothing(site: Site) -> None:

@@ -153,7 +153,7 @@ def test_node_that_does_not_stop_holds_up_neither_finally_nodes_nor_the_end(
 
 
 @pytest.mark.usefixtures("half_a_second")
-def test_nodes_that_run_last_have_their_time_after_the_run_timed_out(site: Site) -> None:
+def test_nodes_that_run_last_have_their_time_after_the_run_timed_out(site: Site, pool: Service) -> None:
     graph = document(
         "late",
         delay("nap", "10m"),
@@ -161,9 +161,9 @@ def test_nodes_that_run_last_have_their_time_after_the_run_timed_out(site: Site)
         delay("endless", "10m", **LAST),
         settings={"timeout": "500ms"},
     )
-    run_id = site.execute(graph)
-    run = site.run(run_id)
-    assert (run.status, (run.error or {})["kind"]) == ("FAILURE", "run_timeout")
+    run_id = site.launch(graph)
+    run = site.wait_for_status(run_id, "FAILURE", deadline=60)
+    assert (run.error or {})["kind"] == "run_timeout"
     ends = {event.node: event.type for event in site.events(run_id) if event.type.startswith("node.")}
     assert ends == {"nap": "node.failed", "quick": "node.succeeded", "endless": "node.failed"}
 
@@ -194,7 +194,7 @@ def test_retry_after_a_killed_worker_takes_values_and_items_on_another(site: Sit
     run = site.wait_for_status(new.run_id, "SUCCESS", "FAILURE", deadline=60)
     assert (run.error, run.outputs) == (None, {"all": [100_000, 100_010, 100_020]})
     started = [(e.node, e.item) for e in site.events(new.run_id) if e.type == "node.started"]
-    assert started == [("each", 1)]
+    assert started == [("each", None), ("each", 1)]
     assert site.workers_of(new.run_id) != [worker]
 
 
@@ -214,7 +214,8 @@ def test_retry_executes_items_that_were_stopped_and_those_that_never_began(
     site: Site, pool: Service, folder: Path, loss: str, keys: dict[str, str]
 ) -> None:
     each = python("each", TWO_AT_A_TIME, {"folder": str(folder)}, foreach=list(range(6)), max_parallel=2, **keys)
-    first = site.launch(document("cut-short", each, outputs={"all": "{{ nodes.each.result }}"}))
+    outputs = {"all": "{{ nodes.each.result }}"}
+    first = site.launch(document("cut-short", each, outputs=outputs, settings={"on_worker_loss": "fail"}))
     asleep = {("stdout", 2), ("stdout", 3)}
     wait_until(lambda: asleep <= {(e.type, e.item) for e in site.events(first)}, "two items are under way", 60)
     if loss == "cancel":

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from dagster import DagsterEvent, DagsterInvariantViolationError, RepositoryData, RepositoryDefinition
+from dagster._core.execution.api import create_execution_plan
+from dagster._core.storage.tags import RESUME_RETRY_TAG
 
 from definitions.execution.graph_jobs import pinned_job
 from definitions.shared.pinning import code_origin, remote_origin
@@ -130,6 +132,44 @@ def test_run_of_dagsters_ui_is_adopted_and_pinned(site: Site) -> None:
     site.execute_launched(run.run_id)
     assert site.run(run.run_id).status == "SUCCESS"
     assert site.storage.read_value(run.run_id, "say", "value").text == '"Ada"'
+
+
+def started_in_the_ui(site: Site, graph_id: str, **options: Any) -> str:
+    """What Dagster's UI does to execute a run of the graph's first version; the run has ended."""
+    job = pinned_job(graph_id, 1)
+    tags = {**job.tags, **options.pop("tags", {})}
+    origin = remote_origin(job.name, site.settings)
+    run = site.instance.create_run_for_job(job, tags=tags, remote_job_origin=origin, **options)
+    site.instance.submit_run(run.run_id, None)  # type: ignore[arg-type]  # the queue does not read it
+    site.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]  # our launcher needs no workspace
+    site.execute_launched(run.run_id)
+    return run.run_id
+
+
+@pytest.mark.parametrize(("resume", "executed"), [("true", ["half"]), ("false", ["say", "half"])])
+def test_re_execution_in_dagsters_ui_takes_params_and_what_had_succeeded(
+    site: Site, resume: str, executed: list[str]
+) -> None:
+    params = {"type": "object", "properties": {"by": {"type": "integer"}}}
+    nodes = [transform("say", "{{ params.by }}"), transform("half", "{{ 1 / inputs.x }}")]
+    graph = site.save_graph(document(f"again-{resume}", *nodes, edges=("say.value -> half.x",), params=params))
+    first = site.accept(graph, {"by": 0})
+    site.start(first)
+    site.execute_launched(first)
+    again = {"parent_run_id": first, "root_run_id": first, "tags": {RESUME_RETRY_TAG: resume}}
+    second = started_in_the_ui(site, graph.id, **again)
+    assert site.run(second).params == {"by": 0}
+    assert site.run(second).parent_run_id == first
+    assert [node for _, node in site.story(second, "node.started")] == executed
+
+
+def test_selection_of_steps_is_refused_with_what_to_do_instead(site: Site) -> None:
+    graph = site.save_graph(document("chosen", transform("one", 1), transform("two", 2)))
+    plan = create_execution_plan(pinned_job(graph.id, 1), step_keys_to_execute=["two"])
+    run = site.run(started_in_the_ui(site, graph.id, execution_plan=plan))
+    assert (run.status, (run.error or {})["kind"]) == ("FAILURE", "steps_selected")
+    assert "`headrace try`" in (run.error or {})["message"]
+    assert site.story(run.run_id, "node.started") == []
 
 
 def test_canceled_run_of_dagsters_ui_is_not_revived_by_its_late_submission(site: Site) -> None:

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from definitions.execution import retries
-from definitions.execution.context import process_context
 from platform_core.errors import RunSucceeded
 from platform_core.runs.run_store import accept_run, get_run, retry_of
 from tests.integration.definitions.documents import document, python, transform
@@ -190,25 +188,6 @@ def test_items_that_the_runs_end_stopped_are_no_results(site: Site, file: Path, 
     expected = {"all": [0, 10, 20, 30, 40, 50], **({"errors": []} if errors else {})}
     assert (site.run(second).error, site.run(second).outputs) == (None, expected)
     assert items_of(site, second) == [2, 3, 4, 5]
-
-
-def test_result_that_is_missing_fails_the_node_whatever_its_on_error(
-    site: Site, monkeypatch: pytest.MonkeyPatch, file: Path
-) -> None:
-    by_steps = site.settings.model_copy(update={"engine": "steps"})
-    monkeypatch.setattr(process_context(), "settings", by_steps)
-    graph = document(
-        "short", late(file, on_error="continue"), outputs={"all": "{{ nodes.each.result | default(none) }}"}, **LATE
-    )
-    first = site.execute(graph)
-    file.touch()
-    monkeypatch.setattr(retries, "_missing_items", lambda *_: {})
-    run = site.run(retry(site, first))
-    message = "There are results of 4 of the 6 items; retry the run from its start."
-    assert (run.status, run.error) == (
-        "FAILURE",
-        {"kind": "internal_error", "message": message, "node": "each", "attempts": 1},
-    )
 
 
 def test_error_that_a_document_itself_calls_canceled_is_an_error_as_any_other(site: Site) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from definitions.execution.context import process_context
-from definitions.instance.run_loss import RunLost
+from definitions.execution.current_run import CurrentRun
 from definitions.workers import run_pod
 from definitions.workers.run_pod import TERMINATED, RunPod
+from graph_engine.journal.records import Status
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import waiting
 from tests.integration.definitions.site import Site
@@ -26,43 +27,33 @@ def site(create_site: NewSite) -> Site:
     return create_site(HEADRACE_SECRET_KEY="x" * 40)
 
 
-@pytest.fixture(autouse=True)
-def _reset() -> Iterator[None]:
-    yield
-    process_context().cancellation.reset()
-
-
 @pytest.fixture
 def run_id(site: Site) -> str:
     return site.launch(waiting())
 
 
-def ended_with(site: Site, run_id: str) -> tuple[bool, tuple[str, str] | None]:
-    """Whether the run is to end, and kind and message of what it ends with instead of being canceled."""
-    RunPod(process_context(), site.instance, run_id).end()
-    cancellation = process_context().cancellation
-    because = cancellation.because
-    assert because is None or isinstance(because, RunLost)
-    return cancellation.requested.is_set(), None if because is None else (because.kind, because.message)
-
-
-MESSAGE = "The run's pod was asked to end: it was deleted or evicted, or its node is going away."
+def ended_with(site: Site, run_id: str) -> list[tuple[Status, str]]:
+    """What the run is to end with: its status and the kind of its error."""
+    current, ends = CurrentRun(run_id), []
+    current.on_stop(lambda status, error: ends.append((status, error["kind"])))
+    RunPod(process_context(), site.instance, current).end()
+    return ends
 
 
 def test_run_that_nobody_canceled_is_lost(site: Site, run_id: str) -> None:
-    assert ended_with(site, run_id) == (True, (TERMINATED, MESSAGE))
+    assert ended_with(site, run_id) == [("FAILURE", TERMINATED)]
 
 
 def test_run_whose_cancel_was_asked_for_is_canceled(site: Site, run_id: str) -> None:
     site.cancel(run_id)
-    assert ended_with(site, run_id) == (True, None)
+    assert ended_with(site, run_id) == [("CANCELED", "canceled")]
 
 
 def test_run_that_dagster_cancels_is_canceled(site: Site, run_id: str) -> None:
     run = site.instance.get_run_by_id(run_id)
     assert run is not None
     site.instance.report_run_canceling(run)
-    assert ended_with(site, run_id) == (True, None)
+    assert ended_with(site, run_id) == [("CANCELED", "canceled")]
 
 
 def test_run_of_which_nothing_can_be_read_ends_all_the_same(
@@ -72,7 +63,7 @@ def test_run_of_which_nothing_can_be_read_ends_all_the_same(
         raise ValueError("odd")
 
     monkeypatch.setattr(run_pod, "is_cancel_requested", defect)  # no state of a database fails in an unforeseen way
-    assert ended_with(site, run_id) == (True, (TERMINATED, MESSAGE))
+    assert ended_with(site, run_id) == [("FAILURE", TERMINATED)]
     assert [record.getMessage() for record in caplog.records] == [f"It is not known whether run {run_id} was canceled."]
 
 

@@ -38,7 +38,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def site(create_site: NewSite) -> Site:
-    return create_site(HEADRACE_ENGINE="engine")
+    return create_site()
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,8 @@ class Other:
 PROGRAM = """
 import json
 from definitions.execution.context import ProcessContext
-from graph_compiler.testing.memory import MemoryRuntime, memory_job
+from graph_compiler.testing.memory import MemoryRuntime
+from graph_engine.testing.memory_run import run_in_memory
 from graph_compiler.checking.validation import check
 from headrace_cli.serve.extensions import installed_node_types
 from platform_core.settings import Settings
@@ -52,8 +53,8 @@ types = installed_node_types()
 spec = check(json.dumps(document), node_types=types).spec
 worker_types = ProcessContext(Settings()).node_types
 assert list(types) == list(worker_types)
-job = memory_job(spec, MemoryRuntime(params={"t": "hey"}), node_types=worker_types)
-print(json.dumps(job.execute_in_process().output_for_node("outputs_", "outputs")))
+ended = run_in_memory(spec, MemoryRuntime(params={"t": "hey"}), node_types=worker_types)
+print(json.dumps(ended.outputs))
 """
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from graph_compiler.checking.validation import check
+from graph_compiler.jobs.compilation import compile_job
 from graph_compiler.language.issues import CODES, Issue
 from graph_compiler.language.loading import Syntax
-from graph_compiler.testing.memory import MemoryRuntime, memory_job
 from headrace_cli.terminal.issue_lines import issue_line
 from tests.called_graphs import shelf
 
@@ -36,7 +36,7 @@ def test_valid_document_has_no_issue_and_compiles(path: Path) -> None:
     checked = check(path.read_bytes(), syntax=syntax_of(path), library=shelf())
     assert checked.issues == ()
     assert checked.spec is not None
-    memory_job(checked.spec, MemoryRuntime(), library=shelf())
+    compile_job(checked.spec, name="test__graph", library=shelf())
 
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.name)

@@ -21,7 +21,7 @@ from graph_compiler.running.graph_node import with_calls
 from graph_compiler.running.plan import GraphPlan, plan_graph
 from graph_compiler.testing.memory import MemoryRuntime
 from graph_compiler.values.binary import dumps
-from graph_compiler.values.errors import NodeError
+from graph_compiler.values.errors import Stopped
 from graph_engine.engine import Engine
 from graph_engine.given.clock import Clock
 from graph_engine.given.limits import Limits
@@ -64,7 +64,7 @@ class EngineRuntime(MemoryRuntime):
 
     def wait(self, seconds: float) -> None:
         if self.canceled.wait(seconds):
-            raise NodeError("canceled", "the run was canceled while this was waiting", retryable=False)
+            raise Stopped("the run was canceled while this was waiting")
 
     def emit(
         self,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
-from dagster._utils.error import serializable_error_info_from_exc_info
+from dagster import DagsterEvent
 
-from definitions.instance.run_events import _error_info
-from definitions.instance.run_loss import RunLost, failure_data, kind_and_message
+from definitions.instance.run_events import run_error
+from definitions.instance.run_loss import failure_data, kind_and_message
+from platform_core.facts.run_error import RunError
 
 
 @pytest.mark.parametrize(
@@ -24,14 +23,6 @@ def test_kind_and_message_are_found_in_an_errors_text(text: str) -> None:
 
 
 def test_what_is_reported_becomes_the_runs_error() -> None:
-    error = failure_data("node_lost", "The node is gone.").error
-    assert error is not None
-    assert _error_info(error) == {"kind": "node_lost", "message": "The node is gone."}
-
-
-def test_what_is_raised_becomes_the_runs_error() -> None:
-    try:
-        raise RunLost("pod_terminated", "It was asked to end.")
-    except RunLost:
-        error = serializable_error_info_from_exc_info(sys.exc_info())
-    assert _error_info(error) == {"kind": "pod_terminated", "message": "It was asked to end."}
+    data = failure_data("node_lost", "The node is gone.")
+    event = DagsterEvent("PIPELINE_FAILURE", "job", event_specific_data=data)
+    assert run_error(event) == RunError("node_lost", "The node is gone.")

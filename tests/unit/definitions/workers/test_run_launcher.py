@@ -25,6 +25,7 @@ def test_pool_has_time_to_say_why_a_worker_ended_before_the_monitor_calls_it_gon
 ) -> None:
     run = DagsterRun(job_name="mill", status=DagsterRunStatus.STARTED)
     moment = 100.0
+    monkeypatch.setattr(launcher, "resume", lambda _: False)  # what asks the database
     monkeypatch.setattr(run_launcher, "time", type("Clock", (), {"monotonic": staticmethod(lambda: moment)}))
     assert launcher.check_run_worker_health(run).status == WorkerStatus.RUNNING
     moment += run_launcher.POOL_REPORTS

@@ -13,7 +13,8 @@ from pydantic import Field
 from graph_compiler.catalogue.node_types import builtin_node_types, with_node_types
 from graph_compiler.checking.validation import check
 from graph_compiler.nodes.node_type import TEMPLATED, AnyNodeType, NodeCall, NodeConfig, NodeType, Port, Ports
-from graph_compiler.testing.memory import MemoryRuntime, memory_job
+from graph_compiler.testing.memory import MemoryRuntime
+from graph_engine.testing.memory_run import run_in_memory
 
 ROOT = Path(__file__).parents[4]
 TYPES = list(builtin_node_types(containers=True).values())
@@ -69,8 +70,8 @@ def test_added_type_is_validated_compiled_and_run() -> None:
     assert [issue.code for issue in check(document).issues] == ["unknown_node_type"]
     spec = check(document, node_types=types).spec
     assert spec is not None
-    job = memory_job(spec, MemoryRuntime(params={"text": "a-b-c"}), node_types=types)
-    assert job.execute_in_process().output_for_node("outputs_", "outputs") == {"parts": ["a", "b-c"]}
+    ended = run_in_memory(spec, MemoryRuntime(params={"text": "a-b-c"}), node_types=types)
+    assert ended.outputs == {"parts": ["a", "b-c"]}
 
 
 def test_closed_ports_are_unknown_rather_than_unused() -> None:

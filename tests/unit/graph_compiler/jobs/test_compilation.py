@@ -8,17 +8,25 @@ import sys
 from typing import Any
 
 import pytest
-from dagster import DagsterInstance, JobDefinition
+from dagster import DagsterInstance, Failure, JobDefinition, execute_job, reconstructable
+from dagster._core.execution.api import create_execution_plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph_compiler.jobs.compilation import compile_job
+from graph_compiler.jobs.execution_elsewhere import WHY
 from graph_compiler.jobs.ops import node_op
 from graph_compiler.language.spec import GraphSpec
 from graph_compiler.running.naming import dagster_name
-from graph_compiler.testing.memory import MemoryRuntime, memory_job
-from graph_compiler.values.errors import CompilationError, NodeError
+from graph_compiler.testing.memory import MemoryRuntime
+from graph_compiler.values.errors import CompilationError
+from graph_engine.testing.memory_run import run_in_memory
 from tests.unit.graph_compiler.documents import document, edge, node, spec
+
+
+def job_of(graph: GraphSpec, name: str = "test__graph") -> JobDefinition:
+    return compile_job(graph, name=name)
+
 
 TRACE = "def main(name, **inputs): return [name]"
 
@@ -59,13 +67,12 @@ def dags(draw: st.DrawFn) -> dict[str, Any]:
     return traced([names[old] for old in shuffle], moved[0], moved[1])
 
 
-@pytest.mark.slow
 @settings(max_examples=25)
 @given(dags())
 def test_generated_graph_runs_every_node_once_in_an_order_its_edges_allow(data: dict[str, Any]) -> None:
     runtime = MemoryRuntime()
-    result = memory_job(spec(**data), runtime).execute_in_process()
-    ran = [asked["arguments"]["name"] for method, asked in runtime.calls]
+    ended = run_in_memory(spec(**data), runtime)
+    ran = [asked["arguments"]["name"] for method, asked in runtime.calls if method == "run_code"]
     ids = [node["id"] for node in data["nodes"]]
     assert sorted(ran) == sorted(ids)
     place = {name: index for index, name in enumerate(ran)}
@@ -73,21 +80,33 @@ def test_generated_graph_runs_every_node_once_in_an_order_its_edges_allow(data: 
         assert place[link["from"].split(".")[0]] < place[link["to"].split(".")[0]]
     for later in data["nodes"]:
         assert all(place[earlier] < place[later["id"]] for earlier in later["after"])
-    assert result.output_for_node("outputs_", "outputs") == {"all": [[name] for name in ids]}
+    assert ended.outputs == {"all": [[name] for name in ids]}
+
+
+@settings(max_examples=25)
+@given(dags())
+def test_dagster_plans_a_step_for_every_node_in_the_order_of_its_edges(data: dict[str, Any]) -> None:
+    plan = create_execution_plan(job_of(spec(**data)))
+    depends = plan.get_all_step_deps()
+    names = [node["id"] for node in data["nodes"]]
+    assert set(depends) == {*map(dagster_name, names), "outputs_"}
+    for later in data["nodes"]:
+        sources = {link["from"].split(".")[0] for link in data["edges"] if link["to"].split(".")[0] == later["id"]}
+        assert depends[dagster_name(later["id"])] == set(map(dagster_name, sources | set(later["after"])))
 
 
 @given(dags())
 @settings(max_examples=10)
 def test_same_spec_gives_the_same_snapshot(data: dict[str, Any]) -> None:
-    first, second = (memory_job(spec(**data), MemoryRuntime()) for _ in range(2))
+    first, second = (job_of(spec(**data)) for _ in range(2))
     assert first.get_job_snapshot().snapshot_id == second.get_job_snapshot().snapshot_id
 
 
 SNAPSHOT = """
-from graph_compiler.testing.memory import MemoryRuntime, memory_job
+from graph_compiler.jobs.compilation import compile_job
 from tests.unit.graph_compiler.documents import edge, node, spec
 nodes = [node(f"n{i}", "{{ inputs.x }}" if i else 1, after=[f"n{j}" for j in range(0, i, 3)]) for i in range(12)]
-job = memory_job(spec(nodes=nodes, edges=[edge(f"n{i}.value", f"n{i + 1}.x") for i in range(11)]), MemoryRuntime())
+job = compile_job(spec(nodes=nodes, edges=[edge(f"n{i}.value", f"n{i + 1}.x") for i in range(11)]), name="test")
 print(job.get_job_snapshot().snapshot_id)
 """
 
@@ -109,10 +128,7 @@ def test_snapshot_does_not_depend_on_the_process() -> None:
 
 def test_nodes_of_one_type_and_signature_share_an_op_across_jobs() -> None:
     nodes = [node("a"), node("b"), node("c", "{{ inputs.x }}")]
-    jobs = [
-        memory_job(spec(nodes=nodes, edges=[edge("a.value", "c.x")], name=name), MemoryRuntime(), name=name)
-        for name in ("one", "two")
-    ]
+    jobs = [job_of(spec(nodes=nodes, edges=[edge("a.value", "c.x")], name=name), name) for name in ("one", "two")]
 
     def ops(job: JobDefinition) -> set[int]:
         return {id(op) for op in job.graph.node_defs}
@@ -130,77 +146,35 @@ def chain(length: int) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_chain_of_four_thousand_nodes_compiles() -> None:
-    job = memory_job(GraphSpec.model_validate(chain(4000)), MemoryRuntime())
+    job = job_of(GraphSpec.model_validate(chain(4000)))
     assert len(job.graph.nodes) == 4001
 
 
-def failing(data: dict[str, Any], runtime: MemoryRuntime, instance: DagsterInstance | None = None) -> dict[str, Any]:
-    """The metadata of the one failed step."""
-    result = memory_job(spec(**data), runtime).execute_in_process(raise_on_error=False, instance=instance)
+def test_dagsters_own_execution_says_who_executes_the_job() -> None:
+    with pytest.raises(Failure, match="launch it whole"):
+        job_of(spec()).execute_in_process()
+    with DagsterInstance.ephemeral() as instance:
+        result = execute_job(reconstructable(a_job), instance)
     assert not result.success
-    (event,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
-    failure = event.step_failure_data.user_failure_data
-    assert failure is not None
-    return {"step": event.step_key, **{key: value.value for key, value in failure.metadata.items()}}
+    failure = result.all_events[-1].job_failure_data
+    assert failure.error is not None
+    assert WHY in failure.error.message
 
 
-def test_failed_node_carries_kind_and_message() -> None:
-    nodes = [{"id": "input", "type": "python", "config": {"code": "def main(): return 1 / 0"}}]
-    assert failing(document(nodes=nodes), MemoryRuntime()) == {
-        "step": dagster_name("input"),
-        "kind": "code_error",
-        "message": "ZeroDivisionError: division by zero",
-        "attempts": 1,
-    }
-
-
-def test_failed_outputs_carry_kind_and_message() -> None:
-    data = document(nodes=[node("a", {"b": 1})], outputs={"c": "{{ nodes.a.value.c }}"})
-    assert failing(data, MemoryRuntime()) == {
-        "step": "outputs_",
-        "kind": "template_error",
-        "message": "{{ nodes.a.value.c }}: there is no 'c' here; there is b",
-        "attempts": 1,
-    }
-
-
-@pytest.mark.parametrize(("retryable", "attempts"), [(True, 3), (False, 1)])
-def test_node_is_retried_where_that_can_help(retryable: bool, attempts: int) -> None:
-    class Flaky(MemoryRuntime):
-        def wait(self, seconds: float) -> None:
-            super().wait(seconds)
-            raise NodeError("flaky", "no luck", retryable=retryable)
-
-    runtime = Flaky()
-    retry = {"max_attempts": 3, "delay": 0, "backoff": "linear", "jitter": "full"}
-    nodes = [{"id": "d", "type": "delay", "config": {"duration": 1}, "retry": retry}]
-    assert failing(document(nodes=nodes), runtime)["kind"] == "flaky"
-    assert len(runtime.calls) == attempts
-
-
-def test_outputs_that_read_no_node_need_none() -> None:
-    job = memory_job(spec(outputs={"graph": "{{ run.graph }}"}), MemoryRuntime())
-    assert job.execute_in_process().output_for_node("outputs_", "outputs") == {"graph": "test"}
+def a_job() -> JobDefinition:
+    return job_of(spec())
 
 
 def test_graph_without_outputs_has_no_such_op() -> None:
-    assert [node.name for node in memory_job(spec(), MemoryRuntime()).graph.nodes] == ["a"]
+    assert [node.name for node in job_of(spec()).graph.nodes] == ["a"]
 
 
 def test_settings_and_given_tags_are_on_the_job() -> None:
-    compiled = memory_job(spec(settings={"priority": 3}), MemoryRuntime())
-    job = compile_job(
-        spec(settings={"priority": 3}),
-        name="tagged",
-        runtime=compiled.resource_defs["runtime"],
-        executor=compiled.executor_def,
-        io_manager=compiled.resource_defs["io_manager"],
-        tags={"headrace/graph": "test"},
-    )
+    job = compile_job(spec(settings={"priority": 3}), name="tagged", tags={"headrace/graph": "test"})
     assert job.tags == {"dagster/priority": "3", "headrace/graph": "test"}
 
 
 def test_spec_that_was_never_validated_is_refused() -> None:
     unknown = GraphSpec.model_validate(document(nodes=[{"id": "a", "type": "nothing"}]))
     with pytest.raises(CompilationError, match="'nothing'"):
-        memory_job(unknown, MemoryRuntime())
+        job_of(unknown)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from dagster._core.definitions import policy
 
+from graph_compiler.jobs.retry_policy import retry_policy
 from graph_compiler.language.spec import RetrySpec
-from graph_compiler.running.retrying import retry_policy
 from graph_engine.steps.retry import LONGEST, delay_before
 
 
