@@ -75,4 +75,4 @@ def test_retry_executes_only_the_items_whose_call_failed(site: Site, file: Path)
     file.touch()
     second = retry(site, first)
     assert (site.run(second).error, site.run(second).outputs) == (None, {"all": [0, 10, 20]})
-    assert [node for _, node in site.story(second, "node.started")] == ["each", "each[1]/flaky"]
+    assert [node for _, node in site.story(second, "node.started")] == ["each", "each", "each[1]/flaky"]

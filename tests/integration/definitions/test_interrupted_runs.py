@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,6 @@ import pytest
 from dagster import DagsterRunStatus, RunsFilter
 from dagster._daemon.monitoring import run_monitoring
 
-from definitions.execution.context import process_context
-from definitions.execution.resources import RunRuntime
 from definitions.instance.run_events import UNENDED
 from platform_core.ending_times import EndingTimes
 from platform_core.runs.run_store import accept_run, get_run, retry_of
@@ -75,13 +72,6 @@ def test_nodes_that_run_last_run_after_a_cancel(site: Site, pool: Service) -> No
     assert shown == {"it/sweep": "CANCELED", "end": "canceled"}
 
 
-@pytest.fixture
-def half_a_second(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time of `finally` nodes in runs of this process."""
-    settings = site.settings.model_copy(update={"finally_seconds": 0.5})
-    monkeypatch.setattr(process_context(), "settings", settings)
-
-
 def monitor(site: Site, monkeypatch: pytest.MonkeyPatch, later: float) -> None:
     """What Dagster's monitor does `later` seconds from now."""
     moment = time.time() + later
@@ -123,49 +113,6 @@ def main(folder: str) -> str:
     run = site.run(second)
     assert (run.status, run.error) == ("CANCELED", {"kind": "canceled", "message": UNENDED, "node": None})
     (folder / "go").touch()
-
-
-@pytest.mark.usefixtures("half_a_second")
-def test_nodes_that_run_last_have_at_least_their_time_in_a_run_that_ended_in_time(site: Site) -> None:
-    endless = delay("endless", "10m", **LAST)
-    run_id = site.execute(document("in-time", transform("one", 1), endless, settings={"timeout": "2s"}))
-    run = site.run(run_id)
-    assert (run.status, (run.error or {})["kind"]) == ("FAILURE", "run_timeout")
-    assert ("node.failed", "endless") in site.story(run_id)
-
-
-@pytest.mark.usefixtures("half_a_second")
-def test_node_that_does_not_stop_holds_up_neither_finally_nodes_nor_the_end(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(EndingTimes, "of", lambda settings: EndingTimes(last=5.0, stop=0.2))
-    freed = threading.Event()
-    monkeypatch.setattr(RunRuntime, "wait", lambda *_: freed.wait(600))
-    graph = document("deaf", delay("nap", "10m"), transform("end", 1, **LAST), settings={"timeout": "500ms"})
-    try:
-        run_id = site.execute(graph)
-    finally:
-        freed.set()
-    assert (site.run(run_id).error or {})["kind"] == "run_timeout"
-    failed = [event.data["kind"] for event in site.events(run_id) if event.type == "node.failed"]
-    assert failed == ["canceled"]
-    assert ("node.succeeded", "end") in site.story(run_id)
-
-
-@pytest.mark.usefixtures("half_a_second")
-def test_nodes_that_run_last_have_their_time_after_the_run_timed_out(site: Site, pool: Service) -> None:
-    graph = document(
-        "late",
-        delay("nap", "10m"),
-        transform("quick", "{{ run.status }} {{ run.error.kind }}", **LAST),
-        delay("endless", "10m", **LAST),
-        settings={"timeout": "500ms"},
-    )
-    run_id = site.launch(graph)
-    run = site.wait_for_status(run_id, "FAILURE", deadline=60)
-    assert (run.error or {})["kind"] == "run_timeout"
-    ends = {event.node: event.type for event in site.events(run_id) if event.type.startswith("node.")}
-    assert ends == {"nap": "node.failed", "quick": "node.succeeded", "endless": "node.failed"}
 
 
 def test_retry_after_a_killed_worker_takes_values_and_items_on_another(site: Site, pool: Service, folder: Path) -> None:
