@@ -51,11 +51,25 @@ def test_services_are_started_again_without_the_template(installation: Installat
     wait_until(lambda: installation.lines.count(f"{'api':<11} | works again") > before, "the API works again", 60)
 
 
-def test_run_of_a_killed_worker_fails_with_the_reason(installation: Installation) -> None:
-    run_id = installation.launch("sleeper", seconds=600)
-    wait_until(lambda: statuses(installation, [run_id]) == ["RUNNING"], "the run is running")
+def kill_workers(installation: Installation) -> None:
     for worker in psutil.Process(installation.record["pids"]["workers"]).children():
         worker.kill()
+
+
+def test_run_of_a_killed_worker_goes_on_in_another(installation: Installation) -> None:
+    run_id = installation.launch("sleeper", seconds=4)
+    wait_until(lambda: statuses(installation, [run_id]) == ["RUNNING"], "the run is running")
+    kill_workers(installation)
+    wait_until(lambda: statuses(installation, [run_id])[0] in ENDED, "the run has ended", 60)
+    assert installation.status(run_id) == "SUCCESS"
+    assert "The run goes on." in installation.succeed("logs", run_id)
+
+
+def test_run_of_a_killed_worker_fails_with_the_reason_if_its_graph_says_so(installation: Installation) -> None:
+    installation.apply({**sleeper(), "name": "not-again", "settings": {"on_worker_loss": "fail"}})
+    run_id = installation.launch("not-again", seconds=600)
+    wait_until(lambda: statuses(installation, [run_id]) == ["RUNNING"], "the run is running")
+    kill_workers(installation)
     wait_until(lambda: statuses(installation, [run_id])[0] in ENDED, "the run has ended", 15)
     run = installation.get(f"runs/{run_id}")
     assert run["status"] == "FAILURE"
