@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from dagster import DagsterInstance
-from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._daemon.controller import create_daemon_of_type, daemon_controller_from_instance
 from dagster._daemon.daemon import DagsterDaemon
 
+from definitions.daemon.home_workspace import HomeWorkspace
 from definitions.daemon.location_refresh import LocationRefresh
 from definitions.daemon.notifications import Notifications
 from definitions.daemon.retention import Retention
@@ -24,9 +24,8 @@ from definitions.daemon.run_queue import Turns, WokenRunQueue
 from definitions.daemon.submission import Submission
 from definitions.daemon.timer_scheduler import TimerScheduler
 from definitions.execution.context import process_context
-from definitions.instance import instance_files
 from definitions.instance.job_snapshots import remember_jobs
-from definitions.shared import addresses
+from definitions.shared import addresses, readiness
 from platform_core import channels
 from platform_core.backoff import Backoff
 from platform_core.database.engine import DatabaseError, plain_url
@@ -53,9 +52,10 @@ def main(settings: Settings) -> int:
         signal.signal(number, lambda *_: stop.set())
     with psycopg.connect(plain_url(settings.database_url), autocommit=True) as leadership:
         if _lead(leadership, stop):
-            # The queue needs no code location, so a code server that is away holds it up only shortly.
             remember_jobs()
-            addresses.wait_for_code_server(settings, patience=5.0)
+            if settings.code_server_host is not None:
+                # The queue needs no code location, so a code server that is away holds it up only shortly.
+                addresses.wait_for_code_server(settings, patience=5.0)
             with DagsterInstance.get() as instance:
                 return _run(settings, instance, leadership, stop)
     return 0
@@ -93,9 +93,9 @@ def _run(
             yield own.get(kind) or create_daemon_of_type(kind, instance)
 
     supervision = _supervision(settings, instance)
-    workspace = WorkspaceFileTarget([str(instance_files.workspace_file(settings))])
+    workspace = HomeWorkspace(settings)
     with daemon_controller_from_instance(instance, workspace, gen_daemons=daemons, log_format="colored") as controller:
-        refresh = LocationRefresh(controller, settings.ui_url)
+        refresh = LocationRefresh(controller, settings)
         on_notify = {channels.QUEUE: _both(queue.wake, timers.run_ended)}
         on_notify |= {channels.GRAPHS: refresh.request, channels.TIMERS: timers.wake}
         notifications = Notifications(
@@ -113,6 +113,7 @@ def _run(
         loops = process.loops
         loops.start(notifications.loop, refresh.loop, sweeps, *(supervision.loops if supervision is not None else ()))
         process.measures.leads.set(1)
+        readiness.report(settings.home, "daemon")
         try:
             while not stop.wait(_CHECK):
                 controller.check_daemon_threads()

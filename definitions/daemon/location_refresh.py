@@ -11,8 +11,10 @@ import logging
 import httpx
 from dagster._daemon.controller import DagsterDaemonController
 
+from definitions.shared import addresses
 from definitions.shared.names import LOCATION
 from platform_core.loop import Loop
+from platform_core.settings import Settings
 
 _MUTATION = "mutation($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name) { __typename } }"
 _SETTLE = 0.2
@@ -23,9 +25,9 @@ _logger = logging.getLogger("headrace.location")
 class LocationRefresh:
     """Refreshes after `request()`; the graphs of one burst are seen by one refresh, and one that fails is repeated."""
 
-    def __init__(self, controller: DagsterDaemonController, ui_url: str | None) -> None:
+    def __init__(self, controller: DagsterDaemonController, settings: Settings) -> None:
         self._controller = controller
-        self._ui_url = ui_url
+        self._settings = settings
         self.loop = Loop("location-refresh", self._refresh, every=None, settle=_SETTLE, logger=_logger)
 
     def request(self) -> None:
@@ -36,10 +38,11 @@ class LocationRefresh:
         self._controller._workspace_process_context.refresh_workspace()
 
     def _refresh_ui(self) -> None:
-        if self._ui_url is None:
-            return
+        ui_url = self._settings.ui_url
+        if ui_url is None or not addresses.is_code_server_there(self._settings):
+            return  # or the refresh would start it
         body = {"query": _MUTATION, "variables": {"name": LOCATION}}
         try:
-            httpx.post(f"{self._ui_url}/graphql", json=body, timeout=_TIMEOUT).raise_for_status()
+            httpx.post(f"{ui_url}/graphql", json=body, timeout=_TIMEOUT).raise_for_status()
         except httpx.HTTPError as error:
             _logger.warning("Dagster's UI could not be refreshed: %s", error)

@@ -37,18 +37,30 @@ def pool_socket(home: Path) -> Path:
     return run_folder(home) / "pool.sock"
 
 
+def is_code_server_there(settings: Settings) -> bool:
+    """Whether it takes connections, or stands elsewhere; the one of a home starts when somebody opens Dagster's UI."""
+    address = code_server(settings)
+    return address.socket is None or _takes_connections(address)
+
+
 def wait_for_code_server(settings: Settings, patience: float = 20.0) -> bool:
     """Return once the code server takes connections, or False after `patience` seconds: Dagster then says why."""
     address = code_server(settings)
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        try:
-            if address.socket is not None:
-                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                    connection.connect(address.socket)
-            else:
-                socket.create_connection((address.host, address.port or 0), 1.0).close()
+        if _takes_connections(address):
             return True
-        except OSError:
-            time.sleep(0.05)
+        time.sleep(0.05)
     return False
+
+
+def _takes_connections(address: CodeServerAddress) -> bool:
+    try:
+        if address.socket is not None:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.connect(address.socket)
+        else:
+            socket.create_connection((address.host, address.port or 0), 1.0).close()
+    except OSError:
+        return False
+    return True

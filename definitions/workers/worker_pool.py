@@ -25,7 +25,7 @@ from dagster import DagsterInstance, DagsterRunStatus
 from definitions.execution.context import ProcessContext, process_context
 from definitions.instance.storage import dispose_connections
 from definitions.sandbox.process import protect_process, send_to_child, set_name, step_back
-from definitions.shared import addresses
+from definitions.shared import addresses, readiness
 from definitions.workers import run_lock, worker_control
 from definitions.workers.run_launcher import WarmRunLauncher
 from definitions.workers.run_worker import DONE, RunWorker
@@ -67,6 +67,8 @@ class WorkerPool:
         """Until SIGTERM or SIGINT."""
         self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
         self._selector.register(wakeup, selectors.EVENT_READ, lambda: self._drain(wakeup))
+        self._fill()
+        readiness.report(self._settings.home, "workers")
         while not self._is_stopping:
             self._fill()
             for key, _ in self._selector.select(self._retire()):

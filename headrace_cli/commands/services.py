@@ -91,8 +91,10 @@ def ui() -> None:
     settings = load_settings()
     dagster_home.ensure(settings)
     from definitions.location import webserver as service
+    from headrace_cli.up import endpoint
 
-    raise typer.Exit(service.main(settings))
+    inherited = os.environ.get(endpoint.UI_VARIABLE)
+    raise typer.Exit(service.main(settings, None if inherited is None else int(inherited)))
 
 
 def run_job(run_id: Annotated[str, typer.Argument(help="The run to execute.")]) -> None:
@@ -163,7 +165,7 @@ def serve_template(context: typer.Context) -> None:
 
     protect_process()
     preload()
-    inherited = [int(os.environ[name]) for name in (lifeline.VARIABLE, endpoint.VARIABLE)]
+    inherited = [int(os.environ[name]) for name in (lifeline.VARIABLE, endpoint.VARIABLE, endpoint.UI_VARIABLE)]
     request = template.serve(socket.socket(fileno=int(os.environ[template.VARIABLE])), inherited)
     if request is not None:
         context.find_root().command.main(list(request.arguments))

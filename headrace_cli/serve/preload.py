@@ -1,6 +1,6 @@
-"""Loads the code that the services need, so that the template's forks find it loaded.
+"""Loads the code that the services of `up` need, so that the template's forks find it loaded.
 
-Internal used: `dagster._grpc.server`, only to have it imported.
+What Dagster's UI and the code server need beyond it they load themselves: they start when somebody opens the UI.
 """
 
 from __future__ import annotations
@@ -8,11 +8,8 @@ from __future__ import annotations
 import importlib
 
 MODULES = (
-    "dagster._grpc.server",
-    "definitions.location.code_location",
     "definitions.daemon.daemon",
     "definitions.jobs",
-    "definitions.location.webserver",
     "definitions.workers.worker_pool",
     "headrace_cli.serve.applications",
     "headrace_cli.home.configuration",

@@ -1,6 +1,7 @@
-"""The listening socket of the APIs: opened by the supervisor and inherited, so that it outlives a crashed process.
+"""The listening sockets of the APIs and of Dagster's UI: opened by the supervisor and inherited.
 
-Connections that arrive while the process is restarted wait in the kernel's queue instead of being refused.
+So they outlive a crashed process: connections that arrive while it is restarted wait in the kernel's queue instead of
+being refused.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from headrace_cli.terminal.exit_codes import ExitCode
 
 VARIABLE = "HEADRACE_LISTEN_FD"
 """Environment variable that names the inherited socket."""
+UI_VARIABLE = "HEADRACE_UI_LISTEN_FD"
+"""The same for Dagster's UI, which is started by the first connection."""
 
 _BACKLOG = 1024
 
@@ -34,14 +37,6 @@ def listen(host: str, port: int, option: str) -> socket.socket:
             exit_code=ExitCode.BROKEN,
         ) from error
     return endpoint
-
-
-def usable_port(host: str, port: int, option: str) -> int:
-    """The port itself if it is free now, or a free one for 0. Raises `CommandError`."""
-    endpoint = listen(host, port, option)
-    with endpoint:
-        chosen: int = endpoint.getsockname()[1]
-    return chosen
 
 
 def local_url(host: str, port: int) -> str:

@@ -1,16 +1,21 @@
-"""How the supervisor sees from outside that a process works: by HTTP answers, with the standard library alone."""
+"""How the supervisor sees from outside that a process works: by what it answers or has reported.
+
+By the standard library alone, since the supervisor is to stay small.
+"""
 
 from __future__ import annotations
 
 import http.client
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from definitions.shared import readiness
+
 _TIMEOUT = 5.0
 _DAGSTER_STATE = """{
-  instance { daemonHealth { allDaemonStatuses { required healthy lastHeartbeatTime } } }
   workspaceOrError { ... on Workspace { locationEntries {
     locationOrLoadError { __typename } } } }
 }"""
@@ -32,17 +37,9 @@ def code_location_loaded(ui_url: str) -> Callable[[float], bool]:
     return probe
 
 
-def daemons_beat(ui_url: str) -> Callable[[float], bool]:
-    """A probe of the daemon: each that has to run is healthy and has sent a heartbeat since the process started."""
-
-    def probe(started_at: float) -> bool:
-        health = (_dagster_state(ui_url).get("instance") or {}).get("daemonHealth") or {}
-        needed = [status for status in health.get("allDaemonStatuses") or [] if status["required"]]
-        return bool(needed) and all(
-            status["healthy"] and (status["lastHeartbeatTime"] or 0.0) >= started_at for status in needed
-        )
-
-    return probe
+def has_reported(home: Path, service: str) -> Callable[[float], bool]:
+    """A probe of a service that serves nothing: it has reported since its start that it works."""
+    return lambda started_at: readiness.reported_at(home, service) >= started_at
 
 
 def _dagster_state(ui_url: str) -> Mapping[str, Any]:

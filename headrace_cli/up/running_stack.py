@@ -54,13 +54,15 @@ class _Stack:
         self._up_id = uuid.uuid4().hex
         self._server = EmbeddedPostgres(settings.home) if settings.database_url is None else None
         self._socket = cleanup.enter_context(endpoint.listen(settings.host, settings.port, "--port"))
-        self._settings = _decide(settings, self._socket.getsockname()[1], self._server)
+        self._ui_socket = cleanup.enter_context(endpoint.listen(settings.ui_host, settings.ui_port, "--ui-port"))
+        ports = self._socket.getsockname()[1], self._ui_socket.getsockname()[1]
+        self._settings = _decide(settings, *ports, self._server)
         self._template = Template()
         cleanup.callback(self._template.retire)
         lifeline_fd, held = os.pipe()
         cleanup.callback(os.close, lifeline_fd)
         cleanup.callback(os.close, held)
-        self._inheritance = stack.Inheritance(lifeline_fd, self._socket.fileno())
+        self._inheritance = stack.Inheritance(lifeline_fd, self._socket.fileno(), self._ui_socket.fileno())
         cleanup.callback(up_record.remove_record, settings.home)
         cleanup.callback(leftovers.end_leftovers, self._up_id, grace=2.0)
         self._supervisor = cleanup.enter_context(
@@ -102,6 +104,7 @@ class _Stack:
         for program in stack.services(self._settings, base, self._inheritance):
             self._supervisor.start(program)
         self._supervisor.wait_ready(stack.SERVICES, _READY_TIMEOUT)
+        self._supervisor.start_when_asked(self._ui_socket, stack.dagsters_ui(self._settings, base, self._inheritance))
         self._is_ready = True
 
     def _start_template(self, base: Mapping[str, str]) -> None:
@@ -116,7 +119,7 @@ class _Stack:
         settings = self._settings
         say(f"home   {settings.home} (logs in logs/)")
         say(f"api    {settings.public_url} (documentation at /docs)")
-        say(f"ui     {settings.ui_url}")
+        say(f"ui     {settings.ui_url} (starts when it is first opened)")
         if admin.credentials_path(settings.home).exists():
             say(f"admin  credentials in {admin.credentials_path(settings.home)}")
         if weak := shortcomings():
@@ -142,9 +145,8 @@ def _say_of(name: str, text: str) -> None:
     say(f"{name:<11} | {text}")
 
 
-def _decide(settings: Settings, port: int, server: EmbeddedPostgres | None) -> Settings:
+def _decide(settings: Settings, port: int, ui_port: int, server: EmbeddedPostgres | None) -> Settings:
     """The settings with every free choice made: ports, database, addresses."""
-    ui_port = endpoint.usable_port(settings.ui_host, settings.ui_port, "--ui-port")
     decided = {
         "port": port,
         "ui_port": ui_port,

@@ -18,17 +18,21 @@ if TYPE_CHECKING:
     from platform_core.database.postgres import EmbeddedPostgres
     from platform_core.settings import Settings
 
-SERVICES = ("code-server", "workers", "daemon", "api", "ui")
+SERVICES = ("workers", "daemon", "api")
+"""What is ready when `up` is."""
+DAGSTERS_UI = ("code-server", "ui")
+"""What starts when somebody opens Dagster's UI."""
 
 _HEADRACE = [sys.executable, "-P", "-m", "headrace_cli"]
 
 
 @dataclass(frozen=True)
 class Inheritance:
-    """What the children inherit: the read end of the lifeline, and the listening socket of the APIs."""
+    """What the children inherit: the read end of the lifeline, and the listening sockets of the APIs and of the UI."""
 
     lifeline_fd: int
     listen_fd: int
+    ui_fd: int
 
 
 def environment(settings: Settings, up_id: str) -> dict[str, str]:
@@ -87,7 +91,7 @@ def template_process(base: Mapping[str, str], inheritance: Inheritance, served: 
         command=[*_HEADRACE, "template"],
         environment={**_variables(base, inheritance), template.VARIABLE: str(served.fd)},
         probe=lambda _: served.is_ready(),
-        pass_fds=(inheritance.lifeline_fd, inheritance.listen_fd, served.fd),
+        pass_fds=(inheritance.lifeline_fd, inheritance.listen_fd, inheritance.ui_fd, served.fd),
         optional=True,
     )
 
@@ -110,17 +114,24 @@ def preparation(base: Mapping[str, str], inheritance: Inheritance, *, migrate: b
 
 
 def services(settings: Settings, base: Mapping[str, str], inheritance: Inheritance) -> list[Program]:
-    """All long-running programs but the database, in the order of `SERVICES`."""
+    """All long-running programs but the database and Dagster's UI, in the order of `SERVICES`."""
     api_url = endpoint.local_url(settings.host, settings.port)
+    ready: dict[str, Callable[[float], bool]] = {
+        "workers": probes.has_reported(settings.home, "workers"),
+        "daemon": probes.has_reported(settings.home, "daemon"),
+        "api": probes.all_answer(f"{api_url}/readyz", f"{api_url}/stream/readyz"),
+    }
+    return [_headrace(name, [name], base, inheritance, probe=ready[name]) for name in SERVICES]
+
+
+def dagsters_ui(settings: Settings, base: Mapping[str, str], inheritance: Inheritance) -> list[Program]:
+    """Dagster's UI and the code server that it reads the graphs from, in the order of `DAGSTERS_UI`."""
     ui_url = endpoint.local_url(settings.ui_host, settings.ui_port)
     ready: dict[str, Callable[[float], bool]] = {
         "code-server": probes.code_location_loaded(ui_url),
-        "workers": probes.code_location_loaded(ui_url),
-        "daemon": probes.daemons_beat(ui_url),
-        "api": probes.all_answer(f"{api_url}/readyz", f"{api_url}/stream/readyz"),
         "ui": probes.all_answer(f"{ui_url}/server_info"),
     }
-    return [_headrace(name, [name], base, inheritance, probe=ready[name]) for name in SERVICES]
+    return [_headrace(name, [name], base, inheritance, probe=ready[name]) for name in DAGSTERS_UI]
 
 
 def _headrace(
@@ -131,7 +142,7 @@ def _headrace(
     *,
     probe: Callable[[float], bool] | None = None,
 ) -> Program:
-    listening = (inheritance.listen_fd,) if name == "api" else ()
+    listening = {"api": (inheritance.listen_fd,), "ui": (inheritance.ui_fd,)}.get(name, ())
     return Program(
         name=name,
         command=[*_HEADRACE, *command],
@@ -142,5 +153,9 @@ def _headrace(
 
 
 def _variables(base: Mapping[str, str], inheritance: Inheritance) -> dict[str, str]:
-    descriptors = {lifeline.VARIABLE: inheritance.lifeline_fd, endpoint.VARIABLE: inheritance.listen_fd}
+    descriptors = {
+        lifeline.VARIABLE: inheritance.lifeline_fd,
+        endpoint.VARIABLE: inheritance.listen_fd,
+        endpoint.UI_VARIABLE: inheritance.ui_fd,
+    }
     return {**base, **{name: str(descriptor) for name, descriptor in descriptors.items()}}

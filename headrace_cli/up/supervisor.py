@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import select
 import signal
+import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -20,6 +22,8 @@ from platform_core.ending_times import SUPERVISOR_STOP
 
 CALM = 60.0
 """Seconds after which a child's earlier crashes are forgiven."""
+_LOOK = 1.0
+"""Seconds between two looks whether everything is being stopped."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -51,6 +55,13 @@ class _Ready:
 @dataclass(frozen=True)
 class _Signal:
     number: int
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Somebody connects to the socket for which these programs wait."""
+
+    programs: tuple[Program, ...]
 
 
 @dataclass
@@ -92,7 +103,7 @@ class Supervisor:
         self._start_crashes = start_crashes
         self._stop_timeout = stop_timeout
         self._places: dict[str, _Place] = {}
-        self._notices: queue.SimpleQueue[_Ready | _Signal] = queue.SimpleQueue()
+        self._notices: queue.SimpleQueue[_Ready | _Signal | _Asked] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._previous: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
         self.on_change: Callable[[], None] = lambda: None
@@ -121,6 +132,17 @@ class Supervisor:
         log = ChildLog(self._logs / f"{program.name}.log", lambda line: self._show(program.name, line))
         self._places[program.name] = _Place(program, log, self._launch(program, log), self._new_backoff())
         self.on_change()
+
+    def start_when_asked(self, endpoint: socket.socket, programs: Sequence[Program]) -> None:
+        """Start the programs once somebody connects to the listening socket; the last of them accepts."""
+
+        def wait() -> None:
+            while not self._stopping.is_set():
+                if select.select([endpoint], [], [], _LOOK)[0]:
+                    self._notices.put(_Asked(tuple(programs)))
+                    return
+
+        threading.Thread(target=wait, name=f"{programs[-1].name} socket", daemon=True).start()
 
     def wait_ready(self, names: Iterable[str], timeout: float) -> None:
         """Supervise until all named programs work (a task: has exited with 0).
@@ -183,7 +205,7 @@ class Supervisor:
         except queue.Empty:
             self._restart_due()
 
-    def _act(self, notice: _Ready | _Signal) -> None:
+    def _act(self, notice: _Ready | _Signal | _Asked) -> None:
         match notice:
             case _Signal(signal.SIGCHLD):
                 for exited in self._reap():
@@ -192,6 +214,9 @@ class Supervisor:
                 raise StopRequested(number)
             case _Ready(name, pid):
                 self._on_ready(self._places[name], pid)
+            case _Asked(programs):
+                for program in programs:
+                    self.start(program)
 
     def _reap(self) -> list[Exited]:
         """Take the status of every child that has ended; returns those that are ours, and forgets adopted ones."""

@@ -87,6 +87,12 @@ class Installation:
         assert done.returncode == 0, f"headrace {arguments}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
+    def open_ui(self) -> str:
+        """Dagster's UI, which starts when it is first opened; its address."""
+        url = str(self.record["ui_url"])
+        httpx.get(f"{url}/server_info", timeout=60).raise_for_status()
+        return url
+
     def apply(self, document: Mapping[str, Any]) -> Any:
         """Save a graph; the server's answer."""
         path = self.home / f"{document['name']}.json"

@@ -46,7 +46,7 @@ def test_apis_know_the_type(installation: Installation) -> None:
 def test_worker_executes_it_and_dagster_shows_it(installation: Installation) -> None:
     installation.apply(SHOUT)
     assert installation.succeed("run", "shout", "-p", "t=hey", "--wait", "60") == '{"said": "HEY"}\n'
-    ui = installation.record["ui_url"]
+    ui = installation.open_ui()
 
     def shown() -> bool:
         answer = httpx.post(f"{ui}/graphql", json={"query": JOBS}, timeout=60).json()

@@ -34,10 +34,22 @@ def test_ready_up_answers_at_every_address_it_printed(installation: Installation
     record = installation.record
     assert f"ready {record['url']}" in installation.lines
     for url in (f"{record['url']}/readyz", f"{record['url']}/docs", f"{record['ui_url']}/server_info"):
-        assert httpx.get(url).status_code == 200
+        assert httpx.get(url, timeout=60).status_code == 200
     credentials = installation.home / "admin.json"
     assert any(str(credentials) in line for line in installation.lines)
     assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
+
+
+def test_dagsters_ui_and_its_code_server_start_with_the_first_connection(fresh: Installation) -> None:
+    fresh.start()
+    assert {"api", "daemon", "workers"} <= fresh.record["pids"].keys()
+    assert not {"ui", "code-server"} & fresh.record["pids"].keys()
+    fresh.apply(sleeper())
+    query = {"query": "{repositoriesOrError{... on RepositoryConnection{nodes{jobs{name}}}}}"}
+    answer = httpx.post(f"{fresh.open_ui()}/graphql", json=query, timeout=60).json()
+    (repository,) = answer["data"]["repositoriesOrError"]["nodes"]
+    assert "admin__sleeper" in [job["name"] for job in repository["jobs"]]
+    assert {"ui", "code-server"} <= fresh.record["pids"].keys()
 
 
 def test_dagsters_ui_listens_on_loopback_only(installation: Installation) -> None:

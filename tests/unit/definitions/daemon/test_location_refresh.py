@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from definitions.daemon.location_refresh import LocationRefresh
+from platform_core.settings import Settings
 from tests.serving import served
 from tests.waiting import wait_until
 
@@ -52,8 +54,11 @@ def ui_url(asked: queue.Queue[Any]) -> Iterator[str]:
         yield address
 
 
-def refresh(controller: Controller, ui_url: str | None) -> LocationRefresh:
-    location = LocationRefresh(controller, ui_url)  # type: ignore[arg-type]  # see Controller
+def refresh(controller: Controller, ui_url: str | None, home: Path | None = None) -> LocationRefresh:
+    """Of a UI whose code server stands elsewhere, or is that of a home."""
+    place = {"code_server_host": "graphs.test"} if home is None else {"home": home}
+    settings = Settings(ui_url=ui_url, **place)
+    location = LocationRefresh(controller, settings)  # type: ignore[arg-type]  # see Controller
     location.loop.start()
     return location
 
@@ -69,6 +74,16 @@ def test_burst_of_changes_is_one_refresh_of_both(controller: Controller, ui_url:
     assert asked.empty()
     assert body["variables"] == {"name": "headrace"}
     assert "reloadRepositoryLocation" in body["query"]
+
+
+def test_ui_that_nobody_has_opened_is_left_alone(
+    controller: Controller, ui_url: str, asked: queue.Queue[Any], tmp_path: Path
+) -> None:
+    location = refresh(controller, ui_url, tmp_path)
+    location.request()
+    wait_until(lambda: controller.refreshes, "the daemons are refreshed")
+    location.loop.close()
+    assert asked.empty()
 
 
 def test_change_during_a_refresh_is_not_forgotten(controller: Controller) -> None:

@@ -7,14 +7,14 @@ import socket
 import pytest
 
 from headrace_cli.terminal.errors import CommandError
-from headrace_cli.up.endpoint import listen, local_url, usable_port
+from headrace_cli.up.endpoint import listen, local_url
 
 
 def test_taken_port_is_a_clear_refusal_that_names_the_option() -> None:
     with listen("127.0.0.1", 0, "--port") as first:
         port = first.getsockname()[1]
         with pytest.raises(CommandError) as refusal:
-            usable_port("127.0.0.1", port, "--ui-port")
+            listen("127.0.0.1", port, "--ui-port")
     assert refusal.value.message == f"Cannot listen on 127.0.0.1:{port}: the port is in use."
     assert refusal.value.hint == "Choose another with --ui-port; --ui-port 0 takes a free one."
 

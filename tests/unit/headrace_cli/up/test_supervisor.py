@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -65,6 +67,27 @@ def stop_when(condition: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=wait)
     thread.start()
     return thread
+
+
+ACCEPTS = """
+import socket, sys
+connection, _ = socket.socket(fileno=int(sys.argv[1])).accept()
+connection.sendall(b"here")
+"""
+
+
+def test_programs_of_a_socket_start_with_its_first_connection(supervisor: Supervisor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as endpoint:
+        accepts = program("accepts", ACCEPTS, pass_fds=(endpoint.fileno(),))
+        accepts = replace(accepts, command=[*accepts.command, str(endpoint.fileno())])
+        supervisor.start_when_asked(endpoint, [program("beside", SLEEP), accepts])
+        assert supervisor.pids == {}
+        with socket.create_connection(endpoint.getsockname(), timeout=30) as client:
+            watching = stop_when(lambda: client.recv(4) == b"here")
+            with pytest.raises(StopRequested):
+                supervisor.watch()
+            watching.join()
+            assert "beside" in supervisor.pids
 
 
 def watch_until(supervisor: Supervisor, condition: Callable[[], object]) -> None:
