@@ -7,8 +7,8 @@ import time
 
 import dagster as dg
 
-from benchmarks import graphs
-from benchmarks.figure import Figure
+from benchmarks.figures.figure import Figure
+from benchmarks.systems import graphs
 from graph_compiler.checking.validation import check
 from graph_compiler.jobs.compilation import compile_job
 

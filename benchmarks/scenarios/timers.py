@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks import stack
-from benchmarks.figure import Figure
+from benchmarks.figures.figure import Figure
+from benchmarks.systems import stack
 
 SCHEDULES = 5_000
 SETTLE_SECONDS = 30

@@ -6,9 +6,9 @@ import time
 from datetime import datetime
 from typing import Any
 
-from benchmarks import graphs
-from benchmarks.figure import Figure
-from benchmarks.stack import Stack
+from benchmarks.figures.figure import Figure
+from benchmarks.systems import graphs
+from benchmarks.systems.stack import Stack
 
 
 def measure(stack: Stack, repetitions: int) -> list[Figure]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
-from benchmarks import graphs
-from benchmarks.figure import Figure
-from benchmarks.stack import Stack
+from benchmarks.figures.figure import Figure
+from benchmarks.systems import graphs
+from benchmarks.systems.stack import Stack
 
 LINES = 30
 PAUSE = 0.02

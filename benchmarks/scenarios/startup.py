@@ -6,8 +6,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import family, plain, stack
-from benchmarks.figure import Figure
+from benchmarks.figures.figure import Figure
+from benchmarks.systems import family, plain, stack
 
 SETTLE_SECONDS = 5
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from benchmarks import graphs
-from benchmarks.figure import Figure
-from benchmarks.stack import Stack
+from benchmarks.figures.figure import Figure
+from benchmarks.systems import graphs
+from benchmarks.systems.stack import Stack
 
 
 def measure(stack: Stack, repetitions: int) -> list[Figure]:

@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from benchmarks.figure import Figure
+from benchmarks.figures.figure import Figure
 
 SIZE = 100 * 1024 * 1024
 PORTION = 64 * 1024

@@ -17,15 +17,15 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from benchmarks import graphs
-from benchmarks.figure import Figure, percentile
-from benchmarks.stack import Stack
+from benchmarks.figures.figure import Figure, percentile
+from benchmarks.systems import graphs
+from benchmarks.systems.stack import Stack
 
 RATE = 300
 CONNECTIONS = 20
 SECONDS = 20
 SECRET = "a secret of the benchmark"
-PUSH = (Path(__file__).parents[1] / "examples" / "github-push.json").read_text()
+PUSH = (Path(__file__).parents[2] / "examples" / "github-push.json").read_text()
 
 
 def measure(stack: Stack, repetitions: int) -> list[Figure]:
@@ -98,7 +98,7 @@ def _load(url: str, *, rate: int, seconds: int) -> list[list[float]]:
         "seconds": seconds,
         "connections": CONNECTIONS,
     }
-    command = [sys.executable, "-m", "benchmarks.webhook_load"]
+    command = [sys.executable, "-m", "benchmarks.load.webhook_load"]
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, check=True)
     found: list[list[float]] = json.loads(done.stdout)
     return found

@@ -14,9 +14,9 @@ from typing import Any
 
 import psutil
 
-from benchmarks.figure import Figure
+from benchmarks.figures.figure import Figure
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 JSON = ROOT / "benchmarks" / "results.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 

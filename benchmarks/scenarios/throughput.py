@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks import graphs
-from benchmarks.figure import Figure
-from benchmarks.stack import Stack
+from benchmarks.figures.figure import Figure
+from benchmarks.systems import graphs
+from benchmarks.systems.stack import Stack
 
 RUNS = 100
 CLIENTS = 4

@@ -19,7 +19,7 @@ import httpx
 import psutil
 import psycopg
 
-from benchmarks.figure import Figure
+from benchmarks.figures.figure import Figure
 from platform_core.database import schema
 from platform_core.database.engine import build_engine, plain_url, transaction
 from platform_core.database.postgres import EmbeddedPostgres
@@ -31,7 +31,7 @@ from platform_core.identity.user_store import create_user
 from platform_core.runs.run_store import NewRun, accept_run
 from platform_core.settings import Settings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SERVER = """
 import pathlib, socket, sys
 from platform_core.database.engine import build_engine
@@ -156,7 +156,7 @@ def follow(bench: Bench, *, clients: int, runs: int, rate: int, seconds: int) ->
 @contextmanager
 def loaded(bench: Bench, clients: int, run_ids: list[str]) -> Iterator[subprocess.Popen[str]]:
     """A process that follows the runs; it is gone afterwards, whatever happened."""
-    command = [sys.executable, "-m", "benchmarks.stream_load"]
+    command = [sys.executable, "-m", "benchmarks.load.stream_load"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as load:
         try:
             assert load.stdin is not None

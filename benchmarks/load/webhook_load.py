@@ -1,4 +1,4 @@
-"""The load of `benchmarks.webhooks`, a process of its own: signed calls at a steady rate over kept connections.
+"""The load of `benchmarks.scenarios.webhooks`, a process of its own: signed calls at a steady rate, connections kept.
 
 Reads a job as JSON from stdin, writes what it measured as JSON to stdout. A call's latency counts from the moment it
 was due, so that a server that falls behind cannot hide it.

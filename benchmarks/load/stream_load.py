@@ -1,4 +1,4 @@
-"""Many followers of event streams, in a process of their own: `python -m benchmarks.stream_load`.
+"""Many followers of event streams, in a process of their own: `python -m benchmarks.load.stream_load`.
 
 It reads one JSON line from its standard input (the address, the token, how many clients, which runs), connects them
 all, says `connected`, reads each stream to its end, and prints a line of JSON: what each client saw and how late.
