@@ -16,8 +16,8 @@ from definitions.daemon.timer_firing import TimerFiring
 from platform_core.graphs.graph_store import delete_graph
 from platform_core.triggers.tick_store import start_backfill
 from platform_core.triggers.timer_store import set_switch, switch_trigger
+from tests.integration.definitions.daemon.timers import NOON, TestClock, Timed, fire_until
 from tests.integration.definitions.site import Site
-from tests.integration.definitions.timers import NOON, TestClock, Timed, fire_until
 from tests.waiting import wait_until
 
 STOPPED = """

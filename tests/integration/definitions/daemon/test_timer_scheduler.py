@@ -20,9 +20,9 @@ from definitions.shared.names import schedule_name
 from definitions.shared.pinning import instigator_origin
 from platform_core.triggers.timer_store import SENSOR, switch_trigger
 from tests.integration.definitions.conftest import NewSite
+from tests.integration.definitions.daemon.timers import TestClock, Timed
 from tests.integration.definitions.services import Service
 from tests.integration.definitions.site import Site
-from tests.integration.definitions.timers import TestClock, Timed
 from tests.waiting import wait_until
 
 Start = Callable[[str], Service]

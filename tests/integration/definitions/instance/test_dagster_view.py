@@ -47,7 +47,7 @@ UNSEEN_EVENTS = frozenset(
         "EngineEvent",
     }
 )
-VIEWS = Path(__file__).parents[2] / "graphs" / "dagster"
+VIEWS = Path(__file__).parents[3] / "graphs" / "dagster"
 """What was shown of a run of each document that Dagster itself had executed, before the engine did."""
 
 

@@ -12,8 +12,11 @@ from sqlalchemy.engine import Engine
 
 from platform_core.database.tables import deliveries, runs
 from tests.integration.trigger_api.conftest import API, document
+from tests.webhook_signing import SCHEMES
 
 SECRET = "a secret"
+JSON = {"Content-Type": "application/json"}
+BODY = b'{"wheel": "oak", "n": 3}'
 
 
 def webhook_document(**webhook: Any) -> dict[str, Any]:
@@ -46,3 +49,9 @@ def params_of_runs(engine: Engine) -> list[Any]:
     """The params of all runs, the oldest first."""
     with engine.connect() as connection:
         return list(connection.execute(sa.select(runs.c.params).order_by(runs.c.created_at)).scalars())
+
+
+def verify_of(scheme: str, **more: Any) -> dict[str, Any]:
+    """The `verify` of a trigger for senders of the scheme, its secret named `webhook_secret`."""
+    verify = SCHEMES[scheme][0] | {"secret": "webhook_secret"} | more
+    return verify | {"signed": verify["signed"].replace("{path}", "/hook/x")} if "signed" in verify else verify

@@ -10,7 +10,7 @@ import httpx
 from sqlalchemy.engine import Engine
 
 from tests.integration.trigger_api.conftest import API, Login, assert_problem
-from tests.integration.trigger_api.webhook_graphs import SECRET, params_of_runs, save_webhook, stored
+from tests.integration.trigger_api.webhooks.graphs import SECRET, params_of_runs, save_webhook, stored
 
 JSON = {"Content-Type": "application/json"}
 LIST = f"{API}/graphs/hooked/deliveries"

@@ -16,7 +16,7 @@ from platform_core.errors import Unavailable
 from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, another_process, assert_problem
-from tests.integration.trigger_api.webhook_graphs import params_of_runs, save_webhook, stored, webhook_document
+from tests.integration.trigger_api.webhooks.graphs import params_of_runs, save_webhook, stored, webhook_document
 
 IMAGE = bytes(range(256)) * 40
 DIGEST = hashlib.sha256(IMAGE).hexdigest()

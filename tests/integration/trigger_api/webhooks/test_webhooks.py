@@ -18,7 +18,7 @@ from tests.integration.trigger_api.conftest import API, assert_problem, document
 from tests.webhook_signing import github_signature as sign
 
 SECRET = "a shared secret"
-PAYLOADS = sorted((Path(__file__).parents[2] / "data" / "github-webhooks").glob("*.json"))
+PAYLOADS = sorted((Path(__file__).parents[3] / "data" / "github-webhooks").glob("*.json"))
 PUSH = b'{"sender": {"login": "ada"}}'
 
 
