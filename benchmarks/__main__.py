@@ -7,7 +7,9 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
-from benchmarks import (
+from benchmarks.figures import report
+from benchmarks.figures.figure import Figure
+from benchmarks.scenarios import (
     code_nodes,
     compile_time,
     control_flow,
@@ -15,16 +17,13 @@ from benchmarks import (
     file_value,
     launch_latency,
     light_graph,
-    plain,
-    report,
-    stack,
     startup,
     streams,
     throughput,
     timers,
     webhooks,
 )
-from benchmarks.figure import Figure
+from benchmarks.systems import plain, stack
 
 ON_STACK = {
     "light_graph": light_graph.measure,

@@ -20,7 +20,7 @@ from platform_core.settings import Settings
 from platform_core.web.server import Server, server_config
 from stream_api.app import create_app
 from stream_api.serving.streams import Streams
-from tests.integration.stream_api.runs import create_owner
+from tests.integration.stream_api.runs import create_owner, create_run
 from tests.integration.stream_api.sse_client import SseClient
 from tests.waiting import wait_until
 
@@ -67,6 +67,9 @@ class Served:
         self.running = self._start()
 
 
+Serve = Callable[..., Served]
+
+
 @pytest.fixture
 def connection(database_url: str) -> Iterator[psycopg.Connection]:
     """An autocommit connection to look at the database and to write events with."""
@@ -82,6 +85,11 @@ def owner(engine: Engine) -> User:
 @pytest.fixture
 def token(owner: User, keys: KeyRing) -> str:
     return issue_token(keys, owner.id, 3600)
+
+
+@pytest.fixture
+def run_id(engine: Engine, owner: User) -> str:
+    return create_run(engine, owner)
 
 
 @pytest.fixture

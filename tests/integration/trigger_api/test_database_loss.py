@@ -24,7 +24,7 @@ from platform_core.identity.keys import KeyRing
 from platform_core.identity.user_store import create_user
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import NO_TLS, assert_problem
-from tests.integration.trigger_api.webhook_graphs import save_webhook
+from tests.integration.trigger_api.webhooks.graphs import save_webhook
 from tests.running_postgres import prepared, running
 from tests.serving import served
 from tests.waiting import wait_until

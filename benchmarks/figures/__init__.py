@@ -1,0 +1,1 @@
+"""Figures: their samples and goals, and the table and page that are made of them."""
