@@ -29,6 +29,7 @@ UNITS = {
     "runs_per_worker": "runs",
     "niceness": "steps of `nice`",
     "finally_seconds": "seconds",
+    "suspend_over": "seconds",
     "idle_workers": "processes",
     "tick_retention": "days",
     "max_wait": "seconds",

@@ -77,6 +77,14 @@ class Settings(BaseSettings):
     finally_seconds: float = Field(
         default=60.0, gt=0, description="Seconds that `finally` nodes have in a run that was canceled or timed out."
     )
+    suspend_over: float = Field(
+        default=5.0,
+        gt=0,
+        description=(
+            "Seconds: a run that waits for longer, and for nothing else, gives up its worker until then."
+            " In a cluster a run keeps its pod."
+        ),
+    )
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
     tick_retention: int = Field(default=90, gt=0, description="Days that the ticks of timers are kept.")
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")

@@ -69,17 +69,21 @@ class _Turns:
             self.chosen.append(run)
             self._free -= 1
             self._owners[owner] += 1
-            self._graphs[run.graph_id] += 1
+            self._graphs[run.graph_id] += not run.is_woken
             self._line_up(heads, owner, queues[owner])
 
     def _line_up(
         self, heads: list[tuple[int, tuple[datetime, str], str]], owner: str, queue: deque[WaitingRun]
     ) -> None:
         """Put the owner's next run that may begin at the head. What is held back now stays so in this round."""
-        while queue and self._graphs[queue[0].graph_id] >= self._limits.of_graph(queue[0]):
+        while queue and self._is_held_back(queue[0]):
             queue.popleft()
         if queue and self._owners[owner] < self._limits.of_owner(queue[0]):
             heapq.heappush(heads, (self._owners[owner], _age(queue[0]), owner))
+
+    def _is_held_back(self, run: WaitingRun) -> bool:
+        """By its graph's limit, for which a run counts from its beginning to its end, also while it waits."""
+        return not run.is_woken and self._graphs[run.graph_id] >= self._limits.of_graph(run)
 
 
 def _age(run: WaitingRun) -> tuple[datetime, str]:

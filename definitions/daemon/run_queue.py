@@ -26,7 +26,14 @@ from definitions.daemon.submission import Submission
 from definitions.workers.run_launcher import WarmRunLauncher
 from platform_core.database.engine import Connection, Engine, reading
 from platform_core.runs.execution_store import read_documents
-from platform_core.runs.queue_store import WaitingRun, list_waiting, read_load
+from platform_core.runs.queue_store import (
+    WaitingRun,
+    list_due,
+    list_waiting,
+    read_load,
+    seconds_until_due,
+    waiting_by_graph,
+)
 from platform_core.settings import Settings
 
 REST = 0.02
@@ -40,16 +47,19 @@ LOST_AFTER = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Ids of the runs that begin now, in order, and of those to cancel."""
+    """Ids of the runs that begin now, in order, of those that go on after a wait, and of those to cancel."""
 
     run_ids: Sequence[str]
+    woken: Sequence[str]
     to_cancel: Sequence[str]
     is_dagsters: bool
     """Whether runs wait in Dagster's own queue."""
     is_starting: bool
     """Whether runs that were launched before have not begun."""
     is_idle: bool
-    """Whether no run waits or is executed."""
+    """Whether no run waits for its turn or is executed."""
+    due_in: float | None
+    """Seconds until the next run that waits for a time goes on."""
 
 
 class Turns:
@@ -65,14 +75,22 @@ class Turns:
         with reading(self._engine) as connection:
             load = read_load(connection)
             free = self._settings.max_concurrent_runs - load.runs
+            due_in = seconds_until_due(connection)
+            due = list_due(connection, free) if free > 0 and due_in is not None and due_in <= 0 else []
             waiting = list_waiting(connection, free) if free > 0 else []
             limits = self._limits(connection, waiting)
+            limited = {run.graph_id for run in waiting if (run.graph_id, run.version) in limits.graphs}
+            if limited:
+                load.graphs.update(waiting_by_graph(connection, limited))
+        chosen = choose([*due, *waiting], load, limits)
         return Turn(
-            run_ids=[run.run_id for run in choose(waiting, load, limits)],
+            run_ids=[run.run_id for run in chosen if not run.is_woken],
+            woken=[run.run_id for run in chosen if run.is_woken],
             to_cancel=load.to_cancel,
             is_dagsters=load.queued > 0,
             is_starting=load.starting > 0,
             is_idle=not load.runs and not waiting,
+            due_in=due_in,
         )
 
     def _limits(self, connection: Connection, waiting: Iterable[WaitingRun]) -> Limits:
@@ -116,9 +134,8 @@ class WokenRunQueue(QueuedRunCoordinatorDaemon):
             begun, pause = 0, self.interval_seconds
             try:
                 turn = yield from self._look(workspace_process_context)
-                begun = len(turn.run_ids)
-                if turn.is_idle:
-                    pause = IDLE_INTERVAL
+                begun = len(turn.run_ids) + len(turn.woken)
+                pause = _pause(turn, self.interval_seconds)
             except Exception:
                 error = serializable_error_info_from_exc_info(sys.exc_info())
                 self._logger.error("The run queue failed: %s", error)
@@ -141,6 +158,7 @@ class WokenRunQueue(QueuedRunCoordinatorDaemon):
         """Begin what can begin."""
         turn = self._turns.next()
         self._submission.cancel(turn.to_cancel)
+        self._submission.wake(turn.woken)
         self._submission.start(turn.run_ids)
         yield None
         if turn.is_dagsters:
@@ -149,6 +167,12 @@ class WokenRunQueue(QueuedRunCoordinatorDaemon):
             self._next_check = time.monotonic() + LOST_AFTER
             repeat_lost_launches(context.instance)
         return turn
+
+
+def _pause(turn: Turn, interval: float) -> float:
+    """Seconds until the next look, if nothing wakes the queue; a run that is due and has no slot waits for one."""
+    pause = IDLE_INTERVAL if turn.is_idle else interval
+    return pause if turn.due_in is None or turn.due_in <= 0 else min(pause, turn.due_in)
 
 
 def repeat_lost_launches(instance: DagsterInstance) -> None:

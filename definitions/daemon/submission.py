@@ -26,6 +26,7 @@ from dagster._core.storage.tags import (
 
 from definitions.daemon.run_template import RunTemplate, fits_a_template, starting_event
 from definitions.daemon.submission_statement import build
+from definitions.daemon.waking_statement import wake
 from definitions.execution.graph_jobs import pinned_job
 from definitions.instance.event_storage import event_storage_of
 from definitions.shared.names import TRIGGER_KIND_TAG, TRIGGER_TAG, schedule_name
@@ -128,6 +129,18 @@ class Submission:
         except Exception as error:
             self._fail(run.run_id, error)
             return False
+
+    def wake(self, run_ids: Sequence[str]) -> int:
+        """Give these runs, which have waited without a worker, to one each; how many still waited."""
+        if not run_ids:
+            return 0
+        with self._runs.connect() as connection:
+            woken = set(connection.exec_driver_sql(*wake(run_ids, time.time())).scalars())
+        launcher = self._instance.run_launcher
+        assert isinstance(launcher, WarmRunLauncher), "only runs of this launcher's workers are suspended"
+        if woken:
+            launcher.send(*(run_id for run_id in run_ids if run_id in woken))
+        return len(woken)
 
     def cancel(self, run_ids: Iterable[str]) -> None:
         """Cancel these runs; asking Dagster again for one that is already ending does no harm."""

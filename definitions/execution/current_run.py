@@ -57,6 +57,11 @@ class CurrentRun:
                 if self._stop is not None:
                     self._stop(status, error)
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody has ended it."""
+        return self._wish is not None
+
     def on_stop(self, stop: Callable[[Status, Error], None]) -> None:
         """Have this called once the run is to end; at once if it already is."""
         with self._lock:

@@ -35,6 +35,7 @@ from graph_engine.given.limits import Limits
 from graph_engine.journal import records
 from graph_engine.journal.journal import JournalLost
 from graph_engine.journal.known import Known
+from graph_engine.journal.outcome import Outcome, Suspended
 from graph_engine.scope.index import PlanIndex
 from platform_core.ending_times import STUCK, EndingTimes
 from platform_core.runs.execution_store import DAGSTERS_UI, Execution
@@ -126,7 +127,10 @@ class EngineRuns:
         if found.is_canceled or found.status == "CANCELING":
             current.stop()
         try:
-            self._execute(current, found, is_begun)
+            outcome = self._execute(current, found, is_begun)
+            while isinstance(outcome, Suspended) and current.is_stopped:
+                # It was to end while it went to sleep, and the one who said so found this worker.
+                outcome = self._execute(current, found, True)
         except JournalLost:
             _logger.warning("Run %s is another's, or has ended; this worker lets it go.", current.run_id)
         except Exception as error:
@@ -142,7 +146,7 @@ class EngineRuns:
             journal.append(_emitted(event))
         return journal is not None
 
-    def _execute(self, current: CurrentRun, found: _Found, is_begun: bool) -> None:
+    def _execute(self, current: CurrentRun, found: _Found, is_begun: bool) -> Outcome:
         execution = found.execution
         index = self._plan(execution)
         generation = self._take_over(found) if is_begun else found.generation
@@ -162,7 +166,7 @@ class EngineRuns:
         self._journal = journal
         current.on_stop(engine.stop)
         try:
-            engine.run()
+            return engine.run()
         finally:
             self.has_stuck_threads = self.has_stuck_threads or engine.has_stuck_threads
 
@@ -232,7 +236,14 @@ class EngineRuns:
             grace=STUCK,
             cancel_grace=times.stop,
             last_seconds=times.last,
+            suspend_over=self._suspend_over,
         )
+
+    @property
+    def _suspend_over(self) -> float | None:
+        """In a cluster a run keeps its pod: nobody would make it another."""
+        settings = self.process.settings
+        return None if settings.launcher == "kubernetes" else settings.suspend_over
 
     def _is_selection(self, found: _Found) -> bool:
         """Whether somebody chose steps in Dagster's UI; a run may also list all of its steps."""

@@ -68,6 +68,10 @@ WITH locked AS MATERIALIZED (
         status = CASE
             WHEN status = '{RunStatus.CANCELING}' AND NOT %(is_end)s THEN status ELSE coalesce(%(status)s, status)
         END,
+        wake_at = CASE
+            WHEN status = '{RunStatus.CANCELING}' AND NOT %(is_end)s THEN NULL
+            WHEN %(status)s IS NULL THEN wake_at ELSE to_timestamp(%(wake_at)s::float8)
+        END,
         submitted_at = coalesce(submitted_at, CASE WHEN %(status)s IS NOT NULL THEN clock_timestamp() END),
         started_at = coalesce(to_timestamp(%(started)s::float8), started_at),
         ended_at = CASE WHEN %(is_end)s THEN to_timestamp(%(now)s) ELSE ended_at END,
@@ -107,7 +111,7 @@ SELECT NOT EXISTS (SELECT FROM locked) AS is_foreign,
        (SELECT status FROM run) AS status,
        (SELECT before FROM sent) AS was_sent,
        (SELECT pg_notify(%(events_channel)s, %(run)s || ':' || last_seq) FROM run WHERE %(count)s > 0),
-       (SELECT pg_notify(%(queue_channel)s, %(run)s) FROM run WHERE %(is_end)s)
+       (SELECT pg_notify(%(queue_channel)s, %(run)s) FROM run WHERE %(is_end)s OR %(wake_at)s IS NOT NULL)
 """
 # `FROM run`: after our row's lock. The status is the last thing of its form in the body: only texts follow.
 _DAGSTERS_RUN = r"""
@@ -184,6 +188,7 @@ def _parameters(
         "started": now if change is not None and change.is_start else None,
         "generation": None,
         "is_end": change is not None and change.is_end,
+        "wake_at": change.wake_at if change is not None else None,
         "error": None if error is None else compact(error),
         "outputs": outputs[-1] if outputs else None,
         "ts": [event.ts for event in events],

@@ -60,6 +60,8 @@ class StatusChange:
     is_start: bool = False
     is_end: bool = False
     error: Mapping[str, Any] | None = None
+    wake_at: float | None = None
+    """Of a run that waits: when it goes on, in seconds since the epoch."""
 
 
 def status_change(entry: EventLogEntry) -> StatusChange | None:

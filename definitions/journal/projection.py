@@ -123,8 +123,8 @@ class Projection:
         match record:
             case records.RunBegan(ts, is_resumed):
                 return RunChange(StatusChange(RunStatus.RUNNING), None if is_resumed else ts)
-            case records.RunSuspended():
-                return RunChange(StatusChange(RunStatus.WAITING))
+            case records.RunSuspended(_, until, _):
+                return RunChange(StatusChange(RunStatus.WAITING, wake_at=until))
             case records.RunEnded(_, status, error):
                 failed = status == "FAILURE"
                 reason = ("RUN_EXCEPTION" if self._is_stopping else "STEP_FAILURE") if failed else None

@@ -26,7 +26,7 @@ from definitions.shared import addresses
 from definitions.workers import run_lock
 from definitions.workers.worker_control import request_cancel
 from platform_core.database.engine import transaction
-from platform_core.runs.supervision_store import may_go_on
+from platform_core.runs.supervision_store import has_begun, may_go_on
 
 _TIMEOUT = 5.0
 POOL_REPORTS = 4.0
@@ -100,10 +100,14 @@ class WarmRunLauncher(RunLauncher[Any], ConfigurableClass):
         pid = run_lock.worker_of(self._folder, run_id)
         if pid is not None and request_cancel(self._folder, pid, run_id):
             return True
-        if run.status in (DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING):
-            self._instance.report_run_canceled(run, "The run was canceled before it began.")
-            return True
-        return False
+        if run.status == DagsterRunStatus.SUSPENDED or self._has_begun(run_id):
+            return self.send(run_id)  # it waits, or has lost its worker: another one ends it
+        self._instance.report_run_canceled(run, "The run was canceled before it began.")
+        return True
+
+    def _has_begun(self, run_id: str) -> bool:
+        with transaction(process_context().engine) as connection:
+            return has_begun(connection, run_id)
 
     @property
     def supports_check_run_worker_health(self) -> bool:

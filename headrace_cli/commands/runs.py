@@ -145,6 +145,7 @@ def show(run_id: RunId, home: Home = None, as_json: AsJson = False) -> None:
         "retry of": found["parent_run_id"],
         "created": found["created_at"],
         "started": found["started_at"],
+        "goes on": found["wake_at"],
         "ended": found["ended_at"],
         "error": None if error is None else printable(error["message"]),
     }

@@ -230,6 +230,8 @@ runs = sa.Table(
     # Raised by each worker that takes the run over: what an earlier one still writes is refused.
     sa.Column("generation", sa.Integer, nullable=False, server_default="0"),
     sa.Column("losses", sa.Integer, nullable=False, server_default="0"),
+    # Of a run that waits, and of no other.
+    _time("wake_at", nullable=True),
     sa.ForeignKeyConstraint(
         ["graph_id", "version"], ["headrace.graph_versions.graph_id", "headrace.graph_versions.version"]
     ),
@@ -251,6 +253,13 @@ runs = sa.Table(
         *("owner_id", "graph_id", "version", "priority", "created_at", "run_id"),
         postgresql_where=sa.text("ended_at IS NULL"),
     ),
+    sa.Index(
+        "runs_active_idx",
+        *("owner_id", "graph_id", "version", "priority", "created_at", "run_id"),
+        postgresql_where=sa.text("ended_at IS NULL AND wake_at IS NULL"),
+    ),
+    sa.Index("runs_wake_at_idx", "wake_at", postgresql_where=sa.text("wake_at IS NOT NULL")),
+    sa.Index("runs_waiting_of_graph_idx", "graph_id", postgresql_where=sa.text("wake_at IS NOT NULL")),
     sa.Index("runs_owner_id_created_at_idx", "owner_id", "created_at", "run_id"),
     sa.Index("runs_graph_id_created_at_idx", "graph_id", "created_at", "run_id"),
     sa.Index("runs_created_at_idx", "created_at", "run_id"),

@@ -114,7 +114,7 @@ class _RunCollector:
 
 def _families(state: DatabaseState | None, counts: dict[RunStatus, int], oldest: float) -> Iterator[Metric]:
     by_status = GaugeMetricFamily("headrace_runs", "Runs that have not ended, by status.", labels=("status",))
-    for status in (RunStatus.QUEUED, *IN_PROGRESS):
+    for status in (RunStatus.QUEUED, *IN_PROGRESS, RunStatus.WAITING):
         by_status.add_metric((status,), counts.get(status, 0))
     yield by_status
     yield GaugeMetricFamily("headrace_queue_oldest_seconds", "Age of the oldest queued run.", value=oldest)

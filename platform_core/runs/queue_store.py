@@ -30,6 +30,8 @@ class WaitingRun:
     priority: int
     created_at: datetime
     owner_limit: int | None = None
+    is_woken: bool = False
+    """Whether it has begun before, and its time to go on has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,10 @@ class ChosenRun:
 
 @dataclass(frozen=True)
 class Load:
-    """How many runs of each owner and each graph Dagster has, and how many of all wait in Dagster's own queue."""
+    """How many runs of each owner and each graph have a worker or are about to, and how many Dagster's own queue has.
+
+    Runs that wait for a time have none, and are not in here.
+    """
 
     owners: Counter[str]
     graphs: Counter[str]
@@ -68,7 +73,8 @@ class Load:
         return self.owners.total()
 
 
-_UNENDED = runs.c.ended_at.is_(None)
+_UNENDED = sa.and_(runs.c.ended_at.is_(None), runs.c.wake_at.is_(None))
+"""The second condition leaves out those that wait without a worker, of which there may be very many."""
 _WAITS = sa.and_(runs.c.submitted_at.is_(None), _UNENDED, runs.c.cancel_requested_at.is_(None))
 _SUBMITTED = runs.c.submitted_at.is_not(None)
 _LOAD = (
@@ -97,6 +103,7 @@ def read_load(connection: Connection) -> Load:
         queued += in_dagsters_queue
         starting += not_begun
         to_cancel += canceled or ()
+    to_cancel += connection.execute(_CANCELED_WHILE_WAITING).scalars()
     return Load(owners, graphs, queued, starting, tuple(to_cancel))
 
 
@@ -120,6 +127,41 @@ _WAITING = (
     .join(users, users.c.id == _PLACED.c.owner_id)
     .where(_PLACED.c.place <= sa.bindparam("most"))
 )
+
+
+_IS_DUE = sa.and_(runs.c.wake_at <= sa.func.clock_timestamp(), runs.c.cancel_requested_at.is_(None))
+_DUE = (
+    sa.select(*_WAITING_COLUMNS, users.c.max_concurrent_runs.label("owner_limit"), sa.true().label("is_woken"))
+    .join(users, users.c.id == runs.c.owner_id)
+    .where(_IS_DUE)
+    .order_by(runs.c.wake_at)
+    .limit(sa.bindparam("most"))
+)
+_SECONDS_UNTIL_DUE = sa.select(sa.func.extract("epoch", sa.func.min(runs.c.wake_at) - sa.func.clock_timestamp())).where(
+    runs.c.wake_at.is_not(None)
+)
+_CANCELED_WHILE_WAITING = sa.select(runs.c.run_id).where(
+    runs.c.wake_at.is_not(None), runs.c.cancel_requested_at.is_not(None)
+)
+
+
+def list_due(connection: Connection, most: int) -> list[WaitingRun]:
+    """Runs that have waited for a time that has come: the `most` that have been due for longest."""
+    return [WaitingRun(**row._mapping) for row in connection.execute(_DUE, {"most": most})]
+
+
+def seconds_until_due(connection: Connection) -> float | None:
+    """Until the next run that waits goes on; less than 0 if its time has come; None if none waits."""
+    seconds = connection.execute(_SECONDS_UNTIL_DUE).scalar()
+    return None if seconds is None else float(seconds)
+
+
+def waiting_by_graph(connection: Connection, graph_ids: Collection[str]) -> Counter[str]:
+    """How many runs of each of the graphs wait for a time, without a worker."""
+    wanted = runs.c.graph_id == sa.any_(sa.bindparam("graph_ids", type_=pg.ARRAY(pg.UUID(as_uuid=False))))
+    query = sa.select(runs.c.graph_id, sa.func.count()).where(runs.c.wake_at.is_not(None), wanted)
+    rows = connection.execute(query.group_by(runs.c.graph_id), {"graph_ids": list(graph_ids)})
+    return Counter(dict(rows.tuples().all()))
 
 
 def list_waiting(connection: Connection, most: int) -> list[WaitingRun]:

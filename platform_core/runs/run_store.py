@@ -65,6 +65,8 @@ class Run(RunRef):
     outputs: dict[str, Any] | None
     last_seq: int
     parent_run_id: str | None = None
+    wake_at: datetime | None = None
+    """Of a run that waits: when it goes on."""
 
     @property
     def has_ended(self) -> bool:
@@ -101,6 +103,7 @@ SELECT_RUNS = select_runs(
     runs.c.error,
     runs.c.outputs,
     runs.c.last_seq,
+    runs.c.wake_at,
 )
 # One statement, so one round trip: the run unless its key is taken, its first event, and who is to hear of it.
 _ACCEPT = sa.text(

@@ -48,6 +48,11 @@ def is_cancel_requested(connection: Connection, run_id: str) -> bool:
     return connection.execute(query).scalar() is not None
 
 
+def has_begun(connection: Connection, run_id: str) -> bool:
+    """Whether a worker ever began to execute the run."""
+    return connection.execute(sa.select(runs.c.started_at).where(runs.c.run_id == run_id)).scalar() is not None
+
+
 def may_go_on(connection: Connection, run_id: str) -> bool:
     """Whether a run whose worker is lost is to be given to another one; counts the loss.
 

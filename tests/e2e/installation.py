@@ -29,7 +29,9 @@ class Installation:
         self.home = home
         self.lines: list[str] = []
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HEADRACE_", "DAGSTER_"))}
-        self.environment = {**kept, "HEADRACE_HOME": str(home), MARKER: marker, **(variables or {})}
+        # Most tests mean a run that has a worker by one that has a long delay.
+        own = {"HEADRACE_HOME": str(home), MARKER: marker, "HEADRACE_SUSPEND_OVER": "3600"}
+        self.environment = {**kept, **own, **(variables or {})}
         self._marker = marker
         self.process: subprocess.Popen[str] | None = None
         self._client: httpx.Client | None = None

@@ -88,6 +88,7 @@ class RunAnswer(Answer):
     ended_at: datetime | None
     error: dict[str, Any] | None
     parent_run_id: str | None
+    wake_at: datetime | None = Field(description="When a run goes on that is WAITING; null for any other.")
     position: int | None = Field(description="Place in the queue, from 1; null for a run that does not wait.")
     links: dict[str, str]
 

@@ -179,7 +179,9 @@ class Site:
 def new_site(home: Path, database_url: str, **environment: str) -> Iterator[Site]:
     """A site in `home`; `environment` holds further settings by their names (`HEADRACE_IDLE_WORKERS=1`)."""
     with pytest.MonkeyPatch.context() as patch:
-        variables = {"HEADRACE_HOME": str(home), "HEADRACE_DATABASE_URL": database_url, **environment}
+        variables = {"HEADRACE_HOME": str(home), "HEADRACE_DATABASE_URL": database_url}
+        # Most tests mean a run that has a worker by one that has a long delay.
+        variables |= {"HEADRACE_SUSPEND_OVER": "3600", **environment}
         for name, value in variables.items():
             patch.setenv(name, value)
         patch.setenv("DAGSTER_HOME", str(instance_files.write(Settings())))
