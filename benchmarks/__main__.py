@@ -1,4 +1,7 @@
-"""`make bench`: run the scenarios and write the table. `--quick` takes 3 samples instead of 10."""
+"""`make bench`: run the scenarios and write the table. `--quick` takes 3 samples instead of 10.
+
+n8n is measured in the same run where its command is on the PATH, or named by `N8N`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from benchmarks.figures import report
 from benchmarks.figures.figure import Figure
 from benchmarks.scenarios import (
+    answers,
     code_nodes,
     compile_time,
     control_flow,
@@ -21,12 +25,14 @@ from benchmarks.scenarios import (
     streams,
     throughput,
     timers,
+    waiting,
     webhooks,
 )
-from benchmarks.systems import plain, stack
+from benchmarks.systems import n8n, plain, stack
 
 ON_STACK = {
     "light_graph": light_graph.measure,
+    "answers": answers.measure,
     "launch_latency": launch_latency.measure,
     "event_latency": event_latency.measure,
     "code_nodes": code_nodes.measure,
@@ -40,6 +46,7 @@ ALONE = {
     "startup": startup.measure,
     "streams": streams.measure,
     "timers": timers.measure,
+    "waiting": waiting.measure,
 }
 
 
@@ -54,6 +61,7 @@ def main() -> None:
     wanted = set(options.scenarios) or {*ON_STACK, *ALONE}
     setting = report.setting(repetitions)
     figures = _ours(wanted, repetitions)
+    _add_n8n(figures, repetitions)
     if not options.without_plain:
         _add_plain(figures, repetitions)
     flat = [figure for group in figures.values() for figure in group]
@@ -74,6 +82,17 @@ def _ours(wanted: set[str], repetitions: int) -> dict[str, list[Figure]]:
         print(f"{name} ...", flush=True)
         figures[name] = ALONE[name](repetitions)
     return figures
+
+
+def _add_n8n(figures: dict[str, list[Figure]], repetitions: int) -> None:
+    """Measure n8n beside what it can be compared with, if it is there."""
+    command = n8n.command()
+    if command is None or "answers" not in figures:
+        return
+    print("answers on n8n ...", flush=True)
+    with n8n.running(command) as system:
+        for index, values in enumerate(answers.measure_n8n(system, repetitions)):
+            figures["answers"][index] = dataclasses.replace(figures["answers"][index], n8n=values)
 
 
 def _add_plain(figures: dict[str, list[Figure]], repetitions: int) -> None:

@@ -1,4 +1,4 @@
-"""One measured figure: its samples, those of plain Dagster, and the least that the product has to reach."""
+"""One measured figure: its samples, those of plain Dagster and of n8n, and what is to be reached."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Figure:
-    """`values` and `plain` are samples in `unit`; `first` and `goal` are the figures to reach, as text."""
+    """`values`, `plain` and `n8n` are samples in `unit`; `goal` is the figure to reach, as text."""
 
     name: str
     unit: str
     values: list[float]
     plain: list[float] = field(default_factory=list)
-    first: str = ""
+    n8n: list[float] = field(default_factory=list)
     goal: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -28,10 +28,12 @@ class Figure:
             "p99": percentile(self.values, 99),
             "plain_n": len(self.plain),
             "plain_p50": percentile(self.plain, 50) if self.plain else None,
-            "first": self.first,
+            "n8n_n": len(self.n8n),
+            "n8n_p50": percentile(self.n8n, 50) if self.n8n else None,
             "goal": self.goal,
             "values": self.values,
             "plain": self.plain,
+            "n8n": self.n8n,
         }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from benchmarks.figures.figure import Figure
+from benchmarks.systems import n8n
 
 ROOT = Path(__file__).parents[2]
 JSON = ROOT / "benchmarks" / "results.json"
@@ -46,6 +47,7 @@ def setting(repetitions: int) -> dict[str, Any]:
         "load_before": os.getloadavg()[0],
         "python": platform.python_version(),
         "dagster": version("dagster"),
+        "n8n": n8n.version(),
         "repetitions": repetitions,
     }
 
@@ -57,15 +59,15 @@ def _page(setting: dict[str, Any], results: Sequence[dict[str, Any]]) -> str:
             "",
             "Written by `make bench` (`benchmarks/`); every sample is in `benchmarks/results.json`.",
             "Headrace runs as `headrace up` starts it, plain Dagster as `dagster dev` does: default launcher, queue",
-            "and multiprocess executor, SQLite. Both were measured in one go, one after the other. Ratios travel",
-            "better between machines than seconds.",
+            "and multiprocess executor, SQLite; n8n as `n8n start` does. All were measured in one go, one by one.",
+            "Ratios travel better between machines than seconds.",
             "",
             f"- Date: {setting['date']}, commit {setting['commit']}",
             f"- Machine: {setting['machine']}, load average {setting['load_before']:.1f} before",
-            f"- Python {setting['python']}, Dagster {setting['dagster']}",
+            f"- Python {setting['python']}, Dagster {setting['dagster']}, n8n {setting['n8n'] or 'not there'}",
             "",
-            "| what | samples | p50 | p99 | plain Dagster p50 (samples) | ratio | to reach | goal |",
-            "|---|---|---|---|---|---|---|---|",
+            "| what | samples | p50 | p99 | plain Dagster p50 (samples) | n8n p50 (samples) | to reach |",
+            "|---|---|---|---|---|---|---|",
             *map(_row, results),
             "",
         ]
@@ -73,20 +75,22 @@ def _page(setting: dict[str, Any], results: Sequence[dict[str, Any]]) -> str:
 
 
 def _row(result: dict[str, Any]) -> str:
-    unit, plain = result["unit"], result["plain_p50"]
-    beside = "" if plain is None else f"{_number(plain)} {unit} ({result['plain_n']})"
-    ratio = "" if plain is None else f"{_number(plain / result['p50'])}"
+    unit = result["unit"]
     cells = [
         result["name"],
         str(result["n"]),
         f"{_number(result['p50'])} {unit}",
         f"{_number(result['p99'])} {unit}",
-        beside,
-        ratio,
-        result["first"],
+        _beside(result, "plain"),
+        _beside(result, "n8n"),
         result["goal"],
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _beside(result: dict[str, Any], system: str) -> str:
+    value = result[f"{system}_p50"]
+    return "" if value is None else f"{_number(value)} {result['unit']} ({result[f'{system}_n']})"
 
 
 def _number(value: float) -> str:

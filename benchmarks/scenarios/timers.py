@@ -31,23 +31,23 @@ def measure(repetitions: int) -> list[Figure]:
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda number: running.apply(_stored(number)), range(SCHEDULES)))
         record = json.loads((Path(folder) / "up.json").read_text())
-        # Idle is what comes after Dagster's UI and daemons have read what was saved, which takes them minutes.
-        _until_shown(record["ui_url"], f"stored-{SCHEDULES - 1}", time.monotonic(), patience=900)
         time.sleep(SETTLE_SECONDS)
         idle, everything = _share_of_a_core(running, psutil.Process(record["pids"]["daemon"]))
         late = _lateness(running)
+        # What follows is of an installation where somebody looks at Dagster's UI, which reads all graphs at first.
+        _until_shown(record["ui_url"], f"stored-{SCHEDULES - 1}", time.monotonic(), patience=900)
         live, shown = [], []
         for number in range(repetitions):
             seconds = _until_live(running, record["ui_url"], number)
             live.append(seconds[0])
             shown.append(seconds[1])
     return [
-        Figure(f"{SCHEDULES} schedules stored: processor of the daemon", "% of a core", [idle], first="20 %"),
-        Figure(f"{SCHEDULES} schedules stored: processor of all processes, idle", "% of a core", [everything]),
+        Figure(f"{SCHEDULES} schedules stored: processor of the daemon", "% of a core", [idle]),
+        Figure(f"{SCHEDULES} schedules stored: processor of all processes", "% of a core", [everything], goal="3 %"),
         Figure("tick: its time to its run accepted", "ms", [value * 1000 for value in late[0]]),
-        Figure("tick: its time to its run started", "ms", [value * 1000 for value in late[1]], first="2 s"),
-        Figure(f"save with {SCHEDULES} graphs stored: to the first tick of `every: 1s`", "s", live, first="3 s"),
-        Figure(f"save with {SCHEDULES} graphs stored: to the schedule in Dagster's UI", "s", shown, first="3 s"),
+        Figure("tick: its time to its run started", "ms", [value * 1000 for value in late[1]], goal="2 s"),
+        Figure(f"save with {SCHEDULES} graphs stored: to the first tick of `every: 1s`", "s", live, goal="at once"),
+        Figure(f"save with {SCHEDULES} graphs stored: to the schedule in Dagster's UI", "s", shown, goal="1 s"),
     ]
 
 
