@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -63,8 +64,15 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(schema.check, engine)
-        yield
+        listening = asyncio.create_task(endings.listen())
+        try:
+            yield
+        finally:
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
 
+    endings = RunEndings(engine)
     metrics = metrics or Metrics()
     metrics.registry.register(QueueMetrics(engine))
     services = Services(settings, engine, keys, metrics)
@@ -95,7 +103,7 @@ def create_app(
     app.state.trigger = State(
         Checker(engine, node_types or builtin_node_types(), cluster, settings.max_document_bytes),
         specs,
-        RunEndings(engine),
+        endings,
         KnownWebhooks(services, specs),
         RunProgress(engine),
         DeliveryWriter(engine),

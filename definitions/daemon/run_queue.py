@@ -37,7 +37,7 @@ from platform_core.runs.queue_store import (
 from platform_core.settings import Settings
 
 REST = 0.02
-"""Seconds between looks that begin nothing: each of many runs that are accepted at once wakes the queue."""
+"""Seconds between looks that begin nothing of what waits: each of many that are accepted meanwhile wakes the queue."""
 IDLE_INTERVAL = 10.0
 """Seconds between looks while no run waits or is executed: a new one wakes the queue, and so does a connection that
 was lost and is there again."""
@@ -58,6 +58,8 @@ class Turn:
     """Whether runs that were launched before have not begun."""
     is_idle: bool
     """Whether no run waits for its turn or is executed."""
+    is_held_back: bool
+    """Whether runs wait, and none of them begins now."""
     due_in: float | None
     """Seconds until the next run that waits for a time goes on."""
 
@@ -90,6 +92,7 @@ class Turns:
             is_dagsters=load.queued > 0,
             is_starting=load.starting > 0,
             is_idle=not load.runs and not waiting,
+            is_held_back=not chosen and (free <= 0 or bool(waiting or due)),
             due_in=due_in,
         )
 
@@ -131,10 +134,10 @@ class WokenRunQueue(QueuedRunCoordinatorDaemon):
         while not shutdown_event.is_set():
             self._wake.clear()
             yield SpanMarker.START_SPAN
-            begun, pause = 0, self.interval_seconds
+            is_held_back, pause = True, self.interval_seconds
             try:
                 turn = yield from self._look(workspace_process_context)
-                begun = len(turn.run_ids) + len(turn.woken)
+                is_held_back = turn.is_held_back
                 pause = _pause(turn, self.interval_seconds)
             except Exception:
                 error = serializable_error_info_from_exc_info(sys.exc_info())
@@ -142,7 +145,7 @@ class WokenRunQueue(QueuedRunCoordinatorDaemon):
                 yield error
                 self._wake.wait(1.0)
             yield SpanMarker.END_SPAN
-            if not begun:
+            if is_held_back:
                 shutdown_event.wait(REST)
             self._rest(pause, shutdown_event)
             yield None

@@ -10,15 +10,18 @@ from psycopg_pool import AsyncConnectionPool
 
 from platform_core import channels
 from platform_core.database.engine import plain_url
+from platform_core.database.listener import Listener
 from platform_core.web.services import Services
 from stream_api.following.event_log import EventLog
 from stream_api.following.hub import Hub
-from stream_api.following.listener import Listener
 from stream_api.following.measures import Measures
 from stream_api.serving.rights import Rights
 
 POOL_SIZE = 4
 """Connections that read events; live events of a run are read once, so that history is what needs them."""
+
+LISTENER = "headrace stream listener"
+"""The name of the connection in pg_stat_activity."""
 
 
 class Streams:
@@ -44,7 +47,9 @@ class Streams:
         self.measures = Measures(services.metrics)
         self.hub = Hub(EventLog(self._pool), self.measures)
         self.rights = Rights(services)
-        self.listener = Listener(url, channels.EVENTS, on_payload=self.hub.notify, on_connected=self.hub.wake_all)
+        self.listener = Listener(
+            url, channels.EVENTS, name=LISTENER, on_payload=self.hub.notify, on_connected=self.hub.wake_all
+        )
         services.metrics.stream_followers.set_function(lambda: self.hub.followers)
         services.metrics.stream_lag.set_function(lambda: self.hub.largest_lag)
 

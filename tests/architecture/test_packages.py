@@ -14,7 +14,6 @@ DRIVER_USERS = {
     "definitions/journal/connection.py": "sends the journal by prepared statements, with patience of its own",
     "definitions/workers/run_claim.py": "holds the lock of a run's pod, on a connection of its own",
     "stream_api/following/event_log.py": "reads events asynchronously",
-    "stream_api/following/listener.py": "listens asynchronously",
     "stream_api/serving/streams.py": "makes the asynchronous connections of the two",
 }
 """Modules outside `platform_core` that import the database's driver, each with the reason."""

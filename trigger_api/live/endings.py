@@ -6,26 +6,48 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 
 from starlette.concurrency import run_in_threadpool
 
+from platform_core import channels
 from platform_core.backoff import Backoff
-from platform_core.database.engine import Engine, reading
+from platform_core.database.engine import Engine, plain_url, reading
+from platform_core.database.listener import Listener
 from platform_core.errors import Unavailable
 from platform_core.runs.run_store import ended_among
 
-_INTERVAL = 0.02
+_LISTENING = 1.0
+"""Seconds between two looks while notifications come, by which one that was missed is made up for."""
+_DEAF = 0.02
+"""Seconds while none can come."""
 
 _log = logging.getLogger(__name__)
 
 
 class RunEndings:
-    """One short query asks about all awaited runs, every 20 ms, and only while some are awaited."""
+    """One short query asks about all awaited runs when one of them may have ended, and only while some are awaited."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._news = asyncio.Event()
+        self._listener = Listener(
+            plain_url(engine.url.render_as_string(hide_password=False)),
+            channels.QUEUE,
+            name="headrace trigger listener",
+            on_payload=self._hear,
+            on_connected=self._news.set,
+        )
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._asking: asyncio.Task[None] | None = None
+
+    async def listen(self) -> None:
+        """Hear of the ends of runs until canceled; without it they are looked for every 20 ms."""
+        await self._listener.run()
+
+    def _hear(self, run_id: str) -> None:
+        if run_id in self._waiting:
+            self._news.set()
 
     async def wait(self, run_id: str, seconds: float) -> bool:
         """Whether the run ended within `seconds`."""
@@ -46,7 +68,8 @@ class RunEndings:
     async def _ask_while_awaited(self) -> None:
         backoff = Backoff()
         while self._waiting:
-            pause = _INTERVAL
+            self._news.clear()
+            pause = _LISTENING if self._listener.is_connected else _DEAF
             try:
                 for run_id in await run_in_threadpool(self._ask, list(self._waiting)):
                     for ended in self._waiting.get(run_id, ()):
@@ -57,7 +80,9 @@ class RunEndings:
                 pause = backoff.next_delay()
                 trace = None if isinstance(error, Unavailable) else error
                 _log.warning("cannot see whether %d awaited runs have ended", len(self._waiting), exc_info=trace)
-            await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._news.wait()
 
     def _ask(self, run_ids: Sequence[str]) -> Sequence[str]:
         with reading(self._engine) as connection:

@@ -15,7 +15,7 @@ from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.user_store import User
 from platform_core.settings import Settings
-from stream_api.following.listener import APPLICATION_NAME
+from stream_api.serving.streams import LISTENER
 from tests.integration.stream_api.conftest import Served, serving
 from tests.integration.stream_api.runs import append, create_owner, create_run
 from tests.running_postgres import prepared, running
@@ -31,7 +31,7 @@ def end_connections(connection: psycopg.Connection, name: str) -> int:
     return len(rows)
 
 
-@pytest.mark.parametrize("name", [APPLICATION_NAME, "headrace stream"], ids=["listener", "listener and readers"])
+@pytest.mark.parametrize("name", [LISTENER, "headrace stream"], ids=["listener", "listener and readers"])
 def test_a_killed_connection_is_replaced_and_nothing_is_missed(
     name: str, serve: Callable[..., Served], engine: Engine, owner: User, token: str, connection: psycopg.Connection
 ) -> None:

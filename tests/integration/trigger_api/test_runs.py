@@ -57,6 +57,7 @@ def test_a_launched_run_is_stored_queued_and_announced(ada: httpx.Client, engine
         "version": 1,
         "owner": "ada",
         "parent_run_id": None,
+        "wake_at": None,
         "status": "QUEUED",
         "trigger": {"kind": "manual", "id": None},
         "params": {"water": 7, "wheel": "oak"},

@@ -12,17 +12,24 @@ from platform_core.backoff import Backoff
 
 _log = logging.getLogger(__name__)
 
-APPLICATION_NAME = "headrace stream listener"
-"""The name of the connection in pg_stat_activity."""
-
 
 class Listener:
-    """Passes on every notification of a channel, and says when some may have been missed."""
+    """Passes on every notification of a channel, and says when some may have been missed.
+
+    `name` is that of the connection in pg_stat_activity.
+    """
 
     def __init__(
-        self, url: str, channel: str, *, on_payload: Callable[[str], None], on_connected: Callable[[], None]
+        self,
+        url: str,
+        channel: str,
+        *,
+        name: str,
+        on_payload: Callable[[str], None],
+        on_connected: Callable[[], None],
     ) -> None:
         self._url = url
+        self._name = name
         self._channel = channel
         self._on_payload = on_payload
         self._on_connected = on_connected
@@ -44,7 +51,7 @@ class Listener:
         connection = await AsyncConnection.connect(
             self._url,
             autocommit=True,
-            application_name=APPLICATION_NAME,
+            application_name=self._name,
             connect_timeout=5,
             # A peer that vanished without a word is noticed in half a minute, not in two hours.
             keepalives_idle=15,
