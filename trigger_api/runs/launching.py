@@ -83,7 +83,7 @@ class Launcher:
         scope = transaction if wanted.live_monitoring else reading
         with scope(self.services.engine) as connection:
             principal = identify(connection)
-            opened = self.specs.open(connection, principal, reference, wanted.version)
+            opened = self.specs.open_version(connection, principal, reference, wanted.version)
             # Before the params are checked: since the first request the graph may have changed, the answer may not.
             run, is_new = once.earlier(connection, opened.graph.id), False
             if run is None:

@@ -89,7 +89,7 @@ def _launch(
     uploads = Uploads()
     settings = launcher.services.settings
     with reading(launcher.services.engine) as connection:
-        opened = launcher.specs.open(connection, principal, reference, wanted.version)
+        opened = launcher.specs.open_version(connection, principal, reference, wanted.version)
         if once.earlier(connection, opened.graph.id) is None:
             params = params_of(parts, opened.spec.params, uploads)
             # Of this version, also if the graph changes until the run is accepted.

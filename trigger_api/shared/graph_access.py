@@ -38,7 +38,7 @@ class SpecCache:
         self._specs: OrderedDict[tuple[str, int], GraphSpec] = OrderedDict()
         self._lock = threading.Lock()
 
-    def open(self, connection: Connection, principal: Principal, reference: str, version: int | None) -> Opened:
+    def open_version(self, connection: Connection, principal: Principal, reference: str, version: int | None) -> Opened:
         """The graph and this version of it, or its current one. Raises `GraphNotFound` and `VersionNotFound`."""
         graph = find_graph(connection, principal, reference)
         number = version or graph.version
