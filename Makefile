@@ -7,6 +7,10 @@ INSTALLED := $(VENV)/.installed
 PACKAGES := definitions graph_compiler graph_engine headrace headrace_cli platform_core stream_api trigger_api
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras --upgrade
 
+# Compiled modules and tests are kept, whatever the caller's environment says: each of the hundreds of processes that the
+# tests start would compile again what changed since `make setup`.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup servers demo test unit watch test-kube fmt lint bench check docs lock wheel clean
 

@@ -1,4 +1,4 @@
-"""Fixtures of all tiers: one embedded PostgreSQL per session, a fresh migrated database per test."""
+"""Fixtures of all tiers: one embedded PostgreSQL per session, an empty migrated database per test."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from platform_core.database.engine import build_engine
 from platform_core.database.postgres import STOP_SIGNAL, EmbeddedPostgres
 from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
+from tests.databases import Databases
 from tests.distribution import ByModule, by_slowness, processes
 from tests.waiting import wait_until
 
@@ -98,10 +99,17 @@ def _execute(postgres: EmbeddedPostgres, statement: str) -> None:
         connection.execute(statement.encode())
 
 
+@pytest.fixture(scope="session")
+def databases(postgres: EmbeddedPostgres, template: str) -> Databases:
+    return Databases(postgres, template)
+
+
 @pytest.fixture
-def database_url(create_database: Callable[[str | None], str], template: str) -> str:
-    """Address of a fresh database with our schema."""
-    return create_database(template)
+def database_url(postgres: EmbeddedPostgres, databases: Databases) -> Iterator[str]:
+    """Address of an empty database with our schema, the test's own."""
+    name = databases.take()
+    yield postgres.url_of(name)
+    databases.give_back(name)
 
 
 @pytest.fixture

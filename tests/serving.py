@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,11 +15,47 @@ from fastapi import FastAPI
 from tests.waiting import wait_until
 
 
+class PromptEnd(uvicorn.Server):
+    """Ends when it is asked to, not a tenth of a second later, and waits for nobody if nobody is connected."""
+
+    _ends: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    def end(self) -> None:
+        """Ask it to end; for any thread."""
+        self.should_exit = True
+        if self._ends is not None:
+            loop, event = self._ends
+            loop.call_soon_threadsafe(event.set)
+
+    async def main_loop(self) -> None:
+        event = asyncio.Event()
+        self._ends = (asyncio.get_running_loop(), event)
+        if self.should_exit:
+            return
+        ticks = asyncio.ensure_future(super().main_loop())
+        asked = asyncio.ensure_future(event.wait())
+        await asyncio.wait((ticks, asked), return_when=asyncio.FIRST_COMPLETED)
+        for task in (ticks, asked):
+            task.cancel()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for _ in range(3):
+            await asyncio.sleep(0)  # clients that closed their connections are gone then
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+        else:
+            for listening in sockets or ():
+                listening.close()
+            await self.lifespan.shutdown()
+
+
 @contextmanager
 def served(app: FastAPI, lifespan: Literal["on", "off"] = "on") -> Iterator[str]:
     """The address at which the application answers, from a thread of its own, as in production."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
+    server = PromptEnd(
         uvicorn.Config(app, lifespan=lifespan, ws="none", log_config=None, access_log=False, proxy_headers=False)
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -27,6 +64,6 @@ def served(app: FastAPI, lifespan: Literal["on", "off"] = "on") -> Iterator[str]
         wait_until(lambda: server.started or not thread.is_alive(), "the application is served")
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.end()
         thread.join()
         listening.close()

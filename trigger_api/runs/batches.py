@@ -32,7 +32,7 @@ from trigger_api.live.state import StateDep
 from trigger_api.runs.keys import KeyHeader
 from trigger_api.runs.launching import new_run
 from trigger_api.runs.schemas import BatchAnswer, BatchRefusal, BatchRun, LaunchBatch, LaunchItem
-from trigger_api.shared.graph_access import SpecCache, find_graph
+from trigger_api.shared.graph_access import Opened, SpecCache, find_graph
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=StrictJsonRoute)
 
@@ -133,7 +133,10 @@ class _Batch:
 
     def _prepare(self, index: int, item: LaunchItem, current: int) -> NewRun | BatchRefusal:
         try:
-            new = new_run(self._connection, self._specs, self._graph, item, item.version or current)
+            version = item.version or current
+            new = new_run(
+                Opened(self._graph, version, self._specs.spec(self._connection, self._graph.id, version)), item
+            )
         except (InvalidParams, VersionNotFound) as error:
             return _refusal(index, error)
         return replace(new, idempotency_key=self._keys[index], request_sha256=self._fingerprint)

@@ -45,7 +45,7 @@ from trigger_api.runs import uploads
 from trigger_api.runs.answering import WaitQuery, answer_launch, launch_answer
 from trigger_api.runs.filters import FilterDep
 from trigger_api.runs.keys import KeyHeader
-from trigger_api.runs.launching import launch, retry
+from trigger_api.runs.launching import LauncherDep, Once
 from trigger_api.runs.schemas import Launch, LaunchAnswer, OutputsAnswer, Retry, RunAnswer
 from trigger_api.shared.links import LinksDep
 from trigger_api.shared.run_access import RunIdPath, visible_run
@@ -74,14 +74,14 @@ async def launch_run(
     services: ServicesDep,
     state: StateDep,
     links: LinksDep,
+    launcher: LauncherDep,
     wanted: Launch | None = None,
     key: KeyHeader = None,
     wait: WaitQuery = None,
 ) -> Response:
     """Launch a run. It is durable once this answers."""
-    launched = await run_in_threadpool(
-        launch, services, state.specs, credentials.principal, graph, wanted or Launch(), key
-    )
+    wanted = wanted or Launch()
+    launched = await run_in_threadpool(launcher.launch, credentials.principal, graph, wanted, Once.of(key, wanted))
     response = Response(status_code=202, media_type="application/json")
     answer = await answer_launch(launched, services, state, links, response, wait)
     # As it is, since it was made of what was checked.
@@ -146,7 +146,7 @@ def cancel_run(principal: RunWriter, connection: ConnectionDep, run_id: RunIdPat
 )
 def retry_run(
     principal: RunWriter,
-    services: ServicesDep,
+    launcher: LauncherDep,
     run_id: RunIdPath,
     links: LinksDep,
     response: Response,
@@ -154,7 +154,7 @@ def retry_run(
     key: KeyHeader = None,
 ) -> LaunchAnswer:
     """Run an ended run's graph version again, with its params; the new run names the old one as its parent."""
-    launched = retry(services, principal, run_id, (wanted or Retry()).from_, key)
+    launched = launcher.retry(principal, run_id, (wanted or Retry()).from_, key)
     if not launched.is_new:
         response.status_code = 200
     return launch_answer(launched.run, launched, links)

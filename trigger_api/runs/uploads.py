@@ -20,17 +20,14 @@ from graph_compiler.values.binary import as_plain
 from platform_core.database.engine import reading
 from platform_core.errors import BadRequest, Unavailable
 from platform_core.identity.auth import Principal
-from platform_core.runs.run_store import find_run
 from platform_core.web.dependencies import RunWriter, ServicesDep
-from platform_core.web.services import Services
 from platform_core.web.strict_json import loads
 from trigger_api.live.state import StateDep
 from trigger_api.runs.answering import WaitQuery, answer_launch
 from trigger_api.runs.keys import KeyHeader
-from trigger_api.runs.launching import Launched, launch, new_run
+from trigger_api.runs.launching import Launched, Launcher, LauncherDep, Once, new_run
 from trigger_api.runs.parts import LAUNCH, params_of, read_parts
 from trigger_api.runs.schemas import Launch, LaunchAnswer
-from trigger_api.shared.graph_access import SpecCache, find_graph
 from trigger_api.shared.links import LinksDep
 from trigger_api.shared.multipart import Part
 from trigger_api.shared.uploads import Uploads
@@ -70,6 +67,7 @@ async def launch_with_files(
     services: ServicesDep,
     state: StateDep,
     links: LinksDep,
+    launcher: LauncherDep,
     request: Request,
     response: Response,
     key: KeyHeader = None,
@@ -78,41 +76,37 @@ async def launch_with_files(
     """Launch a run with files. It and they are durable once this answers."""
     # Read here, not by the framework: who may not launch is refused before a byte is taken.
     body, content_type = await request.body(), request.headers["content-type"]
-    launched = await run_in_threadpool(_launch, services, state.specs, principal, graph, body, content_type, key)
+    launched = await run_in_threadpool(_launch, launcher, principal, graph, body, content_type, key)
     return await answer_launch(launched, services, state, links, response, wait)
 
 
 def _launch(
-    services: Services,
-    specs: SpecCache,
-    principal: Principal,
-    reference: str,
-    body: bytes,
-    content_type: str,
-    key: str | None,
+    launcher: Launcher, principal: Principal, reference: str, body: bytes, content_type: str, key: str | None
 ) -> Launched:
     parts = read_parts(body, content_type)
     wanted = _wanted(parts.pop(LAUNCH, None))
-    fingerprint = _fingerprint(wanted, parts)
+    once = Once(key, _fingerprint(wanted, parts))
     uploads = Uploads()
-    with reading(services.engine) as connection:
-        graph = find_graph(connection, principal, reference)
-        if key is None or find_run(connection, graph.id, key, fingerprint) is None:
-            version = wanted.version or graph.version
-            params = params_of(parts, specs.spec(connection, graph.id, version).params, uploads)
+    settings = launcher.services.settings
+    with reading(launcher.services.engine) as connection:
+        opened = launcher.specs.open_version(connection, principal, reference, wanted.version)
+        if once.earlier(connection, opened.graph.id) is None:
+            params = params_of(parts, opened.spec.params, uploads)
             # Of this version, also if the graph changes until the run is accepted.
-            wanted = wanted.model_copy(update={"params": {**wanted.params, **as_plain(params)}, "version": version})
-            new_run(connection, specs, graph, wanted, version)
-    uploads.keep(services.settings, graph.owner)
+            changes = {"params": {**wanted.params, **as_plain(params)}, "version": opened.version}
+            wanted = wanted.model_copy(update=changes)
+            new_run(opened, wanted)
+    owner = opened.graph.owner
+    uploads.keep(settings, owner)
     try:
-        launched = launch(services, specs, lambda _: principal, reference, wanted, key, fingerprint, uploads.run_id)
+        launched = launcher.launch(lambda _: principal, reference, wanted, once, uploads.run_id)
     except Unavailable:
         raise  # perhaps it was accepted; if not, the sweep for files without a run removes them
     except Exception:
-        uploads.remove(services.settings, graph.owner)
+        uploads.remove(settings, owner)
         raise
     if launched.run.run_id != uploads.run_id:
-        uploads.remove(services.settings, graph.owner)
+        uploads.remove(settings, owner)
     return launched
 
 

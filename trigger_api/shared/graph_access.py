@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from graph_compiler.language.spec import GraphSpec
 from platform_core.database.engine import Connection
@@ -20,6 +21,15 @@ def find_graph(connection: Connection, principal: Principal, reference: str) -> 
     return graph
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A graph and the version of it that is meant."""
+
+    graph: Graph
+    version: int
+    spec: GraphSpec
+
+
 class SpecCache:
     """Parsed documents of the versions used last. Versions never change, so nothing goes stale."""
 
@@ -27,6 +37,12 @@ class SpecCache:
         self._size = size
         self._specs: OrderedDict[tuple[str, int], GraphSpec] = OrderedDict()
         self._lock = threading.Lock()
+
+    def open_version(self, connection: Connection, principal: Principal, reference: str, version: int | None) -> Opened:
+        """The graph and this version of it, or its current one. Raises `GraphNotFound` and `VersionNotFound`."""
+        graph = find_graph(connection, principal, reference)
+        number = version or graph.version
+        return Opened(graph, number, self.spec(connection, graph.id, number))
 
     def spec(self, connection: Connection, graph_id: str, version: int) -> GraphSpec:
         """The spec of a version. Raises `VersionNotFound`."""

@@ -22,7 +22,12 @@ from stream_api.app import create_app
 from stream_api.serving.streams import Streams
 from tests.integration.stream_api.runs import create_owner, create_run
 from tests.integration.stream_api.sse_client import SseClient
+from tests.serving import PromptEnd
 from tests.waiting import wait_until
+
+
+class _Server(Server, PromptEnd):
+    """The server that we ship, which ends at once if nobody is connected."""
 
 
 class Running:
@@ -31,7 +36,7 @@ class Running:
     def __init__(self, settings: Settings, engine: Engine, keys: KeyRing, listening: socket.socket) -> None:
         app = create_app(settings, engine=engine, keys=keys)
         self.streams: Streams = app.state.streams
-        self._server = Server(server_config(app), drain=self.streams.drain)
+        self._server = _Server(server_config(app), drain=self.streams.drain)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listening]}, name="stream api", daemon=True
         )
@@ -40,7 +45,7 @@ class Running:
         wait_until(lambda: self.streams.listener.is_connected, "the stream application listens")
 
     def stop(self) -> None:
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join(20)
         assert not self._thread.is_alive()
 
@@ -115,4 +120,5 @@ def serving(settings: Settings, engine: Engine, keys: KeyRing) -> Iterator[Serve
         try:
             yield served
         finally:
+            http.close()
             served.running.stop()

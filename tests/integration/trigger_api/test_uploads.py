@@ -137,7 +137,7 @@ def test_files_of_a_launch_that_was_not_accepted_are_removed_unless_perhaps_it_w
     def fail(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr("trigger_api.runs.uploads.launch", fail)
+    monkeypatch.setattr("trigger_api.runs.launching.Launcher.launch", fail)
     failure: Exception = GraphNotFound("There is no graph press.")
     sent = {"photo": ("a.png", IMAGE)}
     assert_problem(ada.post(LAUNCH, files=sent), 404, "graph_not_found")
