@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -37,20 +39,14 @@ async def _publish(broker: Broker, message: Message, seconds: float) -> str | No
     async def note(error: Exception) -> None:
         failures.append(error)
 
-    encrypted = broker.is_encrypted
     client = Client()
     try:
-        await client.connect(
-            f"{'tls' if encrypted else 'nats'}://{broker.address}:{broker.port}",
-            user=broker.username or None,
-            password=broker.password or None,
-            tls=ssl.create_default_context() if encrypted else None,
-            tls_hostname=broker.host if encrypted else None,
-            connect_timeout=max(1, int(seconds)),
-            allow_reconnect=False,
-            max_reconnect_attempts=0,
-            error_cb=note,
-        )
+        try:
+            await _connect(client, broker, seconds, note)
+        except (ConnectionResetError, BrokenPipeError):
+            # A server that refuses a login says so and closes; the reset may overtake what it said.
+            client = Client()
+            await _connect(client, broker, seconds, note)
         headers = dict(message.headers) | ({"key": message.key} if message.key is not None else {})
         try:
             kept = await client.jetstream(timeout=seconds).publish(message.topic, message.body, headers=headers or None)
@@ -64,3 +60,20 @@ async def _publish(broker: Broker, message: Message, seconds: float) -> str | No
     if failures:
         raise failures[0]
     return None
+
+
+async def _connect(
+    client: Client, broker: Broker, seconds: float, note: Callable[[Exception], Coroutine[Any, Any, None]]
+) -> None:
+    encrypted = broker.is_encrypted
+    await client.connect(
+        f"{'tls' if encrypted else 'nats'}://{broker.address}:{broker.port}",
+        user=broker.username or None,
+        password=broker.password or None,
+        tls=ssl.create_default_context() if encrypted else None,
+        tls_hostname=broker.host if encrypted else None,
+        connect_timeout=max(1, int(seconds)),
+        allow_reconnect=False,
+        max_reconnect_attempts=0,
+        error_cb=note,
+    )
