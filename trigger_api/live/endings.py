@@ -36,7 +36,7 @@ class RunEndings:
             channels.QUEUE,
             name="headrace trigger listener",
             on_payload=self._hear,
-            on_connected=self._news.set,
+            on_connected=self._look,
         )
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._asking: asyncio.Task[None] | None = None
@@ -47,7 +47,10 @@ class RunEndings:
 
     def _hear(self, run_id: str) -> None:
         if run_id in self._waiting:
-            self._news.set()
+            self._look()
+
+    def _look(self) -> None:
+        self._news.set()
 
     async def wait(self, run_id: str, seconds: float) -> bool:
         """Whether the run ended within `seconds`."""
@@ -67,6 +70,7 @@ class RunEndings:
 
     async def _ask_while_awaited(self) -> None:
         backoff = Backoff()
+        self._news = asyncio.Event()  # of the loop that this task runs in
         while self._waiting:
             self._news.clear()
             pause = _LISTENING if self._listener.is_connected else _DEAF

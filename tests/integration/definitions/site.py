@@ -206,5 +206,7 @@ def _forget_process() -> None:
             context.engine.dispose()
         if "interpreter" in vars(context):
             context.interpreter.close()
+        if "http" in vars(context):
+            context.http.close()
     process_context.cache_clear()
     pinned_job.cache_clear()
