@@ -72,6 +72,11 @@ class RunPod:
             self._current.stop("FAILURE", {"kind": TERMINATED, "message": MESSAGE, "node": None})
 
     def _execute_claimed(self) -> None:
+        run = self._instance.get_run_by_id(self._run_id)
+        if run is None or run.status not in (DagsterRunStatus.STARTING, DagsterRunStatus.NOT_STARTED):
+            # A Job may make another pod for one that was deleted; supervision ends the run, with the reason.
+            _logger.warning("Run %s is not to be started: %s.", self._run_id, run and run.status.value)
+            return
         output = RunOutput(self._tell, lambda: self._current.masking)
         try:
             self._engine.execute(self._current)
