@@ -56,8 +56,8 @@ def _steady(stack: Stack, graph: str) -> tuple[list[float], list[float]]:
     begin, sent, last = time.monotonic(), 0, ""
     while sent < RATE * SECONDS:
         time.sleep(max(0.0, begin + sent / RATE - time.monotonic()))
-        answer = stack.http.post(f"/api/v1/graphs/{graph}/runs:batch", json={"items": [{}] * BATCH})
-        last = answer.raise_for_status().json()["items"][-1]["run_id"]
+        answer = stack.http.post(f"/api/v1/graphs/{graph}/runs:batch", json={"runs": [{}] * BATCH})
+        last = answer.raise_for_status().json()["runs"][-1]["run_id"]
         sent += BATCH
         if sent == PAGE:
             early = _waits(stack, graph)
