@@ -55,7 +55,7 @@ class Engine:
         return self._state.has_stuck
 
     def stop(self, status: Status, error: Error) -> None:
-        """End the run with this; nodes that run last still do. `error` is `{kind, message, node}`."""
+        """End the run with this; nodes that run last still do. `error` is one of `run_error`."""
         self._state.inbox.put(partial(self._stop, status, error))
 
     def wake(self) -> None:
@@ -213,7 +213,7 @@ class Engine:
 
     def _time_out(self, timeout: float) -> None:
         message = "The run did not end within its timeout and was stopped."
-        self._stop("FAILURE", {"kind": "run_timeout", "message": message, "node": None})
+        self._stop("FAILURE", records.run_error("run_timeout", message))
 
     def _stop(self, status: Status, error: Error) -> None:
         state = self._state

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from definitions.shared.masking import Masking
-from graph_engine.journal.records import Error, Status
+from graph_engine.journal.records import Error, Status, run_error
 
-CANCELED: Error = {"kind": "canceled", "message": "The run was canceled.", "node": None}
+CANCELED = run_error("canceled", "The run was canceled.")
 
 
 @dataclass

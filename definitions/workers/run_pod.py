@@ -21,6 +21,7 @@ from definitions.shared.patience import read_patiently
 from definitions.workers import lean_imports
 from definitions.workers.run_claim import RunClaim, RunClaimed
 from definitions.workers.run_output import RunOutput
+from graph_engine.journal.records import run_error
 from platform_core.database.engine import plain_url
 from platform_core.runs.supervision_store import is_cancel_requested
 from platform_core.settings import Settings
@@ -69,7 +70,7 @@ class RunPod:
         if is_canceled:
             self._current.stop()
         else:
-            self._current.stop("FAILURE", {"kind": TERMINATED, "message": MESSAGE, "node": None})
+            self._current.stop("FAILURE", run_error(TERMINATED, MESSAGE))
 
     def _execute_claimed(self) -> None:
         run = self._instance.get_run_by_id(self._run_id)

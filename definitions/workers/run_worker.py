@@ -20,12 +20,12 @@ from definitions.execution.engine_run import EngineRuns
 from definitions.shared import addresses
 from definitions.workers.run_lock import RunLock, RunTaken
 from definitions.workers.worker_control import CancelReceiver
-from graph_engine.journal.records import Error, Status
+from graph_engine.journal.records import Error, Status, run_error
 
 DONE = b"done\n"
 TERMINATED = "worker_terminated"
 MESSAGE = "The run's worker was asked to end: its pool is being stopped or started again."
-LOSS: tuple[Status, Error] = ("FAILURE", {"kind": TERMINATED, "message": MESSAGE, "node": None})
+LOSS: tuple[Status, Error] = ("FAILURE", run_error(TERMINATED, MESSAGE))
 """What a run ends with whose worker is asked to end."""
 _logger = logging.getLogger("headrace.worker")
 

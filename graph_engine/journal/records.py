@@ -17,6 +17,16 @@ Status = Literal["SUCCESS", "FAILURE", "CANCELED"]
 Error = Mapping[str, Any]
 
 
+def run_error(kind: str, message: str) -> Error:
+    """Why a run ends, or a call, for what no node of it did."""
+    return {"kind": kind, "message": message, "node": None}
+
+
+def attempt_error(kind: str, message: str, attempts: int) -> dict[str, Any]:
+    """Why an attempt of a step failed, which was the `attempts`-th."""
+    return {"kind": kind, "message": message, "attempts": attempts}
+
+
 class Wait(NamedTuple):
     """What a step waits for without a thread: a time, in seconds since the epoch."""
 

@@ -67,11 +67,7 @@ def _give(state: State, task: Task, outputs: Mapping[str, Any]) -> None:
 
 def _fail(state: State, task: Task, error: NodeError, cut: Cut | None, *, is_final: bool = False) -> None:
     """`is_final` says that `on_error` does not apply: its outputs could not be kept."""
-    described: dict[str, Any] = {
-        "kind": error.kind,
-        "message": state.runtime.masked(error.message),
-        "attempts": task.attempt,
-    }
+    described = records.attempt_error(error.kind, state.runtime.masked(error.message), task.attempt)
     if cut is not None:
         described |= cut.about
     if _is_tried_again(task, error, cut):

@@ -39,7 +39,7 @@ def _render(state: State) -> None:
         state.outputs = outputs
     except Exception as raised:
         error = state.masked_error(raised)
-        described = {"kind": error.kind, "message": error.message, "attempts": 1}
+        described = records.attempt_error(error.kind, error.message, 1)
         state.append(records.OutputsFailed(now(), described))
         _fail(state, described)
 

@@ -80,7 +80,7 @@ def _lose(state: State, task: Task) -> None:
     if not spec.repeatable:
         return state.end(task, NodeError("worker_lost", message, retryable=spec.repeatable is None))
     now, most = state.clock.now(), task.attempt + 1 if spec.retry is None else spec.retry.max_attempts
-    error = {"kind": "worker_lost", "message": message, "attempts": task.attempt, "max_attempts": most, "delay": 0.0}
+    error = records.attempt_error("worker_lost", message, task.attempt) | {"max_attempts": most, "delay": 0.0}
     state.append(records.Retrying(now, task.place, task.index, task.attempt, error, now))
     return rest(state, task, 0.0)
 

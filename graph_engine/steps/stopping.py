@@ -7,6 +7,7 @@ runs last does, within its grace.
 from __future__ import annotations
 
 from graph_compiler.values.errors import NodeError, Stopped
+from graph_engine.journal.records import run_error
 from graph_engine.scope.frame import Frame, Phase, Stop
 from graph_engine.scope.state import State
 from graph_engine.steps.jobs import watch
@@ -16,7 +17,7 @@ def limit(state: State, frame: Frame, timeout: float, spent: float) -> None:
     """Stop the call when so many seconds, of which some are spent, have passed."""
     frame.deadline = state.clock.monotonic() + timeout - spent
     message = f"the called graph did not end within {timeout:g} s, the node's timeout"
-    error = {"kind": "timeout", "message": message, "node": None}
+    error = run_error("timeout", message)
     late = Stop("FAILURE", error, NodeError("timeout", message))
     if spent >= timeout:
         stop(state, frame, late)
