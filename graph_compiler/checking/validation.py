@@ -11,7 +11,7 @@ from graph_compiler.drafts.placement import ClusterPolicy
 from graph_compiler.language.annotations import annotations_of, executed
 from graph_compiler.language.issues import Issue
 from graph_compiler.language.library import Calls, GraphLibrary
-from graph_compiler.language.loading import MAX_BYTES, Loaded, Syntax, load, locate
+from graph_compiler.language.loading import MAX_BYTES, Loaded, Syntax, load
 from graph_compiler.language.spec import GraphSpec
 from graph_compiler.nodes.node_type import NodeTypes
 from graph_compiler.rules import (
@@ -102,7 +102,7 @@ def check(
     if cluster is not None:
         findings += placement.wishes(loaded.data, draft, cluster)
     issues = _issues(findings, loaded)
-    notes = locate(calls.unchecked_calls(draft), loaded.positions)
+    notes = loaded.positions.located(calls.unchecked_calls(draft))
     if spec is None or issues:
         return Checked(None, None, None, issues, notes)
     data = calls.pinned(loaded.data, draft)
@@ -115,6 +115,6 @@ def check(
 def _issues(findings: Iterable[Issue], loaded: Loaded) -> tuple[Issue, ...]:
     """All issues in the order of the text; a value that could not be read is not also of a wrong type."""
     unread = {issue.path for issue in loaded.issues}
-    located = locate((finding for finding in findings if finding.path not in unread), loaded.positions)
+    located = loaded.positions.located(finding for finding in findings if finding.path not in unread)
     unique = dict.fromkeys((*loaded.issues, *located))
     return tuple(sorted(unique, key=lambda issue: (issue.line or 0, issue.column or 0, issue.code, issue.message)))

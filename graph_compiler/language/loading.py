@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,20 +48,7 @@ def load(source: bytes | str, *, syntax: Syntax | None = None, max_bytes: int = 
     except Stop as stop:
         place = reading.positions.place(stop.offset)
         return Loaded(None, reading.positions, locate([*reading.findings, stop.issue.at(place)], reading.positions))
-    return Loaded(data, reading.positions, locate(reading.findings, reading.positions))
-
-
-def locate(issues: Iterable[Issue], positions: Positions) -> tuple[Issue, ...]:
-    """The issues with their places in the text."""
-    return tuple(_located(issue, positions) for issue in issues)
-
-
-def _located(issue: Issue, positions: Positions) -> Issue:
-    if issue.place is not None:
-        return issue
-    if issue.inside is not None:
-        return issue.at(positions.inside(issue.path, *issue.inside))
-    return issue.at(positions.of_key(issue.path) if issue.at_key else positions.of(issue.path))
+    return Loaded(data, reading.positions, reading.positions.located(reading.findings))
 
 
 def _syntax(text: str) -> Syntax:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+
+from graph_compiler.language.issues import Issue
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ESCAPE_LENGTHS = {"u": 6, "x": 4, "U": 10}
@@ -21,6 +23,17 @@ class Positions:
     keys: dict[str, int] = field(default_factory=dict)
     styles: dict[str, str] = field(default_factory=dict)
     _line_starts: list[int] = field(default_factory=list)
+
+    def located(self, issues: Iterable[Issue]) -> tuple[Issue, ...]:
+        """The issues with their places in the text."""
+        return tuple(map(self._located, issues))
+
+    def _located(self, issue: Issue) -> Issue:
+        if issue.place is not None:
+            return issue
+        if issue.inside is not None:
+            return issue.at(self.inside(issue.path, *issue.inside))
+        return issue.at(self.of_key(issue.path) if issue.at_key else self.of(issue.path))
 
     def of(self, pointer: str) -> tuple[int, int]:
         """Line and column of the value, or of the nearest value around it."""
