@@ -47,7 +47,7 @@ def load(source: bytes | str, *, syntax: Syntax | None = None, max_bytes: int = 
         data = read(reading)
     except Stop as stop:
         place = reading.positions.place(stop.offset)
-        return Loaded(None, reading.positions, locate([*reading.findings, stop.issue.at(place)], reading.positions))
+        return Loaded(None, reading.positions, reading.positions.located([*reading.findings, stop.issue.at(place)]))
     return Loaded(data, reading.positions, reading.positions.located(reading.findings))
 
 
