@@ -33,10 +33,10 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> None:
     match arguments:
-        case ["run-job", run_id] if not run_id.startswith("-"):
+        case ["run-job", run_id, *rest] if not run_id.startswith("-") and rest[::2] in ([], ["--losses"]):
             from headrace_cli.serve.run_job import execute
 
-            sys.exit(execute(run_id))
+            sys.exit(execute(run_id, int(rest[1]) if rest else 0))
         case _:
             from headrace_cli.commands import completion
             from headrace_cli.main import app

@@ -28,9 +28,10 @@ from definitions.kubernetes.api import ClusterAway, ClusterError, KubernetesApi
 from definitions.shared.names import GRAPH_ID_TAG, VERSION_TAG
 from definitions.shared.patience import read_patiently
 from graph_compiler.language.spec import GraphSpec
-from platform_core.database.engine import DatabaseError
+from platform_core.database.engine import DatabaseError, reading
 from platform_core.errors import Unavailable
 from platform_core.runs.execution_store import PinnedVersion, read_version
+from platform_core.runs.supervision_store import losses_of
 
 CACHED = 2_000
 AT_ONCE = 4
@@ -71,8 +72,10 @@ class KubernetesRunLauncher(K8sRunLauncher):
             _logger.exception("Run %s cannot be launched.", run.run_id)
             self._instance.report_run_failed(run, f"The run could not be launched: {error}")
 
-    def launch(self, run: DagsterRun) -> bool:
-        """Make the run's Job; False, and a line in the log, when the cluster does not take it now.
+    def launch(self, run: DagsterRun, losses: int = 0) -> bool:
+        """Make the Job of the run's first worker, or of the one that takes it over after so many `losses`.
+
+        False, and a line in the log, when the cluster does not take it now.
 
         A run whose Job the cluster refuses fails with the reason.
         """
@@ -82,7 +85,8 @@ class KubernetesRunLauncher(K8sRunLauncher):
             self._fail(run, "not_allowed", refusals)
             return True
         try:
-            self.api.create_job(self.job(run, stored, spec))
+            job = self.job(run, stored, spec)
+            self.api.create_job(jobs.of_next_worker(job, run.run_id, losses) if losses else job)
         except ClusterAway as error:
             _logger.warning("The API server does not answer (%s); run %s is launched again later.", error, run.run_id)
             return False
@@ -133,10 +137,10 @@ class KubernetesRunLauncher(K8sRunLauncher):
         container["env"] = [each for each in container["env"] if each["name"] != "DAGSTER_HOME"]
         return made
 
-    def delete(self, run_id: str) -> bool:
-        """Delete the run's Job with its pods; False if the API server does not answer now."""
+    def delete(self, run_id: str, losses: int = 0) -> bool:
+        """Delete the Job of that worker of the run with its pods; False if the API server does not answer now."""
         try:
-            self.api.delete_job(jobs.job_name(run_id))
+            self.api.delete_job(jobs.job_name(run_id, losses))
         except ClusterAway as error:
             _logger.warning("The API server does not answer (%s); the Job of run %s is deleted later.", error, run_id)
             return False
@@ -149,7 +153,9 @@ class KubernetesRunLauncher(K8sRunLauncher):
             return False
         if run.status != DagsterRunStatus.CANCELING:
             self._instance.report_run_canceling(run)
-        self.delete(run_id)
+        with reading(process_context().engine) as connection:
+            losses = losses_of(connection, run_id)
+        self.delete(run_id, losses)
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from dagster import DagsterInstance, DagsterRun
 
 from definitions.daemon.kubernetes_launcher import KubernetesRunLauncher, pinned_spec
-from definitions.daemon.verdict import Act, Facts, is_gone, judge, problem
+from definitions.daemon.verdict import LAUNCH_GRACE, Act, Facts, is_gone, judge, problem
 from definitions.instance.run_loss import failure_data
 from definitions.kubernetes import job as jobs
 from definitions.kubernetes import reasons
@@ -28,7 +28,13 @@ from platform_core.errors import Unavailable
 from platform_core.facts.run_status import RunStatus
 from platform_core.loop import Loop
 from platform_core.operation.daemon_metrics import DaemonMetrics
-from platform_core.runs.supervision_store import RunInProgress, list_in_progress, replace_lost, without_work
+from platform_core.runs.supervision_store import (
+    RunInProgress,
+    list_in_progress,
+    may_go_on,
+    replace_lost,
+    without_work,
+)
 from platform_core.settings import Settings
 
 LOOK_EVERY = 1.0
@@ -44,6 +50,7 @@ class _Memory:
     """What was seen of a run before, which the cluster no longer shows."""
 
     facts: Facts
+    losses: int
     repeated_at: float = 0.0
 
 
@@ -108,12 +115,11 @@ class KubernetesSupervision:
         self._loop.wake()
 
     def _on_job(self, name: str, before: Json | None, now: Json | None) -> None:
-        run_id = _run_of(now or before)
         with self._lock:
             if now is None:
-                self._jobs.pop(run_id, None)
+                self._jobs.pop(name, None)
             else:
-                self._jobs[run_id] = now
+                self._jobs[name] = now
         self._loop.wake()
 
     def _on_pod(self, name: str, before: Json | None, now: Json | None) -> None:
@@ -124,9 +130,10 @@ class KubernetesSupervision:
                 self._pods[run_id][name] = now
             else:
                 self._pods[run_id].pop(name, None)
-            known = self._last_pods.get(run_id)
-            if pod is not None and _is_run_pod(pod) and (known is None or reasons.name_of(known) == name):
-                self._last_pods[run_id] = pod
+            if pod is not None and _is_run_pod(pod):
+                known = self._last_pods.get(jobs.job_of(pod))
+                if known is None or reasons.name_of(known) == name:
+                    self._last_pods[jobs.job_of(pod)] = pod
         self._loop.wake()
 
     def _on_event(self, name: str, before: Json | None, now: Json | None) -> None:
@@ -169,32 +176,37 @@ class KubernetesSupervision:
         match verdict.act:
             case Act.FAIL:
                 assert verdict.reason is not None
-                self._fail(run, verdict.reason)
+                if not self._hand_over(run, verdict.reason):
+                    self._fail(run, verdict.reason)
             case Act.CANCEL:
                 self._cancel(run)
             case Act.LAUNCH if now - memory.repeated_at >= REPEAT_AFTER:
                 memory.repeated_at = now
                 self._launch(run)
-            case Act.WAIT if run.status == RunStatus.CANCELING and self._is_undeleted(run.run_id):
+            case Act.WAIT if run.status == RunStatus.CANCELING and self._is_undeleted(run):
                 if now - memory.repeated_at >= REPEAT_AFTER:
                     memory.repeated_at = now
-                    self._launcher.delete(run.run_id)
+                    self._launcher.delete(run.run_id, run.losses)
 
     def _remember(self, run: RunInProgress, now: float) -> _Memory:
         """What is known of the run by now."""
         memory = self._memories.get(run.run_id)
-        if memory is None:
-            deadline = self._start_deadline(run)
-            memory = self._memories[run.run_id] = _Memory(Facts(run.status, now, deadline))
+        status = RunStatus.STARTING if run.is_between_workers else run.status
+        if memory is None or memory.losses != run.losses:
+            grace = LAUNCH_GRACE if run.losses == 0 else 0.0
+            facts = Facts(status, now, self._start_deadline(run), grace)
+            memory = self._memories[run.run_id] = _Memory(facts, run.losses)
         facts = memory.facts
-        if facts.status != run.status:
-            facts.status, facts.since, facts.problem_since, facts.gone_since = run.status, now, None, None
+        if facts.status != status:
+            facts.status, facts.since, facts.problem_since, facts.gone_since = status, now, None, None
+        name = jobs.job_name(run.run_id, run.losses)
         with self._lock:
-            pods = [pod for pod in self._pods.get(run.run_id, {}).values() if _is_run_pod(pod)]
-            facts.job = self._jobs.get(run.run_id)
-            known = self._last_pods.get(run.run_id)
-            if run.status == RunStatus.STARTING and pods and (known is None or known not in pods):
-                known = self._last_pods[run.run_id] = pods[-1]
+            all_pods = self._pods.get(run.run_id, {}).values()
+            pods = [pod for pod in all_pods if _is_run_pod(pod) and jobs.job_of(pod) == name]
+            facts.job = self._jobs.get(name)
+            known = self._last_pods.get(name)
+            if status == RunStatus.STARTING and pods and (known is None or known not in pods):
+                known = self._last_pods[name] = pods[-1]
             names = [reasons.name_of(thing) for thing in (facts.job, known, *pods) if thing is not None]
             facts.events = {name: list(self._events.get(name, {}).values()) for name in names}
         facts.pods, facts.last_pod = pods, known
@@ -209,15 +221,28 @@ class KubernetesSupervision:
             return self._settings.kubernetes_start_deadline
         return jobs.start_deadline(pinned_spec(known)[1].settings, self._settings)
 
-    def _is_undeleted(self, run_id: str) -> bool:
-        job = self._jobs.get(run_id)
+    def _is_undeleted(self, run: RunInProgress) -> bool:
+        job = self._jobs.get(jobs.job_name(run.run_id, run.losses))
         return job is not None and "deletionTimestamp" not in job["metadata"]
 
     def _launch(self, run: RunInProgress) -> None:
         known = self._dagster_run(run.run_id)
         if known is not None and not known.is_finished:
             _logger.warning("Run %s has no Job; it is launched again.", run.run_id)
-            self._launcher.launch(known)
+            self._launcher.launch(known, run.losses)
+
+    def _hand_over(self, run: RunInProgress, reason: Reason) -> bool:
+        """Give a run that the cluster lost in its midst to another worker, if it may go on; the next look launches."""
+        if run.status != RunStatus.RUNNING or run.is_between_workers or not reason.is_retryable:
+            return False
+        with transaction(self._engine) as connection:
+            goes_on = may_go_on(connection, run.run_id)
+        if goes_on:
+            _logger.warning("Run %s goes on in another pod: %s: %s", run.run_id, reason.kind, reason.message)
+            self._measures.replacements.inc()
+            self._launcher.delete(run.run_id, run.losses)
+            self._loop.wake()
+        return goes_on
 
     def _fail(self, run: RunInProgress, reason: Reason) -> None:
         known = self._dagster_run(run.run_id)
@@ -226,7 +251,7 @@ class KubernetesSupervision:
             self._instance.report_run_failed(known, reason.message, failure_data(reason.kind, reason.message))
             self._measures.failures.labels(reason.kind).inc()
         # After the end is stored: what is deleted may be about to begin, and looks at the run's status first.
-        self._launcher.delete(run.run_id)
+        self._launcher.delete(run.run_id, run.losses)
         if known is not None and reason.is_retryable:
             self._replace(run, known)
 
@@ -242,7 +267,7 @@ class KubernetesSupervision:
         known = self._dagster_run(run.run_id)
         if known is not None and not known.is_finished:
             self._instance.report_run_canceled(known, "The run was canceled.")
-        self._launcher.delete(run.run_id)
+        self._launcher.delete(run.run_id, run.losses)
 
     def _dagster_run(self, run_id: str) -> DagsterRun | None:
         return self._instance.get_run_by_id(run_id)
@@ -265,12 +290,13 @@ class KubernetesSupervision:
     def _suspects(self, current: set[str]) -> Mapping[str, tuple[str, Json]]:
         found: dict[str, tuple[str, Json]] = {}
         with self._lock:
-            for run_id, job in self._jobs.items():
-                if run_id not in current and _is_active_job(job):
+            for job in self._jobs.values():
+                if _run_of(job) not in current and _is_active_job(job):
                     found[f"job/{reasons.name_of(job)}"] = ("job", job)
             for run_id in [run_id for run_id, pods in self._pods.items() if not pods and run_id not in current]:
                 del self._pods[run_id]
-                self._last_pods.pop(run_id, None)
+            for name in [name for name, pod in self._last_pods.items() if _run_of(pod) not in self._pods]:
+                del self._last_pods[name]
             for run_id, pods in self._pods.items():
                 for name, pod in pods.items():
                     is_kept = reasons.is_over(pod) and _is_run_pod(pod)

@@ -53,6 +53,7 @@ class Facts:
     since: float
     """When the run was first seen with this status."""
     start_deadline: float
+    launch_grace: float = LAUNCH_GRACE
     job: Object | None = None
     had_job: bool = False
     """Whether a Job of it was ever seen, or its pods were."""
@@ -105,7 +106,7 @@ def judge(facts: Facts, now: float, patience: float) -> Verdict:
         return Verdict(
             Act.FAIL, Reason(reasons.SLOW_START, f"The pod did not start in {facts.start_deadline:g} s: {said}")
         )
-    if not facts.had_job and facts.job is None and not facts.pods and waited >= LAUNCH_GRACE:
+    if not facts.had_job and facts.job is None and not facts.pods and waited >= facts.launch_grace:
         return Verdict(Act.LAUNCH)
     return WAIT
 

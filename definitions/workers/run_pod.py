@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import time
@@ -23,10 +24,12 @@ from definitions.workers.run_claim import RunClaim, RunClaimed
 from definitions.workers.run_output import RunOutput
 from graph_engine.journal.records import run_error
 from platform_core.database.engine import plain_url
-from platform_core.runs.supervision_store import is_cancel_requested
+from platform_core.runs.supervision_store import awaits_worker, could_go_on, is_cancel_requested
 from platform_core.settings import Settings
 
 TERMINATED = "pod_terminated"
+LET_GO = 128 + signal.SIGTERM
+"""Exit code of a pod that leaves its run to another."""
 MESSAGE = "The run's pod was asked to end: it was deleted or evicted, or its node is going away."
 _logger = logging.getLogger("headrace.pod")
 
@@ -34,11 +37,14 @@ _logger = logging.getLogger("headrace.pod")
 class RunPod:
     """One run in this process."""
 
-    def __init__(self, process: ProcessContext, instance: DagsterInstance, current: CurrentRun) -> None:
+    def __init__(
+        self, process: ProcessContext, instance: DagsterInstance, current: CurrentRun, losses: int = 0
+    ) -> None:
         self._process = process
         self._instance = instance
         self._current = current
         self._run_id = current.run_id
+        self._losses = losses
         self._limits = OutputLimits()
         self._engine = EngineRuns(process, instance)
         storage = instance.event_log_storage
@@ -69,20 +75,39 @@ class RunPod:
             is_canceled = False
         if is_canceled:
             self._current.stop()
+        elif self._goes_on_elsewhere():
+            _logger.warning("Run %s is let go: this pod is to end, and another goes on with it.", self._run_id)
+            os._exit(LET_GO)
         else:
             self._current.stop("FAILURE", run_error(TERMINATED, MESSAGE))
 
     def _execute_claimed(self) -> None:
-        run = self._instance.get_run_by_id(self._run_id)
-        if run is None or run.status not in (DagsterRunStatus.STARTING, DagsterRunStatus.NOT_STARTED):
-            # A Job may make another pod for one that was deleted; supervision ends the run, with the reason.
-            _logger.warning("Run %s is not to be started: %s.", self._run_id, run and run.status.value)
+        if not self._is_its_turn():
+            _logger.warning("Run %s is not this pod's to execute.", self._run_id)
             return
         output = RunOutput(self._tell, lambda: self._current.masking)
         try:
             self._engine.execute(self._current)
         finally:
             output.close()
+
+    def _is_its_turn(self) -> bool:
+        """Whether the run waits for this worker of it; a Job may make another pod for one that was deleted."""
+        run = self._instance.get_run_by_id(self._run_id)
+        if run is None or run.is_finished:
+            return False
+        if self._losses == 0:
+            return run.status in (DagsterRunStatus.STARTING, DagsterRunStatus.NOT_STARTED)
+        return read_patiently(
+            self._process.engine, lambda connection: awaits_worker(connection, self._run_id, self._losses)
+        )
+
+    def _goes_on_elsewhere(self) -> bool:
+        try:
+            return read_patiently(self._process.engine, lambda connection: could_go_on(connection, self._run_id))
+        except Exception:
+            _logger.exception("It is not known whether run %s may go on.", self._run_id)
+            return False
 
     def _tell(self, stream: str, text: str) -> None:
         level = "info" if stream == "stdout" else "warning"
@@ -106,13 +131,13 @@ class RunPod:
         return True
 
 
-def main(settings: Settings, run_id: str) -> int:
-    """Execute the run; the exit code, which is 0 also of a run that fails."""
+def main(settings: Settings, run_id: str, losses: int = 0) -> int:
+    """Execute the run, after it has lost so many workers; the exit code, which is 0 also of a run that fails."""
     operating_system.protect_process()
     lean_imports.collect()
     # A pod that starts while the database restarts waits for it; the instance would give up at once.
     read_patiently(process_context().engine, lambda _: None)
     with DagsterInstance.get() as instance:
         _logger.info("Ready %.2f s after the process began.", operating_system.age())
-        RunPod(process_context(), instance, CurrentRun(run_id)).execute()
+        RunPod(process_context(), instance, CurrentRun(run_id), losses).execute()
     return 0

@@ -97,11 +97,14 @@ def ui() -> None:
     raise typer.Exit(service.main(settings, None if inherited is None else int(inherited)))
 
 
-def run_job(run_id: Annotated[str, typer.Argument(help="The run to execute.")]) -> None:
+def run_job(
+    run_id: Annotated[str, typer.Argument(help="The run to execute.")],
+    losses: Annotated[int, typer.Option("--losses", help="How many workers it has lost before this one.")] = 0,
+) -> None:
     """Execute one run in this process; what the pod of a run does."""
     from headrace_cli.serve import run_job as process
 
-    raise typer.Exit(process.execute(run_id))
+    raise typer.Exit(process.execute(run_id, losses))
 
 
 def migrate() -> None:

@@ -14,6 +14,13 @@ from platform_core.runs.run_store import FROM_FAILURE, Run, accept_run, get_run,
 
 MOST_LOSSES = 3
 """Workers that a run may lose, and go on."""
+_GOES_ON = """
+SELECT r.status, r.losses, r.generation, v.document::json #>> '{settings,on_worker_loss}' AS wish,
+       EXISTS (SELECT FROM headrace.run_events e
+               WHERE e.run_id = r.run_id AND e.type = 'run.started' AND e.note IS NOT NULL) AS is_journaled
+FROM headrace.runs r JOIN headrace.graph_versions v USING (graph_id, version)
+WHERE r.run_id = :run AND r.ended_at IS NULL
+"""
 ATTEMPT_TAG = "headrace/infrastructure_attempt"
 """Tag of a run that replaces one that the cluster lost: which of them it is."""
 
@@ -27,11 +34,20 @@ class RunInProgress:
     graph_id: str
     version: int
     tags: dict[str, str]
+    generation: int = 0
+    losses: int = 0
+    """How many workers it has lost, and thus which of its workers is, or is to be, the one that executes it."""
+
+    @property
+    def is_between_workers(self) -> bool:
+        """Whether it has lost a worker, and no other has taken it over yet."""
+        return self.status == RunStatus.RUNNING and self.losses > self.generation
 
 
 def list_in_progress(connection: Connection) -> list[RunInProgress]:
     """The runs that were launched and have not ended."""
-    columns = (runs.c.run_id, runs.c.status, runs.c.graph_id, runs.c.version, runs.c.tags)
+    names = ("run_id", "status", "graph_id", "version", "tags", "generation", "losses")
+    columns = [runs.c[name] for name in names]
     query = sa.select(*columns).where(runs.c.ended_at.is_(None), runs.c.status.in_(IN_PROGRESS))
     return [RunInProgress(**row._mapping) for row in connection.execute(query)]
 
@@ -48,6 +64,24 @@ def is_cancel_requested(connection: Connection, run_id: str) -> bool:
     return connection.execute(query).scalar() is not None
 
 
+def losses_of(connection: Connection, run_id: str) -> int:
+    """How many workers the run has lost."""
+    return int(connection.execute(sa.select(runs.c.losses).where(runs.c.run_id == run_id)).scalar() or 0)
+
+
+def could_go_on(connection: Connection, run_id: str) -> bool:
+    """Whether `may_go_on` would give a run that is executed now to another worker; counts nothing."""
+    row = connection.execute(sa.text(_GOES_ON), {"run": run_id}).first()
+    return row is not None and row.wish != "fail" and row.is_journaled and row.losses < MOST_LOSSES
+
+
+def awaits_worker(connection: Connection, run_id: str, losses: int) -> bool:
+    """Whether the run has lost so many workers, and the next has not taken it over yet."""
+    query = sa.select(runs.c.losses, runs.c.generation).where(runs.c.run_id == run_id, runs.c.ended_at.is_(None))
+    row = connection.execute(query).first()
+    return row is not None and row.losses == losses and row.generation < losses
+
+
 def has_begun(connection: Connection, run_id: str) -> bool:
     """Whether a worker ever began to execute the run."""
     return connection.execute(sa.select(runs.c.started_at).where(runs.c.run_id == run_id)).scalar() is not None
@@ -58,18 +92,7 @@ def may_go_on(connection: Connection, run_id: str) -> bool:
 
     Asked again before another worker has taken the run over, it answers the same without counting.
     """
-    row = connection.execute(
-        sa.text(
-            """
-            SELECT r.status, r.losses, r.generation, v.document::json #>> '{settings,on_worker_loss}' AS wish,
-                   EXISTS (SELECT FROM headrace.run_events e
-                           WHERE e.run_id = r.run_id AND e.type = 'run.started' AND e.note IS NOT NULL) AS is_journaled
-            FROM headrace.runs r JOIN headrace.graph_versions v USING (graph_id, version)
-            WHERE r.run_id = :run AND r.ended_at IS NULL FOR UPDATE OF r
-            """
-        ),
-        {"run": run_id},
-    ).first()
+    row = connection.execute(sa.text(f"{_GOES_ON} FOR UPDATE OF r"), {"run": run_id}).first()
     if row is None or row.wish == "fail":
         return False
     if row.status == RunStatus.RUNNING and row.is_journaled:

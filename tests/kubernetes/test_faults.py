@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -28,9 +29,9 @@ def _nothing_is_left(installation: Installation) -> Iterator[None]:
     installation.wait_all_gone()
 
 
-def begun(installation: Installation, name: str, seconds: int = 600) -> tuple[str, str]:
+def begun(installation: Installation, name: str, seconds: int = 600, **settings: str) -> tuple[str, str]:
     """A run at work, and the name of its pod."""
-    installation.save(graphs.slow(name, seconds))
+    installation.save(graphs.slow(name, seconds, **settings))
     run_id = installation.run(name)
     installation.wait_status(run_id, "RUNNING")
     [pod] = objects("pods", selector=f"headrace/run={run_id}")
@@ -45,21 +46,51 @@ def failed(installation: Installation, run_id: str, *kinds: str, deadline: float
     installation.leaves_nothing(run_id)
 
 
-def test_a_run_whose_pod_is_deleted_fails_with_that_reason(installation: Installation) -> None:
-    run_id, pod = begun(installation, "deleted")
+def test_a_run_whose_pod_is_deleted_fails_with_that_reason_if_its_graph_says_so(installation: Installation) -> None:
+    run_id, pod = begun(installation, "deleted", on_worker_loss="fail")
     kubectl("-n", "headrace-runs", "delete", "pod", pod, "--wait=false")
     failed(installation, run_id, "pod_terminated", "pod_deleted")
 
 
-def test_a_run_whose_process_is_killed_fails_within_seconds(installation: Installation) -> None:
-    run_id, _ = begun(installation, "killed")
-    # In its pod the process is the first one, which SIGKILL from within does not reach.
+def test_a_run_whose_process_is_killed_fails_within_seconds_if_its_graph_says_so(installation: Installation) -> None:
+    run_id, _ = begun(installation, "killed", on_worker_loss="fail")
+    kill_process(run_id)
+    failed(installation, run_id, "pod_killed", deadline=15)
+
+
+def test_a_run_whose_pod_is_deleted_goes_on_in_another(installation: Installation) -> None:
+    run_id, pod = begun(installation, "moved", 10)
+    kubectl("-n", "headrace-runs", "delete", "pod", pod, "--wait=false")
+    went_on(installation, run_id)
+
+
+def test_a_run_whose_process_is_killed_goes_on_in_another_pod(
+    installation: Installation, figure: Callable[[str], None]
+) -> None:
+    run_id, _ = begun(installation, "survives", 10)
+    killed = time.time()
+    kill_process(run_id)
+    resumed = went_on(installation, run_id)
+    figure(f"another pod went on {resumed - killed:.1f} s after the process was killed")
+
+
+def went_on(installation: Installation, run_id: str) -> float:
+    """The run ends well, and only once, in a pod that is not its first; when that took it over (Unix time)."""
+    assert installation.wait_ended(run_id, 120)["status"] == "SUCCESS"
+    events = installation.events(run_id)
+    types = [event["type"] for event in events]
+    assert (types.count("run.resumed"), types.count("node.succeeded"), types[-1]) == (1, 1, "run.succeeded")
+    installation.leaves_nothing(run_id)
+    return datetime.fromisoformat(events[types.index("run.resumed")]["ts"]).timestamp()
+
+
+def kill_process(run_id: str) -> None:
+    """SIGKILL to the process of the run's pod, from outside of it: the first process of a pod is deaf to it within."""
     pids = [process.pid for process in psutil.process_iter(["cmdline"]) if _executes(process, run_id)]
     if not pids:
         pytest.skip("pods do not run on this machine")
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    failed(installation, run_id, "pod_killed", deadline=15)
 
 
 def _executes(process: psutil.Process, run_id: str) -> bool:

@@ -18,6 +18,7 @@ from dagster import DagsterInstance
 from definitions.daemon.kubernetes_launcher import KubernetesRunLauncher
 from definitions.daemon.supervision import KubernetesSupervision
 from definitions.execution.context import process_context
+from definitions.workers.run_pod import LET_GO
 from platform_core.ending_times import EndingTimes
 from platform_core.loop import Loops
 from tests.integration.definitions.conftest import NewSite
@@ -187,6 +188,65 @@ def test_a_run_that_the_cluster_lost_is_replaced_as_often_as_its_graph_says(site
     assert (ended.error["kind"], start) == ("evicted", "failure")
 
 
+SLEEPER: dict[str, Any] = {
+    "spec_version": 1,
+    "name": "sleeper",
+    "nodes": [
+        {"id": "one", "type": "transform", "config": {"value": 1}},
+        {"id": "nap", "type": "delay", "config": {"duration": "4s"}, "after": ["one"]},
+    ],
+    "outputs": {"one": "{{ nodes.one.value }}"},
+}
+
+
+def begun_and_killed(site: Site, document: dict[str, Any]) -> str:
+    """A run whose pod's process was killed in its midst."""
+    run_id = site.launch(document)
+    with pod_process(site, run_id) as process:
+        site.wait_for_event(run_id, "node.started", "nap", 120)
+        process.kill()
+    return run_id
+
+
+def test_a_run_whose_pod_is_lost_goes_on_in_the_pod_of_another_job(site: Site, cluster: Cluster) -> None:
+    with supervising(site):
+        run_id = begun_and_killed(site, SLEEPER)
+        cluster.change("pods", pod_of(run_id, pods.evicted("The node was low on resource: memory.")))
+        wait_until(lambda: has_job(cluster, f"headrace-run-{run_id}-1"), "another Job is made", 30)
+        assert not has_job(cluster, f"headrace-run-{run_id}")
+        made = cluster.objects["jobs", f"headrace-run-{run_id}-1"]
+        [container] = made["spec"]["template"]["spec"]["containers"]
+        assert container["command"] == ["headrace", "run-job", run_id, "--losses", "1"]
+        late = run_pod(site, run_id)  # another pod of the first Job
+        assert (late.returncode, site.run(run_id).status) == (0, "RUNNING"), late.stderr
+        second = run_pod(site, run_id, "--losses", "1")
+    assert (second.returncode, site.run(run_id).outputs) == (0, {"one": 1}), second.stderr
+    assert site.story(run_id, "node.started").count(("node.started", "one")) == 1
+    assert site.fetch("SELECT generation, losses FROM headrace.runs WHERE run_id = :run", run=run_id) == [(1, 1)]
+
+
+def test_a_run_whose_graph_says_so_fails_with_its_pod(site: Site, cluster: Cluster) -> None:
+    with supervising(site):
+        run_id = begun_and_killed(site, {**SLEEPER, "settings": {"on_worker_loss": "fail"}})
+        cluster.change("pods", pod_of(run_id, pods.evicted("The node was low on resource: memory.")))
+        ended = site.wait_for_status(run_id, "FAILURE")
+    assert (ended.error or {})["kind"] == "evicted"
+    assert not has_job(cluster, f"headrace-run-{run_id}-1")
+
+
+def test_a_pod_that_is_asked_to_end_leaves_its_run_to_another(site: Site, cluster: Cluster) -> None:
+    run_id = site.launch(SLEEPER)
+    with pod_process(site, run_id) as process:
+        site.wait_for_event(run_id, "node.started", "nap", 120)
+        process.terminate()
+        assert process.wait(60) == LET_GO
+    assert site.run(run_id).status == "RUNNING"
+    site.cancel(run_id)
+    with supervising(site):
+        site.cancel_requested()
+        site.wait_for_status(run_id, "CANCELED")
+
+
 def test_a_canceled_run_loses_its_job_and_ends(site: Site, cluster: Cluster) -> None:
     with supervising(site):
         run_id = site.launch(GRAPH)
@@ -252,13 +312,27 @@ def test_the_process_of_a_run_pod_executes_its_run_once_and_tells_what_it_says(s
     assert (second.returncode, len(site.events(run_id))) == (0, count), second.stderr
 
 
-def run_pod(site: Site, run_id: str) -> subprocess.CompletedProcess[str]:
+def run_pod(site: Site, run_id: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command, environment = pod_command(site, run_id, *options)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+
+
+@contextmanager
+def pod_process(site: Site, run_id: str) -> Iterator[subprocess.Popen[bytes]]:
+    command, environment = pod_command(site, run_id)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def pod_command(site: Site, run_id: str, *options: str) -> tuple[list[str], dict[str, str]]:
     home = Path(site.settings.home) / "pod"
     home.mkdir(exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
     environment |= {"HEADRACE_HOME": str(home), "HEADRACE_SECRET_KEY": "x" * 40, "HEADRACE_LOG_LEVEL": "info"}
-    command = [sys.executable, "-P", "-m", "headrace_cli", "run-job", run_id]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    return [sys.executable, "-P", "-m", "headrace_cli", "run-job", run_id, *options], environment
 
 
 def test_other_processes_than_the_daemon_only_ask(site: Site) -> None:

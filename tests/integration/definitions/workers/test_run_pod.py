@@ -29,7 +29,7 @@ def site(create_site: NewSite) -> Site:
 
 @pytest.fixture
 def run_id(site: Site) -> str:
-    return site.launch(waiting())
+    return site.launch(waiting() | {"settings": {"on_worker_loss": "fail"}})
 
 
 def ended_with(site: Site, run_id: str) -> list[tuple[Status, str]]:
