@@ -16,6 +16,7 @@ _COMPARED = (
     "error",
     "cause",
     "is_retryable",
+    "is_stopped",
     "items",
     "params",
     "waits_until",

@@ -44,7 +44,6 @@ class NewRun:
     parent_run_id: str | None = None
     retry_from: str | None = None
     """Of a retry: `failure` takes the parent's stored values, `start` executes everything."""
-    outputs: Mapping[str, Any] | None = None
     run_id: str | None = None
     """Of a run that had to have one before it was accepted, as for its files; else a new one is given."""
 
@@ -111,10 +110,10 @@ _ACCEPT = sa.text(
     WITH accepted AS (
         INSERT INTO headrace.runs (
             run_id, graph_id, version, owner_id, status, trigger_kind, trigger_id, trigger_data, params, tags,
-            priority, idempotency_key, request_sha256, parent_run_id, retry_from, outputs, last_seq
+            priority, idempotency_key, request_sha256, parent_run_id, retry_from, last_seq
         ) VALUES (
             :run_id, :graph_id, :version, :owner_id, '{RunStatus.QUEUED}', :trigger_kind, :trigger_id, :trigger_data,
-            :params, :tags, :priority, :idempotency_key, :request_sha256, :parent_run_id, :retry_from, :outputs, 1
+            :params, :tags, :priority, :idempotency_key, :request_sha256, :parent_run_id, :retry_from, 1
         )
         ON CONFLICT (graph_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
         RETURNING run_id, graph_id, owner_id, created_at
@@ -128,9 +127,7 @@ _ACCEPT = sa.text(
     JOIN headrace.graphs ON graphs.id = accepted.graph_id
     JOIN headrace.users ON users.id = accepted.owner_id
     """  # noqa: S608 - only constants of ours are put in
-).bindparams(
-    *(sa.bindparam(name, type_=JsonText()) for name in ("trigger_data", "params", "tags", "outputs", "event_data"))
-)
+).bindparams(*(sa.bindparam(name, type_=JsonText()) for name in ("trigger_data", "params", "tags", "event_data")))
 
 
 def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
@@ -247,7 +244,6 @@ def retry_of(connection: Connection, parent: Run, start: str) -> NewRun:
         tags=parent.tags,
         parent_run_id=parent.run_id,
         retry_from=start,
-        outputs=parent.outputs if start == FROM_FAILURE else None,
         **row._mapping,
     )
 
