@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 import threading
@@ -41,13 +42,32 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="figures as JSON")
     options = parser.parse_args()
     with (
-        tempfile.TemporaryDirectory(prefix="headrace-soak-") as home,
+        _home() as home,
         counting() as counted,
-        stack.running(Path(home)) as running,
+        stack.running(home) as running,
     ):
-        figures, found = _soak(running, Path(home), counted, options.seconds, options.seed)
+        figures, found = _soak(running, home, counted, options.seconds, options.seed)
+        if found:
+            _keep_logs(home)
     print(json.dumps({**figures, "violations": found}) if options.json else _table(figures, found))
     return 1 if found else 0
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    """A home that is removed afterwards; of a soak that breaks off the logs stay."""
+    with tempfile.TemporaryDirectory(prefix="headrace-soak-") as folder:
+        try:
+            yield Path(folder)
+        except BaseException:
+            _keep_logs(Path(folder))
+            raise
+
+
+def _keep_logs(home: Path) -> None:
+    kept = tempfile.mkdtemp(prefix="headrace-soak-logs-")
+    shutil.copytree(home / "logs", kept, dirs_exist_ok=True)
+    print(f"the logs of all services are in {kept}", file=sys.stderr)
 
 
 def _soak(
