@@ -77,8 +77,8 @@ class Turns:
         with reading(self._engine) as connection:
             load = read_load(connection)
             free = self._settings.max_concurrent_runs - load.runs
+            due = list_due(connection, free) if free > 0 else []
             due_in = seconds_until_due(connection)
-            due = list_due(connection, free) if free > 0 and due_in is not None and due_in <= 0 else []
             waiting = list_waiting(connection, free) if free > 0 else []
             limits = self._limits(connection, waiting)
             limited = {run.graph_id for run in waiting if (run.graph_id, run.version) in limits.graphs}
@@ -91,7 +91,7 @@ class Turns:
             to_cancel=load.to_cancel,
             is_dagsters=load.queued > 0,
             is_starting=load.starting > 0,
-            is_idle=not load.runs and not waiting,
+            is_idle=not load.runs and not waiting and not due,
             is_held_back=not chosen and (free <= 0 or bool(waiting or due)),
             due_in=due_in,
         )
@@ -175,7 +175,7 @@ class WokenRunQueue(QueuedRunCoordinatorDaemon):
 def _pause(turn: Turn, interval: float) -> float:
     """Seconds until the next look, if nothing wakes the queue; a run that is due and has no slot waits for one."""
     pause = IDLE_INTERVAL if turn.is_idle else interval
-    return pause if turn.due_in is None or turn.due_in <= 0 else min(pause, turn.due_in)
+    return pause if turn.due_in is None else max(0.0, min(pause, turn.due_in))
 
 
 def repeat_lost_launches(instance: DagsterInstance) -> None:

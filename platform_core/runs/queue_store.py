@@ -138,7 +138,7 @@ _DUE = (
     .limit(sa.bindparam("most"))
 )
 _SECONDS_UNTIL_DUE = sa.select(sa.func.extract("epoch", sa.func.min(runs.c.wake_at) - sa.func.clock_timestamp())).where(
-    runs.c.wake_at.is_not(None)
+    runs.c.wake_at > sa.func.clock_timestamp()
 )
 _CANCELED_WHILE_WAITING = sa.select(runs.c.run_id).where(
     runs.c.wake_at.is_not(None), runs.c.cancel_requested_at.is_not(None)
@@ -151,7 +151,7 @@ def list_due(connection: Connection, most: int) -> list[WaitingRun]:
 
 
 def seconds_until_due(connection: Connection) -> float | None:
-    """Until the next run that waits goes on; less than 0 if its time has come; None if none waits."""
+    """Until the next run that waits goes on, those left out whose time has come; None if there is none."""
     seconds = connection.execute(_SECONDS_UNTIL_DUE).scalar()
     return None if seconds is None else float(seconds)
 

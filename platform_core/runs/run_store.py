@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from platform_core import channels
-from platform_core.database.tables import JsonText, graphs, run_events, runs, users
+from platform_core.database.tables import JsonText, graphs, run_events, runs, users, waits
 from platform_core.errors import IdempotencyKeyReused, RunEnded, RunNotFinished, RunNotFound, RunSucceeded
 from platform_core.facts.run_ref import RunRef
 from platform_core.facts.run_status import ENDED, RunStatus
@@ -223,6 +223,21 @@ def get_run(connection: Connection, run_id: str) -> Run:
     if row is None:
         raise RunNotFound(f"There is no run {run_id}.")
     return Run(**row._mapping)
+
+
+@dataclass(frozen=True)
+class RunWait:
+    """What a run waits for without a worker: a time."""
+
+    node: str
+    item: int | None
+    until: datetime
+
+
+def waits_of(connection: Connection, run_id: str) -> list[RunWait]:
+    """What the run waits for, if it is WAITING: the earliest first."""
+    query = sa.select(waits.c.node, waits.c.item, waits.c.until).where(waits.c.run_id == run_id)
+    return [RunWait(**row._mapping) for row in connection.execute(query.order_by(waits.c.until, waits.c.node))]
 
 
 def retry_of(connection: Connection, parent: Run, start: str) -> NewRun:

@@ -46,7 +46,7 @@ from trigger_api.runs.answering import WaitQuery, answer_launch, launch_answer
 from trigger_api.runs.filters import FilterDep
 from trigger_api.runs.keys import KeyHeader
 from trigger_api.runs.launching import LauncherDep, Once
-from trigger_api.runs.schemas import Launch, LaunchAnswer, OutputsAnswer, Retry, RunAnswer
+from trigger_api.runs.schemas import Launch, LaunchAnswer, OneRunAnswer, OutputsAnswer, Retry, RunAnswer
 from trigger_api.shared.links import LinksDep
 from trigger_api.shared.run_access import RunIdPath, visible_run
 from trigger_api.shared.schemas import PageOf
@@ -105,10 +105,11 @@ def list_runs(
 
 
 @router.get("/runs/{run_id}", operation_id="get_run", responses=problems(*_ERRORS, RunNotFound))
-def get_run(principal: RunReader, connection: ConnectionDep, run_id: RunIdPath, links: LinksDep) -> RunAnswer:
+def get_run(principal: RunReader, connection: ConnectionDep, run_id: RunIdPath, links: LinksDep) -> OneRunAnswer:
     """Get a run."""
     run = visible_run(connection, principal, run_id)
-    return RunAnswer.of(run, links, _positions(connection, [run]).get(run_id))
+    waits = run_store.waits_of(connection, run_id) if run.status is RunStatus.WAITING else []
+    return OneRunAnswer.with_waits(run, links, _positions(connection, [run]).get(run_id), waits)
 
 
 @router.get(

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from platform_core.facts.run_status import RunStatus
 from platform_core.limits import LARGEST_BATCH
 from platform_core.runs.run_files import files_in_outputs
-from platform_core.runs.run_store import Run
+from platform_core.runs.run_store import Run, RunWait
 from trigger_api.files.schemas import FileAnswer
 from trigger_api.shared.links import Links
 from trigger_api.shared.schemas import Answer, RequestBody
@@ -106,6 +106,27 @@ class RunAnswer(Answer):
                 "links": links.run(run.run_id),
             }
         )
+
+
+class Wait(Answer):
+    """Something that a run waits for, without a worker."""
+
+    node: str
+    item: int | None = Field(description="Of a `foreach`, from 0.")
+    kind: Literal["time"] = Field(serialization_alias="for", description="What it waits for.")
+    until: datetime | None
+
+
+class OneRunAnswer(RunAnswer):
+    """A run, and what it waits for."""
+
+    waits: list[Wait]
+
+    @classmethod
+    def with_waits(cls, run: Run, links: Links, position: int | None, waits: list[RunWait]) -> OneRunAnswer:
+        answer = RunAnswer.of(run, links, position).model_dump()
+        found = [Wait(node=wait.node, item=wait.item, kind="time", until=wait.until) for wait in waits]
+        return cls(**answer, waits=found)
 
 
 class OutputsAnswer(Answer):

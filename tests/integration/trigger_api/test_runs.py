@@ -58,6 +58,7 @@ def test_a_launched_run_is_stored_queued_and_announced(ada: httpx.Client, engine
         "owner": "ada",
         "parent_run_id": None,
         "wake_at": None,
+        "waits": [],
         "status": "QUEUED",
         "trigger": {"kind": "manual", "id": None},
         "params": {"water": 7, "wheel": "oak"},

@@ -76,6 +76,16 @@ def test_many_that_are_due_at_once_are_woken_once_each_within_the_limit(site: Si
         assert site.fetch("SELECT generation, losses FROM headrace.runs WHERE run_id = :run", run=run_id) == [(1, 0)]
 
 
+def test_run_that_is_due_soon_after_another_waits_for_no_end_of_that(site: Site) -> None:
+    sleeps = python("sleeps", "import time\ndef main(): time.sleep(8)\n", after=["nap"])
+    first = site.accept(site.save_graph(document("long-after", delay("nap", "3s"), sleeps)))
+    second = site.accept(site.save_graph(napping("soon-after", "4s")))
+    for run_id in (first, second):
+        site.wait_for_status(run_id, *ENDED, deadline=RECOVERY)
+    (resumed,) = [event for event in site.events(second) if event.type == "run.resumed"]
+    assert resumed.ts < site.events(first)[-1].ts
+
+
 def test_waiting_runs_hold_no_slot_but_their_graphs_own(site: Site) -> None:
     only = site.save_graph(napping("only", LONG, settings={"max_concurrent_runs": 1}))
     first, second = site.accept(only), site.accept(only)
