@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,6 +81,8 @@ def running(home: Path) -> Iterator[Stack]:
             url = next((line.split()[1] for line in process.stdout if line.startswith("ready ")), None)
             assert url is not None, "headrace up ended before it was ready"
             seconds = time.monotonic() - started
+            # What is not read would fill the pipe, and a supervisor that waits for its console supervises nothing.
+            threading.Thread(target=deque, args=(process.stdout, 0), daemon=True).start()
             token = subprocess.check_output([HEADRACE, "token"], env=environment, text=True).strip()
             with httpx.Client(
                 base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
@@ -86,4 +90,4 @@ def running(home: Path) -> Iterator[Stack]:
                 yield Stack(process.pid, seconds, http)
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=STOP_SECONDS)
+            process.wait(STOP_SECONDS)
