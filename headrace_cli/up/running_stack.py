@@ -20,6 +20,7 @@ from headrace_cli.terminal.exit_codes import ExitCode
 from headrace_cli.terminal.terminal import say
 from headrace_cli.up import endpoint, leftovers, stack
 from headrace_cli.up.child_log import is_alarm
+from headrace_cli.up.console import Console
 from headrace_cli.up.supervisor import StartFailed, StopRequested, Supervisor
 from headrace_cli.up.template import Template
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from platform_core.settings import Settings
 
 _READY_TIMEOUT = 120.0
+_PRINT_SECONDS = 1.0
 
 
 def run(home: Path | None, port: int | None, ui_port: int | None, *, verbose: bool) -> ExitCode:
@@ -51,6 +53,8 @@ class _Stack:
 
         self._verbose = verbose
         self._is_ready = False
+        self._console = Console(say)
+        cleanup.callback(self._console.drain, _PRINT_SECONDS)
         self._up_id = uuid.uuid4().hex
         self._server = EmbeddedPostgres(settings.home) if settings.database_url is None else None
         self._socket = cleanup.enter_context(endpoint.listen(settings.host, settings.port, "--port"))
@@ -66,7 +70,7 @@ class _Stack:
         cleanup.callback(up_record.remove_record, settings.home)
         cleanup.callback(leftovers.end_leftovers, self._up_id, grace=2.0)
         self._supervisor = cleanup.enter_context(
-            Supervisor(settings.home / "logs", say=_say_of, show=self._show, fork=stack.fork_from(self._template))
+            Supervisor(settings.home / "logs", say=self._say_of, show=self._show, fork=stack.fork_from(self._template))
         )
         self._supervisor.on_change = self._record
 
@@ -77,7 +81,7 @@ class _Stack:
             self._announce()
             self._supervisor.watch()
         except StopRequested as request:
-            _say_of("up", f"{request}: stopping")
+            self._say_of("up", f"{request}: stopping")
         except StartFailed as failure:
             tail = "\n".join(f"  {line}" for line in failure.tail)
             raise CommandError(
@@ -116,7 +120,7 @@ class _Stack:
         self._template.give()
 
     def _announce(self) -> None:
-        settings = self._settings
+        settings, say = self._settings, self._console.put
         say(f"home   {settings.home} (logs in logs/)")
         say(f"api    {settings.public_url} (documentation at /docs)")
         say(f"ui     {settings.ui_url} (starts when it is first opened)")
@@ -138,11 +142,10 @@ class _Stack:
     def _show(self, name: str, line: str) -> None:
         # Until all are ready they complain of one another; a start that fails prints what it failed of.
         if self._verbose or (self._is_ready and is_alarm(line)):
-            _say_of(name, line)
+            self._say_of(name, line)
 
-
-def _say_of(name: str, text: str) -> None:
-    say(f"{name:<11} | {text}")
+    def _say_of(self, name: str, text: str) -> None:
+        self._console.put(f"{name:<11} | {text}")
 
 
 def _decide(settings: Settings, port: int, ui_port: int, server: EmbeddedPostgres | None) -> Settings:
