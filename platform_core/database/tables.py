@@ -87,6 +87,7 @@ users = sa.Table(
     _time("created_at", now=True),
     _time("disabled_at", nullable=True),
     sa.Column("max_concurrent_runs", sa.Integer, nullable=True),
+    _time("tokens_valid_from", nullable=True),
 )
 
 api_keys = sa.Table(

@@ -72,8 +72,10 @@ def list_api_keys(
     return Page(found[:limit], encode_cursor(found[limit - 1].id) if len(found) > limit else None)
 
 
-def delete_api_key(connection: Connection, user_id: str, key_id: str) -> None:
-    """Raises `ApiKeyNotFound` unless the key is the user's."""
-    mine = sa.and_(sa.cast(api_keys.c.id, sa.Text) == key_id, api_keys.c.user_id == user_id)
-    if connection.execute(api_keys.delete().where(mine)).rowcount == 0:
+def delete_api_key(connection: Connection, principal: Principal, key_id: str) -> None:
+    """Raises `ApiKeyNotFound` unless the key is the principal's, or they are an administrator and it is anybody's."""
+    chosen = sa.cast(api_keys.c.id, sa.Text) == key_id
+    if not principal.is_admin:
+        chosen = sa.and_(chosen, api_keys.c.user_id == principal.user_id)
+    if connection.execute(api_keys.delete().where(chosen)).rowcount == 0:
         raise ApiKeyNotFound("You have no such API key.")

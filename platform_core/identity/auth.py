@@ -97,15 +97,15 @@ def log_in(connection: Connection, name: str, password: str) -> Principal:
 
 def issue_token(keys: KeyRing, user_id: str, ttl: int) -> str:
     """A bearer token for the user that lives `ttl` seconds."""
-    now = int(time.time())
-    claims = {"iss": ISSUER, "sub": user_id, "iat": now, "exp": now + ttl}
+    now = time.time()
+    claims = {"iss": ISSUER, "sub": user_id, "iat": now, "exp": int(now) + ttl}
     return jwt.encode(claims, keys.signing_key(), algorithm=_ALGORITHM)
 
 
 def issue_watch_token(keys: KeyRing, user_id: str, run_id: str, ttl: int) -> str:
     """A token to follow this run and nothing else, that lives `ttl` seconds."""
-    now = int(time.time())
-    claims = {"iss": _WATCH_ISSUER, "sub": user_id, "run": run_id, "iat": now, "exp": now + ttl}
+    now = time.time()
+    claims = {"iss": _WATCH_ISSUER, "sub": user_id, "run": run_id, "iat": now, "exp": int(now) + ttl}
     return WATCH_PREFIX + jwt.encode(claims, keys.signing_key(), algorithm=_ALGORITHM)
 
 
@@ -115,12 +115,15 @@ def authenticate_watcher(connection: Connection, keys: KeyRing, token: str) -> t
     Raises `Unauthorized`, `TokenExpired`.
     """
     claims = _claims(keys, token.removeprefix(WATCH_PREFIX), _WATCH_ISSUER, "run")
-    return present_viewer(connection, claims["sub"]), claims["run"]
+    return present_viewer(connection, claims["sub"], claims["iat"]), claims["run"]
 
 
-def present_viewer(connection: Connection, user_id: str) -> Principal:
-    """The user as it is now, who may only read runs. Raises `Unauthorized`."""
-    principal = _present_user(connection, user_id)
+def present_viewer(connection: Connection, user_id: str, since: float) -> Principal:
+    """The user as it is now, who may only read runs and proved who it is at `since`, in seconds of the epoch.
+
+    Raises `Unauthorized`.
+    """
+    principal = _present_user(connection, user_id, since)
     return dataclasses.replace(principal, scopes=principal.scopes & {"runs:read", ADMIN_SCOPE})
 
 
@@ -142,13 +145,16 @@ def authenticate(connection: Connection, keys: KeyRing, bearer: str) -> Principa
     """
     if bearer.startswith(API_KEY_PREFIX):
         return _authenticate_key(connection, bearer)
-    return _present_user(connection, _claims(keys, bearer, ISSUER)["sub"])
+    claims = _claims(keys, bearer, ISSUER)
+    return _present_user(connection, claims["sub"], claims["iat"])
 
 
-def _present_user(connection: Connection, user_id: str) -> Principal:
+def _present_user(connection: Connection, user_id: str, since: float) -> Principal:
     row = connection.execute(_USER.where(users.c.id == user_id)).first()
     if row is None or row.disabled_at is not None:
         raise Unauthorized("The user of this token does not exist or is disabled.")
+    if row.tokens_valid_from is not None and since < row.tokens_valid_from.timestamp():
+        raise Unauthorized("The user's password was changed after this token was issued; get a new one.")
     return _principal(row._mapping)
 
 
@@ -184,7 +190,9 @@ def _authenticate_key(connection: Connection, key: str) -> Principal:
     return _principal(row._mapping, row.scopes)
 
 
-_USER = sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled_at, users.c.password_hash)
+_USER = sa.select(
+    users.c.id, users.c.name, users.c.role, users.c.disabled_at, users.c.tokens_valid_from, users.c.password_hash
+)
 
 
 def _principal(row: sa.RowMapping, scopes: Iterable[str] | None = None) -> Principal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from platform_core import channels
 from platform_core.database.pagination import Page, decode_cursor, encode_cursor
-from platform_core.database.tables import users
+from platform_core.database.tables import tickets, users
 from platform_core.errors import LastAdmin, UserExists, UserNotFound
 from platform_core.identity.auth import hash_password
 from platform_core.limits import DEFAULT_PAGE
@@ -100,7 +100,10 @@ def change_user(
     password: str | None = None,
     disabled: bool | None = None,
 ) -> User:
-    """Change what is given. A disabled user's tokens and keys stop working at once.
+    """Change what is given.
+
+    A disabled user's tokens and keys stop working at once. A new password ends the user's tokens, tickets and open
+    streams, but not API keys, which are credentials of their own with names to be deleted by.
 
     Raises `UserNotFound`, and `LastAdmin` if no administrator who is not disabled would be left.
     """
@@ -113,6 +116,10 @@ def change_user(
         changes[users.c.password_hash] = hash_password(password)
     if disabled is not None:
         changes[users.c.disabled_at] = sa.func.clock_timestamp() if disabled else None
+    if password is not None or disabled:
+        # The clock by which tokens are dated, which need not be that of the database.
+        changes[users.c.tokens_valid_from] = datetime.now(UTC)
+        connection.execute(tickets.delete().where(tickets.c.user_id == _id_of(name)))
     return _change(connection, name, changes)
 
 
@@ -127,6 +134,10 @@ def _change(connection: Connection, name: str, changes: Mapping[sa.Column[Any], 
     if row is None:
         raise UserNotFound(f"There is no user {name}.")
     return User(**row._mapping)
+
+
+def _id_of(name: str) -> sa.ScalarSelect[str]:
+    return sa.select(users.c.id).where(users.c.name == name).scalar_subquery()
 
 
 def _demand_another_admin(connection: Connection, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from platform_core.database.engine import Connection
@@ -13,20 +14,21 @@ from platform_core.identity.ticket_store import redeem_ticket
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A bearer token, API key or watch token; or, once a ticket was redeemed, the user it was for.
+    """A bearer token, API key or watch token; or, once a ticket was redeemed, the user it was for and when that was.
 
     `run_id` is the one run that a watch token or a ticket is good for; None if there is no such limit.
     """
 
     bearer: str | None = None
     user_id: str | None = None
+    since: float = 0.0
     run_id: str | None = None
 
     def present(self, connection: Connection, keys: KeyRing) -> Principal:
         """The principal as it is now. Raises `Unauthorized`, `TokenExpired`."""
         if self.bearer is None:
             assert self.user_id is not None
-            return present_viewer(connection, self.user_id)
+            return present_viewer(connection, self.user_id, self.since)
         if self.bearer.startswith(WATCH_PREFIX):
             return authenticate_watcher(connection, keys, self.bearer)[0]
         return authenticate(connection, keys, self.bearer)
@@ -48,5 +50,5 @@ def identify(
         return authenticate(connection, keys, bearer), Credentials(bearer)
     if ticket is not None:
         principal = redeem_ticket(connection, ticket, run_id)
-        return principal, Credentials(user_id=principal.user_id, run_id=run_id)
+        return principal, Credentials(user_id=principal.user_id, since=time.time(), run_id=run_id)
     raise Unauthorized("This needs a bearer token, or a ticket as ?ticket=.")

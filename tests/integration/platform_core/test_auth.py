@@ -11,8 +11,17 @@ from sqlalchemy.engine import Connection, Engine
 
 from platform_core.errors import ApiKeyNotFound, BadCredentials, Forbidden, TokenExpired, Unauthorized
 from platform_core.identity.api_key_store import create_api_key, delete_api_key, list_api_keys
-from platform_core.identity.auth import ROLE_SCOPES, Principal, authenticate, issue_token, log_in
+from platform_core.identity.auth import (
+    ROLE_SCOPES,
+    Principal,
+    authenticate,
+    authenticate_watcher,
+    issue_token,
+    issue_watch_token,
+    log_in,
+)
 from platform_core.identity.keys import KeyRing
+from platform_core.identity.ticket_store import issue_ticket, redeem_ticket
 from platform_core.identity.user_store import User, change_user, create_user
 
 
@@ -81,6 +90,32 @@ def test_a_disabled_user_is_out_at_once(connection: Connection, keys: KeyRing, a
         log_in(connection, "ada", "correct horse")
 
 
+def test_a_new_password_ends_the_tokens_before_it_but_no_key(connection: Connection, keys: KeyRing, ada: User) -> None:
+    _, key = create_api_key(connection, _principal(ada), "ci", ["runs:read"])
+    token, watch = issue_token(keys, ada.id, 60), issue_watch_token(keys, ada.id, "run-1", 60)
+    ticket = issue_ticket(connection, ada.id, "run-1")
+    change_user(connection, "ada", password="battery staple")
+    for refused in (
+        lambda: authenticate(connection, keys, token),
+        lambda: authenticate_watcher(connection, keys, watch),
+        lambda: redeem_ticket(connection, ticket, "run-1"),
+    ):
+        with pytest.raises(Unauthorized):
+            refused()
+    assert authenticate(connection, keys, issue_token(keys, ada.id, 60)) == _principal(ada)
+    assert authenticate(connection, keys, key).scopes == {"runs:read"}
+
+
+def test_tokens_from_before_a_user_was_disabled_do_not_come_back(
+    connection: Connection, keys: KeyRing, ada: User
+) -> None:
+    token = issue_token(keys, ada.id, 60)
+    change_user(connection, "ada", disabled=True)
+    change_user(connection, "ada", disabled=False)
+    with pytest.raises(Unauthorized):
+        authenticate(connection, keys, token)
+
+
 def test_a_role_that_was_lowered_counts_for_old_tokens_and_keys(
     connection: Connection, keys: KeyRing, ada: User
 ) -> None:
@@ -130,8 +165,8 @@ def test_keys_are_listed_without_their_text_and_deleted_by_their_user_only(engin
         rest = list_api_keys(connection, ada.id, limit=2, cursor=first.next_cursor)
         assert (first.items + rest.items, rest.next_cursor) == (expected, None)
         with pytest.raises(ApiKeyNotFound):
-            delete_api_key(connection, bob.id, made[0].id)
-        delete_api_key(connection, ada.id, made[0].id)
+            delete_api_key(connection, _principal(bob), made[0].id)
+        delete_api_key(connection, _principal(ada), made[0].id)
         assert [key.id for key in list_api_keys(connection, ada.id).items] == [
             key.id for key in expected if key.id != made[0].id
         ]

@@ -53,9 +53,10 @@ def test_a_browser_may_say_who_it_is_by_ticket_or_by_its_first_message(
         assert socket.rest()[1] == 4400
 
 
+@pytest.mark.parametrize("change", [{"disabled": True}, {"password": "battery staple"}])
 @pytest.mark.parametrize("path", ["ws", "runs/RUN/ws"])
 def test_a_withdrawn_right_ends_the_socket(
-    serve: Serve, token: str, run_id: str, engine: Engine, owner: User, path: str
+    serve: Serve, token: str, run_id: str, engine: Engine, owner: User, path: str, change: dict[str, Any]
 ) -> None:
     with open_socket(serve(right_check=0.05).url, path.replace("RUN", run_id), token) as socket:
         socket.hear()
@@ -63,7 +64,19 @@ def test_a_withdrawn_right_ends_the_socket(
             socket.say(op="subscribe", id="a", run=run_id)
         socket.hear_until(seq=1)
         with transaction(engine) as transacted:
-            change_user(transacted, owner.name, disabled=True)
+            change_user(transacted, owner.name, **change)
+        assert socket.rest()[1] == 4401
+
+
+def test_a_new_password_ends_a_socket_that_began_with_a_ticket(
+    serve: Serve, run_id: str, engine: Engine, owner: User
+) -> None:
+    with transaction(engine) as transacted:
+        ticket = issue_ticket(transacted, owner.id, run_id)
+    with open_socket(serve(right_check=0.05).url, f"runs/{run_id}/ws", ticket=ticket) as socket:
+        socket.hear_until(seq=1)
+        with transaction(engine) as transacted:
+            change_user(transacted, owner.name, password="battery staple")
         assert socket.rest()[1] == 4401
 
 

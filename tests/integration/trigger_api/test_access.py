@@ -126,6 +126,31 @@ def test_an_api_key_is_shown_once_and_does_only_its_part(anonymous: httpx.Client
     assert_problem(anonymous.get(f"{API}/runs", headers=bearer), 401, "unauthorized")
 
 
+def test_administrators_see_and_delete_the_keys_of_anybody(
+    anonymous: httpx.Client, ada: httpx.Client, login: Login, admin: httpx.Client
+) -> None:
+    key = ada.post(f"{API}/api-keys", json={"name": "ci", "scopes": ["runs:read"]}).json()
+    bearer = {"Authorization": f"Bearer {key.pop('key')}"}
+    bob = login("bob")
+    assert_problem(bob.get(f"{API}/api-keys", params={"user": "ada"}), 403, "forbidden")
+    assert_problem(bob.delete(f"{API}/api-keys/{key['id']}"), 404, "api_key_not_found")
+    assert_problem(admin.get(f"{API}/api-keys", params={"user": "nobody"}), 404, "user_not_found")
+    assert admin.get(f"{API}/api-keys", params={"user": "ada"}).json()["items"] == [key]
+    assert admin.get(f"{API}/api-keys").json()["items"] == []
+    assert admin.delete(f"{API}/api-keys/{key['id']}").status_code == 204
+    assert_problem(anonymous.get(f"{API}/runs", headers=bearer), 401, "unauthorized")
+
+
+def test_a_new_password_ends_the_tokens_before_it(
+    anonymous: httpx.Client, ada: httpx.Client, admin: httpx.Client
+) -> None:
+    assert admin.patch(f"{API}/users/ada", json={"password": PASSWORD + "2"}).status_code == 200
+    assert_problem(ada.get(f"{API}/auth/me"), 401, "unauthorized")
+    form = {"username": "ada", "password": PASSWORD + "2"}
+    token = anonymous.post(f"{API}/auth/token", data=form).json()["access_token"]
+    assert anonymous.get(f"{API}/auth/me", headers={"Authorization": f"Bearer {token}"}).json()["name"] == "ada"
+
+
 def test_administrators_make_change_and_disable_users(anonymous: httpx.Client, admin: httpx.Client) -> None:
     new = {"name": "eve", "password": PASSWORD, "role": "viewer"}
     made = admin.post(f"{API}/users", json=new)
