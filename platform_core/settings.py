@@ -33,6 +33,10 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="Port of both APIs; 0 takes a free one.")
     ui_host: str = Field(default="127.0.0.1", description="Address Dagster's UI listens on; it has no login.")
     ui_port: int = Field(default=3000, ge=0, le=65535, description="Port of Dagster's UI; 0 takes a free one.")
+    ui_names: str | None = Field(
+        default=None,
+        description="Further host names (comma separated) by which browsers reach Dagster's UI, as that of a proxy.",
+    )
     code_server_host: str | None = Field(
         default=None, description="Host of the Dagster code server; without it a socket in HOME/run is used."
     )

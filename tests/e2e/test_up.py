@@ -12,6 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from tests.e2e.documents import sleeper
 from tests.e2e.installation import Installation
@@ -54,6 +57,25 @@ def test_dagsters_ui_and_its_code_server_start_with_the_first_connection(fresh: 
 
 def test_dagsters_ui_listens_on_loopback_only(installation: Installation) -> None:
     assert installation.record["ui_url"].startswith("http://127.0.0.1:")
+
+
+def test_dagsters_ui_obeys_no_page_of_another_origin(installation: Installation) -> None:
+    url = installation.open_ui()
+    mutation = 'mutation{reloadRepositoryLocation(repositoryLocationName:"headrace"){__typename}}'
+    assert httpx.post(f"{url}/graphql", json={"query": mutation}, timeout=60).status_code == 200
+    evil = {"Origin": "https://evil.example"}
+    assert httpx.post(f"{url}/graphql", json={"query": mutation}, headers=evil).status_code == 403
+    assert httpx.get(f"{url}/graphql", params={"query": mutation}).status_code == 405
+    assert httpx.get(f"{url}/server_info", headers={"Host": "evil.example"}).status_code == 403
+    socket = f"{url.replace('http', 'ws')}/graphql"
+    protocols = [Subprotocol("graphql-ws")]
+    with connect(socket, origin=Origin(url), subprotocols=protocols) as own:
+        assert own.subprotocol == "graphql-ws"
+    with (
+        pytest.raises(InvalidStatus, match="403"),
+        connect(socket, origin=Origin("https://evil.example"), subprotocols=protocols),
+    ):
+        pass
 
 
 def test_second_up_names_the_holder(installation: Installation) -> None:

@@ -1,0 +1,96 @@
+"""Dagster's UI obeys its own pages and programs, and no page of another origin."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from definitions.location.own_pages import OwnPages, names_of
+from platform_core.settings import Settings
+
+HERE = "localhost:3000"
+
+
+async def _dagster(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+    else:
+        await PlainTextResponse("executed")(scope, receive, send)
+
+
+def _send(kind: str, method: str, path: str, headers: dict[str, str]) -> list[dict[str, Any]]:
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        raise AssertionError("nothing is read")
+
+    async def send(message: Any) -> None:
+        sent.append(dict(message))
+
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    scope = {"type": kind, "path": path, "headers": raw} | ({"method": method} if kind == "http" else {})
+    asyncio.run(OwnPages(_dagster, frozenset({"dagster.example"}))(scope, receive, send))
+    return sent
+
+
+def _status(method: str, path: str = "/graphql", **headers: str) -> int:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return int(_send("http", method, path, named)[0]["status"])
+
+
+def _connects(**headers: str) -> bool:
+    return bool(_send("websocket", "", "/graphql", headers)[0]["type"] == "websocket.accept")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [HERE, "127.0.0.1:3000", "[::1]:3000", "10.0.0.7:3000", "LOCALHOST", "dagster.example", "Dagster.Example:80"],
+)
+def test_a_program_and_a_page_of_the_same_origin_may_change_things(host: str) -> None:
+    assert _status("POST", host=host) == 200
+    assert _status("POST", host=host, origin=f"http://{host.lower()}", sec_fetch_site="same-origin") == 200
+    assert _connects(host=host, origin=f"http://{host}")
+    assert _connects(host=host)
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io:3000", "", "[::1", "@", "a b"]
+)
+def test_a_host_that_is_not_named_is_refused(host: str) -> None:
+    assert _status("GET", "/server_info", host=host) == 403
+    assert _status("POST", host=host, origin=f"http://{host}") == 403
+    assert not _connects(host=host, origin=f"http://{host}")
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost:5000", "http://127.0.0.1:3000", "http://[::1", ""]
+)
+def test_a_page_of_another_origin_changes_nothing(origin: str) -> None:
+    assert _status("POST", host=HERE, origin=origin) == 403
+    assert _status("POST", "/report_asset_materialization/x", host=HERE, origin=origin) == 403
+    assert not _connects(host=HERE, origin=origin)
+
+
+def test_a_request_without_an_origin_from_another_site_is_refused() -> None:
+    assert _status("POST", host=HERE, sec_fetch_site="cross-site") == 403
+    assert _status("GET", "/runs", host=HERE, sec_fetch_site="cross-site") == 200
+
+
+def test_a_proxy_may_change_the_host() -> None:
+    assert _status("POST", host="10.0.0.7:3000", origin="https://dagster.example") == 200
+
+
+def test_nothing_is_executed_by_get() -> None:
+    assert _status("GET", host=HERE) == 405
+    assert _status("GET", "/graphql/", host=HERE, accept="image/webp,*/*") == 405
+    assert _status("HEAD", host=HERE) == 405
+    assert _status("GET", host=HERE, accept="text/html") == 200
+
+
+def test_names_come_from_the_settings() -> None:
+    settings = Settings(ui_host="127.0.0.1", ui_url="http://headrace-ui:3000", ui_names="Dagster.example, d.example")
+    assert names_of(settings) == {"127.0.0.1", "headrace-ui", "dagster.example", "d.example"}
