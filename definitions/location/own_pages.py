@@ -24,10 +24,11 @@ _POLICY_VIOLATION = 1008
 class OwnPages:
     """An ASGI application that refuses, before another, what comes from a foreign page or to a foreign name."""
 
-    def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
-        """`names` are the host names in lower case by which people reach it, besides addresses and localhost."""
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._names = names | {"localhost"}
+        self._proxies = {name.strip().lower() for name in (settings.ui_names or "").split(",")} - {""}
+        own = {settings.ui_host.lower(), _name_of(urlsplit(settings.ui_url or "").netloc)}
+        self._names = self._proxies | own | {"localhost"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
@@ -62,15 +63,8 @@ class OwnPages:
         if origin is None:
             return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
         netloc = urlsplit(origin).netloc.lower() if _parses(origin) else ""
-        # A proxy may have changed the host, but never to a name that is ours to the browser.
-        return netloc != host.lower() and _name_of(netloc) not in self._names - {"localhost"}
-
-
-def names_of(settings: Settings) -> frozenset[str]:
-    """The host names by which Dagster's UI is reached, from what the settings say of its addresses."""
-    named = [settings.ui_host, _name_of(urlsplit(settings.ui_url or "").netloc) or ""]
-    named += (settings.ui_names or "").split(",")
-    return frozenset(name.strip().lower() for name in named) - {""}
+        # A proxy may have changed the host, so its name counts; another port of one of our own is another origin.
+        return netloc != host.lower() and _name_of(netloc) not in self._proxies
 
 
 def _is_query_by_get(scope: Scope, headers: Headers) -> bool:

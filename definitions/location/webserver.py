@@ -18,7 +18,7 @@ from dagster_webserver.version import __version__
 
 from definitions.instance import instance_files
 from definitions.instance.job_snapshots import remember_jobs
-from definitions.location.own_pages import OwnPages, names_of
+from definitions.location.own_pages import OwnPages
 from definitions.shared import addresses
 from platform_core.settings import Settings
 
@@ -37,7 +37,7 @@ def main(settings: Settings, listen_fd: int | None) -> int:
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(_STATEMENT_MS, _RECYCLE_SECONDS, _OVERFLOW)
         with WorkspaceProcessContext(instance, target, version=__version__) as workspace:
-            app = OwnPages(create_app_from_workspace_process_context(workspace, "", _POLL_MS), names_of(settings))
+            app = OwnPages(create_app_from_workspace_process_context(workspace, "", _POLL_MS), settings)
             config = uvicorn.Config(app, host=settings.ui_host, port=settings.ui_port, log_level="warning")
             with suppress(KeyboardInterrupt):
                 uvicorn.Server(config).run(None if listen_fd is None else [socket.socket(fileno=listen_fd)])

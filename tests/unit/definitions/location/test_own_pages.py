@@ -9,10 +9,11 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from definitions.location.own_pages import OwnPages, names_of
+from definitions.location.own_pages import OwnPages
 from platform_core.settings import Settings
 
 HERE = "localhost:3000"
+SETTINGS = Settings(ui_host="127.0.0.1", ui_url="http://headrace-ui:3000", ui_names="Dagster.example, d.example")
 
 
 async def _dagster(scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,7 +34,7 @@ def _send(kind: str, method: str, path: str, headers: dict[str, str]) -> list[di
 
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     scope = {"type": kind, "path": path, "headers": raw} | ({"method": method} if kind == "http" else {})
-    asyncio.run(OwnPages(_dagster, frozenset({"dagster.example"}))(scope, receive, send))
+    asyncio.run(OwnPages(_dagster, SETTINGS)(scope, receive, send))
     return sent
 
 
@@ -48,7 +49,16 @@ def _connects(**headers: str) -> bool:
 
 @pytest.mark.parametrize(
     "host",
-    [HERE, "127.0.0.1:3000", "[::1]:3000", "10.0.0.7:3000", "LOCALHOST", "dagster.example", "Dagster.Example:80"],
+    [
+        HERE,
+        "127.0.0.1:3000",
+        "[::1]:3000",
+        "10.0.0.7:3000",
+        "LOCALHOST",
+        "d.example",
+        "Dagster.Example:80",
+        "headrace-ui:3000",
+    ],
 )
 def test_a_program_and_a_page_of_the_same_origin_may_change_things(host: str) -> None:
     assert _status("POST", host=host) == 200
@@ -75,6 +85,11 @@ def test_a_page_of_another_origin_changes_nothing(origin: str) -> None:
     assert not _connects(host=HERE, origin=origin)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:3000", "headrace-ui:3000", "localhost:3000"])
+def test_another_port_of_the_same_host_is_another_origin(host: str) -> None:
+    assert _status("POST", host=host, origin=f"http://{host.replace('3000', '5000')}") == 403
+
+
 def test_a_request_without_an_origin_from_another_site_is_refused() -> None:
     assert _status("POST", host=HERE, sec_fetch_site="cross-site") == 403
     assert _status("GET", "/runs", host=HERE, sec_fetch_site="cross-site") == 200
@@ -89,8 +104,3 @@ def test_nothing_is_executed_by_get() -> None:
     assert _status("GET", "/graphql/", host=HERE, accept="image/webp,*/*") == 405
     assert _status("HEAD", host=HERE) == 405
     assert _status("GET", host=HERE, accept="text/html") == 200
-
-
-def test_names_come_from_the_settings() -> None:
-    settings = Settings(ui_host="127.0.0.1", ui_url="http://headrace-ui:3000", ui_names="Dagster.example, d.example")
-    assert names_of(settings) == {"127.0.0.1", "headrace-ui", "dagster.example", "d.example"}
