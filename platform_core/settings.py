@@ -74,7 +74,11 @@ class Settings(BaseSettings):
     max_concurrent_runs_per_user: int | None = Field(
         default=None, gt=0, description="Runs of one user executed at once; an administrator may set a user's own."
     )
-    runs_per_worker: int = Field(default=50, gt=0, description="Runs one warm worker executes before it is replaced.")
+    runs_per_worker: int = Field(
+        default=500,
+        gt=0,
+        description="Runs one warm worker executes before it is replaced; one that a run has made large is at once.",
+    )
     niceness: int = Field(
         default=10, ge=0, le=19, description="How far run workers step back for the APIs where processors are short."
     )

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from definitions.daemon.run_template import StartedRun
+from platform_core.database.hot_statement import hot_statement
 
 # Rows are locked in one order by everyone, so that two statements cannot wait for each other.
-_STATEMENT = """
+_STATEMENT = hot_statement("""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(%(run)b::text[], %(job)b::text[], %(snapshot)b::text[], %(plan)b::text[], %(body)b::text[],
                          %(event)b::text[])
@@ -47,7 +48,7 @@ WITH given AS MATERIALIZED (
     FROM given AS g JOIN claimed USING (run_id) ORDER BY g.position
 )
 SELECT run_id FROM claimed
-"""
+""")
 
 
 def build(started: Sequence[StartedRun], now: float) -> tuple[str, dict[str, Any]]:

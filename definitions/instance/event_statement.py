@@ -20,6 +20,7 @@ from typing import Any
 from definitions.instance.run_events import NewEvent, StatusChange, storable
 from graph_compiler.values.binary import compact
 from platform_core import channels
+from platform_core.database.hot_statement import hot_statement
 from platform_core.facts.run_status import RunStatus
 
 
@@ -134,8 +135,8 @@ _DAGSTERS_RUN = r"""
     SELECT %(run)s, 'dagster/failure_reason', %(reason)s::text FROM run WHERE %(reason)s::text IS NOT NULL
 )
 """
-_PLAIN = _CHANGES + _ANSWER
-_WITH_DAGSTERS_RUN = _CHANGES + _DAGSTERS_RUN + _ANSWER
+_PLAIN = hot_statement(_CHANGES + _ANSWER)
+_WITH_DAGSTERS_RUN = hot_statement(_CHANGES + _DAGSTERS_RUN + _ANSWER)
 
 
 def build(

@@ -18,7 +18,7 @@ from graph_engine.journal import records
 from graph_engine.journal.journal import JournalLost
 from graph_engine.journal.records import Wait
 
-START_PAUSE = 0.005
+START_PAUSE = 0.015
 """Seconds that the first commit may wait: a run that ends before needs one in all."""
 PAUSE = 0.02
 """Seconds between two commits that nobody waits for."""

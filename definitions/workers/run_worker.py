@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import socket
 import threading
@@ -25,6 +26,8 @@ from graph_engine.journal.records import Error, Status, run_error
 DONE = b"done\n"
 TERMINATED = "worker_terminated"
 MESSAGE = "The run's worker was asked to end: its pool is being stopped or started again."
+MOST_GROWTH = 64 * 1024
+"""KiB that a worker may have grown by a large run: memory that was used once is seldom given back."""
 LOSS: tuple[Status, Error] = ("FAILURE", run_error(TERMINATED, MESSAGE))
 """What a run ends with whose worker is asked to end."""
 _logger = logging.getLogger("headrace.worker")
@@ -41,6 +44,7 @@ class RunWorker:
         self._is_ending = False
         self._lock = threading.Lock()
         self._engine = EngineRuns(process, instance)
+        self._size = _most_memory()
 
     def serve(self) -> None:
         """Until the pool closes the channel, the worker has done its share, or a run leaves something behind."""
@@ -63,7 +67,8 @@ class RunWorker:
     @property
     def _is_unfit(self) -> bool:
         """Whether a run left something behind, or this worker was asked to end."""
-        return self._is_ending or self._engine.has_stuck_threads
+        has_grown = _most_memory() - self._size > MOST_GROWTH
+        return self._is_ending or self._engine.has_stuck_threads or has_grown
 
     def _end_all(self) -> None:
         """The worker is to end: so does its run."""
@@ -105,3 +110,8 @@ class RunWorker:
         with self._lock:
             if self._current is not None and run_id == self._current.run_id:
                 self._current.stop()
+
+
+def _most_memory() -> int:
+    """KiB that this process has had at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -255,9 +255,21 @@ runs = sa.Table(
         postgresql_where=sa.text("ended_at IS NULL"),
     ),
     sa.Index(
-        "runs_active_idx",
+        "runs_queued_idx",
         *("owner_id", "graph_id", "version", "priority", "created_at", "run_id"),
-        postgresql_where=sa.text("ended_at IS NULL AND wake_at IS NULL"),
+        postgresql_where=sa.text(
+            "submitted_at IS NULL AND ended_at IS NULL AND wake_at IS NULL AND cancel_requested_at IS NULL"
+        ),
+    ),
+    sa.Index(
+        "runs_executed_idx",
+        *("owner_id", "graph_id"),
+        postgresql_where=sa.text("submitted_at IS NOT NULL AND ended_at IS NULL AND wake_at IS NULL"),
+    ),
+    sa.Index(
+        "runs_to_cancel_idx",
+        "run_id",
+        postgresql_where=sa.text("ended_at IS NULL AND cancel_requested_at IS NOT NULL"),
     ),
     sa.Index("runs_wake_at_idx", "wake_at", postgresql_where=sa.text("wake_at IS NOT NULL")),
     sa.Index("runs_waiting_of_graph_idx", "graph_id", postgresql_where=sa.text("wake_at IS NOT NULL")),

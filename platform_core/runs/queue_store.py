@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -76,17 +77,18 @@ class Load:
 _UNENDED = sa.and_(runs.c.ended_at.is_(None), runs.c.wake_at.is_(None))
 """The second condition leaves out those that wait without a worker, of which there may be very many."""
 _WAITS = sa.and_(runs.c.submitted_at.is_(None), _UNENDED, runs.c.cancel_requested_at.is_(None))
-_SUBMITTED = runs.c.submitted_at.is_not(None)
+# Each of the two has an index of its own: a look of the queue reads no more of those that wait than can begin.
+_EXECUTED = sa.and_(runs.c.submitted_at.is_not(None), _UNENDED)
+_TO_CANCEL = sa.select(runs.c.run_id).where(runs.c.ended_at.is_(None), runs.c.cancel_requested_at.is_not(None))
 _LOAD = (
     sa.select(
         runs.c.owner_id,
         runs.c.graph_id,
-        sa.func.count().filter(_SUBMITTED),
-        sa.func.count().filter(_SUBMITTED, runs.c.status == RunStatus.QUEUED),
-        sa.func.count().filter(_SUBMITTED, runs.c.status == RunStatus.STARTING),
-        sa.func.array_agg(runs.c.run_id).filter(runs.c.cancel_requested_at.is_not(None)),
+        sa.func.count(),
+        sa.func.count().filter(runs.c.status == RunStatus.QUEUED),
+        sa.func.count().filter(runs.c.status == RunStatus.STARTING),
     )
-    .where(_UNENDED, sa.or_(_SUBMITTED, runs.c.cancel_requested_at.is_not(None)))
+    .where(_EXECUTED)
     .group_by(runs.c.owner_id, runs.c.graph_id)
 )
 
@@ -96,21 +98,14 @@ def read_load(connection: Connection) -> Load:
     owners: Counter[str] = Counter()
     graphs: Counter[str] = Counter()
     queued = starting = 0
-    to_cancel: list[str] = []
-    for owner_id, graph_id, number, in_dagsters_queue, not_begun, canceled in connection.execute(_LOAD):
+    for owner_id, graph_id, number, in_dagsters_queue, not_begun in connection.execute(_LOAD):
         owners[owner_id] += number
         graphs[graph_id] += number
         queued += in_dagsters_queue
         starting += not_begun
-        to_cancel += canceled or ()
-    to_cancel += connection.execute(_CANCELED_WHILE_WAITING).scalars()
-    return Load(owners, graphs, queued, starting, tuple(to_cancel))
+    return Load(owners, graphs, queued, starting, tuple(connection.execute(_TO_CANCEL).scalars()))
 
 
-_PLACE = sa.func.row_number().over(
-    partition_by=(runs.c.owner_id, runs.c.graph_id, runs.c.version, runs.c.priority),
-    order_by=(runs.c.created_at, runs.c.run_id),
-)
 _WAITING_COLUMNS = (
     runs.c.run_id,
     runs.c.owner_id,
@@ -119,14 +114,33 @@ _WAITING_COLUMNS = (
     runs.c.priority,
     runs.c.created_at,
 )
-_PLACED = sa.select(*_WAITING_COLUMNS, _PLACE.label("place")).where(_WAITS).subquery()
-_WAITING = (
-    sa.select(
-        *(_PLACED.c[column.name] for column in _WAITING_COLUMNS), users.c.max_concurrent_runs.label("owner_limit")
+
+
+def _waiting() -> sa.Select[Any]:
+    """The oldest of each line, read from the index: first which lines there are, each found from the one before."""
+    line = (runs.c.owner_id, runs.c.graph_id, runs.c.version, runs.c.priority)
+    first = sa.select(*line).where(_WAITS).order_by(*line).limit(1).subquery()
+    lines = sa.select(first).cte("lines", recursive=True)
+    following = sa.tuple_(*line) > sa.tuple_(*lines.c)
+    next_line = sa.select(*line).where(_WAITS, following).order_by(*line).limit(1).correlate(lines).lateral()
+    lines = lines.union_all(sa.select(next_line).select_from(lines.join(next_line, sa.true())))
+    same = sa.and_(*(column == lines.c[column.name] for column in line))
+    oldest = (
+        sa.select(*_WAITING_COLUMNS)
+        .where(_WAITS, same)
+        .order_by(*line, runs.c.created_at, runs.c.run_id)
+        .limit(sa.bindparam("most"))
+        .correlate(lines)
+        .lateral()
     )
-    .join(users, users.c.id == _PLACED.c.owner_id)
-    .where(_PLACED.c.place <= sa.bindparam("most"))
-)
+    return (
+        sa.select(oldest, users.c.max_concurrent_runs.label("owner_limit"))
+        .select_from(lines.join(oldest, sa.true()))
+        .join(users, users.c.id == oldest.c.owner_id)
+    )
+
+
+_WAITING = _waiting()
 
 
 _IS_DUE = sa.and_(runs.c.wake_at <= sa.func.clock_timestamp(), runs.c.cancel_requested_at.is_(None))
@@ -139,9 +153,6 @@ _DUE = (
 )
 _SECONDS_UNTIL_DUE = sa.select(sa.func.extract("epoch", sa.func.min(runs.c.wake_at) - sa.func.clock_timestamp())).where(
     runs.c.wake_at > sa.func.clock_timestamp()
-)
-_CANCELED_WHILE_WAITING = sa.select(runs.c.run_id).where(
-    runs.c.wake_at.is_not(None), runs.c.cancel_requested_at.is_not(None)
 )
 
 

@@ -13,6 +13,7 @@ import psycopg
 from sqlalchemy.engine import Connection
 
 from platform_core import channels
+from platform_core.database.hot_statement import hot_statement
 from platform_core.database.tables import json_text
 from platform_core.errors import Unavailable
 from platform_core.facts.run_status import RunStatus
@@ -71,7 +72,7 @@ _STORE = f"""
     LEFT JOIN delivered ON delivered.trigger = webhooks.trigger AND delivered.delivery_key = given.delivery_key
     LEFT JOIN accepted ON accepted.run_id = delivered.run_id
 """  # noqa: S608 - only constants of ours are put in
-_STATEMENT = " ".join(_STORE.split()).encode()
+_STATEMENT = hot_statement(_STORE).encode()
 
 
 def store_deliveries(connection: Connection, entries: Sequence[Entry]) -> list[Kept | None]:

@@ -17,7 +17,7 @@ from definitions.workers.run_launcher import WarmRunLauncher
 from definitions.workers.run_worker import MESSAGE, TERMINATED
 from definitions.workers.worker_pool import SURPLUS_AFTER
 from tests.integration.definitions.conftest import NewSite
-from tests.integration.definitions.documents import document, napping, python, versioned, waiting
+from tests.integration.definitions.documents import document, napping, python, transform, versioned, waiting
 from tests.integration.definitions.services import Service
 from tests.integration.definitions.site import Site
 from tests.waiting import wait_until
@@ -51,6 +51,14 @@ def test_workers_are_reused_and_replaced_after_their_share(site: Site, pool: Ser
     assert max(shares.values()) == RUNS_PER_WORKER
     spent = {pid for pid, share in shares.items() if share == RUNS_PER_WORKER}
     wait_until(lambda: spent.isdisjoint(pool.children()), "spent workers are gone")
+
+
+def test_worker_that_a_run_has_made_large_is_replaced_at_once(site: Site, pool: Service) -> None:
+    nodes = [transform(f"large_{number}", "{{ 'x' * 900000 }}") for number in range(100)]
+    run_id = site.launch(document("large", *nodes))
+    site.wait_for_status(run_id, "SUCCESS")
+    [worker] = site.workers_of(run_id)
+    wait_until(lambda: worker not in pool.children(), "the large worker is gone")
 
 
 def test_run_launched_three_times_is_executed_once(site: Site, pool: Service) -> None:
