@@ -16,6 +16,7 @@ from definitions.instance.event_statement import NewValue, Record, RunChange
 from definitions.instance.run_events import NewEvent, StatusChange
 from definitions.journal.dagster_place import DagsterPlace, dagster_place
 from definitions.journal.dagster_rows import DagsterRows
+from definitions.journal.pending import Series
 from definitions.journal.values import LARGEST_SHOWN, checked, kept
 from graph_compiler.running.naming import DONE_OUTPUT, OUTPUTS_OP, PARAMS_OUTPUT, dagster_name, step_key
 from graph_compiler.running.plan import PlannedNode
@@ -52,7 +53,7 @@ class Projection:
         self._failures: dict[tuple[str | None, int | None], DagsterEvent] = {}
         self._failed_steps: list[str] = []
         self._outputs_failure: DagsterEvent | None = None
-        self._tell: Mapping[type, Callable[[Any], Iterator[Record]]] = {
+        self._tell: Mapping[type, Callable[[Any], Iterator[Record | Series]]] = {
             records.RunBegan: self._run_began,
             records.RunStopping: self._run_stopping,
             records.RunSuspended: self._run_suspended,
@@ -70,7 +71,7 @@ class Projection:
             records.Emitted: self._emitted,
         }
 
-    def reported(self, record: records.Record) -> list[Record]:
+    def reported(self, record: records.Record) -> list[Record | Series]:
         """What is to be committed for it, in this order. Raises `NodeError` for a value that cannot be kept."""
         return list(self._tell[type(record)](record))
 
@@ -163,7 +164,7 @@ class Projection:
         note = None if is_first else compact({"attempt": record.attempt})
         yield Record(row, NewEvent(record.ts, "node.started", said, place.name, record.item), note=note)
 
-    def _expanded(self, record: records.Expanded) -> Iterator[Record]:
+    def _expanded(self, record: records.Expanded) -> Iterator[Record | Series]:
         place = dagster_place(record.place)
         text = kept(record.items, "the items")
         self._begun.add(record.place.key)
@@ -171,8 +172,11 @@ class Projection:
         if not place.is_step:
             yield Record(value=value)
             return
-        for number in range(len(record.items)):
-            yield Record(self._rows.mapped_output(place.first, ITEMS, str(number), record.ts))
+
+        def mapped(number: int) -> Record:
+            return Record(self._rows.mapped_output(place.first, ITEMS, str(number), record.ts))
+
+        yield Series(len(record.items), mapped)
         yield Record(self._rows.output(place.first, EXPANDED, record.ts), value=value)
         yield Record(self._success(place.first, record.ts))
 

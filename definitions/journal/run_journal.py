@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from definitions.instance.event_statement import Record, RunChange, build_journaled
 from definitions.journal.connection import Connection, JournalConnection
+from definitions.journal.pending import LARGEST_BATCH, Pending
 from definitions.journal.projection import Projection
 from definitions.journal.values import LARGEST_INLINE
 from definitions.services.spilled_values import SpilledValues
@@ -22,10 +23,6 @@ START_PAUSE = 0.015
 """Seconds that the first commit may wait: a run that ends before needs one in all."""
 PAUSE = 0.02
 """Seconds between two commits that nobody waits for."""
-LARGEST_BATCH = 1000
-"""Records in one statement."""
-LARGEST_TEXT = 4 * 1024 * 1024
-"""Characters of values, log and messages in one statement, but for a single record that has more."""
 
 
 class RunJournal:
@@ -45,7 +42,7 @@ class RunJournal:
         self._connection = connection
         self._spilled = spilled
         self._lock = threading.Lock()
-        self._pending: list[Record] = []
+        self._pending = Pending()
         self._changes: list[tuple[int, RunChange]] = []
         """Each with the number of pending records up to its own."""
         self._waits: Sequence[Wait] = ()
@@ -63,7 +60,7 @@ class RunJournal:
             if not self._pending:
                 is_first = self._committed == float("-inf")
                 self._due = time.monotonic() + (START_PAUSE if is_first else PAUSE)
-            self._pending += reported
+            self._pending.add(reported)
             if is_emitted:
                 self._due = min(self._due, self._committed + PAUSE)
             elif (change := self._projection.change(record)) is not None:
@@ -85,16 +82,15 @@ class RunJournal:
 
     def commit(self) -> None:
         with self._lock:
-            pending, self._pending = self._pending, []
+            pending, self._pending = self._pending, Pending()
             changes, self._changes = self._changes, []
             waits, self._waits = self._waits, ()
         done = 0
-        while done < len(pending):
-            count = _fitting(pending, done)
-            within = [change for place, change in changes if done < place <= done + count]
-            is_last = done + count == len(pending)
-            self._write(pending[done : done + count], _merged(within), waits if is_last else ())
-            done += count
+        for batch in pending.batches():
+            until = done + len(batch)
+            within = [change for place, change in changes if done < place <= until]
+            self._write(batch, _merged(within), waits if until == len(pending) else ())
+            done = until
         self._committed = time.monotonic()
 
     def _write(self, batch: Sequence[Record], change: RunChange | None, waits: Sequence[Wait]) -> None:
@@ -142,25 +138,6 @@ class RunJournal:
                     raise
             else:
                 return replace(record, value=replace(value, text=None, location=location))
-
-
-def _fitting(pending: Sequence[Record], start: int) -> int:
-    """How many records from there on go into one statement."""
-    size = 0
-    for number in range(start, min(len(pending), start + LARGEST_BATCH)):
-        size += _size(pending[number])
-        if size > LARGEST_TEXT and number > start:
-            return number - start
-    return min(len(pending) - start, LARGEST_BATCH)
-
-
-def _size(record: Record) -> int:
-    size = 0 if record.log is None else len(record.log["event"])
-    if record.value is not None and record.value.text is not None and len(record.value.text) <= LARGEST_INLINE:
-        size += 2 * len(record.value.text)  # its event shows it, too
-    if record.event is not None:
-        size += len(record.event.message)
-    return size + len(record.outputs or "") + len(record.note or "")
 
 
 def _merged(changes: Sequence[RunChange]) -> RunChange | None:
