@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
 from platform_core import channels
@@ -103,6 +104,11 @@ SELECT_RUNS = select_runs(
     runs.c.outputs,
     runs.c.last_seq,
     runs.c.wake_at,
+)
+# Made once: to make a query of so many columns costs more than to ask it.
+_RUN = SELECT_RUNS.where(runs.c.run_id == sa.bindparam("run_id"))
+_ENDED_AMONG = SELECT_RUNS.where(
+    runs.c.run_id == sa.any_(sa.bindparam("run_ids", type_=pg.ARRAY(sa.Text))), runs.c.status.in_(ENDED)
 )
 # One statement, so one round trip: the run unless its key is taken, its first event, and who is to hear of it.
 _ACCEPT = sa.text(
@@ -219,7 +225,7 @@ def announce(connection: Connection, run_id: str, trigger_kind: TriggerKind) -> 
 
 def get_run(connection: Connection, run_id: str) -> Run:
     """The run. Raises `RunNotFound`."""
-    row = connection.execute(SELECT_RUNS.where(runs.c.run_id == run_id)).first()
+    row = connection.execute(_RUN, {"run_id": run_id}).first()
     if row is None:
         raise RunNotFound(f"There is no run {run_id}.")
     return Run(**row._mapping)
@@ -339,10 +345,9 @@ def present_time(connection: Connection) -> datetime:
     return moment
 
 
-def ended_among(connection: Connection, run_ids: Sequence[str]) -> list[str]:
-    """Which of the runs have ended."""
-    ended = sa.select(runs.c.run_id).where(runs.c.run_id.in_(run_ids), runs.c.status.in_(ENDED))
-    return list(connection.execute(ended).scalars())
+def ended_among(connection: Connection, run_ids: Sequence[str]) -> list[Run]:
+    """Those of the runs that have ended."""
+    return [Run(**row._mapping) for row in connection.execute(_ENDED_AMONG, {"run_ids": list(run_ids)})]
 
 
 def last_seqs(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:

@@ -15,7 +15,7 @@ from platform_core.backoff import Backoff
 from platform_core.database.engine import Engine, plain_url, reading
 from platform_core.database.listener import Listener
 from platform_core.errors import Unavailable
-from platform_core.runs.run_store import ended_among
+from platform_core.runs.run_store import Run, ended_among
 
 _LISTENING = 1.0
 """Seconds between two looks while notifications come, by which one that was missed is made up for."""
@@ -38,7 +38,7 @@ class RunEndings:
             on_payload=self._hear,
             on_connected=self._look,
         )
-        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._waiting: defaultdict[str, set[asyncio.Future[Run]]] = defaultdict(set)
         self._asking: asyncio.Task[None] | None = None
 
     async def listen(self) -> None:
@@ -52,17 +52,17 @@ class RunEndings:
     def _look(self) -> None:
         self._news.set()
 
-    async def wait(self, run_id: str, seconds: float) -> bool:
-        """Whether the run ended within `seconds`."""
-        ended = asyncio.Event()
+    async def wait(self, run_id: str, seconds: float) -> Run | None:
+        """The run as it ended, if it did within `seconds`."""
+        ended: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
         self._waiting[run_id].add(ended)
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask_while_awaited())
         try:
             async with asyncio.timeout(seconds):
-                return await ended.wait()
+                return await ended
         except TimeoutError:
-            return False
+            return None
         finally:
             self._waiting[run_id].discard(ended)
             if not self._waiting[run_id]:
@@ -75,9 +75,10 @@ class RunEndings:
             self._news.clear()
             pause = _LISTENING if self._listener.is_connected else _DEAF
             try:
-                for run_id in await run_in_threadpool(self._ask, list(self._waiting)):
-                    for ended in self._waiting.get(run_id, ()):
-                        ended.set()
+                for run in await run_in_threadpool(self._ask, list(self._waiting)):
+                    for ended in self._waiting.get(run.run_id, ()):
+                        if not ended.done():
+                            ended.set_result(run)
                 backoff.reset()
             except Exception as error:
                 # The run is accepted all the same: who waits is answered 202 when the time is up.
@@ -88,6 +89,6 @@ class RunEndings:
                 async with asyncio.timeout(pause):
                     await self._news.wait()
 
-    def _ask(self, run_ids: Sequence[str]) -> Sequence[str]:
+    def _ask(self, run_ids: Sequence[str]) -> Sequence[Run]:
         with reading(self._engine) as connection:
             return ended_among(connection, run_ids)

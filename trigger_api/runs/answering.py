@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Query, Response
-from starlette.concurrency import run_in_threadpool
 
-from platform_core.database.engine import reading
-from platform_core.runs import run_store
 from platform_core.runs.run_store import Run
 from platform_core.web.services import Services
 from trigger_api.live.state import State
@@ -29,8 +26,7 @@ async def answer_launch(
     run = launched.run
     if wait and not run.has_ended:
         seconds = min(wait, services.settings.max_wait)
-        if await state.endings.wait(run.run_id, seconds):
-            run = await run_in_threadpool(_read, services, run.run_id)
+        run = await state.endings.wait(run.run_id, seconds) or run
     if run.has_ended or (not launched.is_new and wait is None):
         response.status_code = 200
     return launch_answer(run, launched, links)
@@ -51,8 +47,3 @@ def launch_answer(run: Run, launched: Launched, links: Links) -> LaunchAnswer:
     if run.has_ended:
         answer |= {"outputs": run.outputs, "error": run.error}
     return LaunchAnswer.model_validate(answer)
-
-
-def _read(services: Services, run_id: str) -> Run:
-    with reading(services.engine) as connection:
-        return run_store.get_run(connection, run_id)

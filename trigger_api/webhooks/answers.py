@@ -7,17 +7,15 @@ import re
 from typing import Any
 
 from sse_starlette import EventSourceResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from graph_compiler.language.webhook_trigger import RESERVED_HEADERS, WAIT, CustomAnswer, ResultAnswer, WebhookTrigger
 from graph_compiler.triggers.triggers import render_answer
 from graph_compiler.values.binary import dumps
 from graph_compiler.values.errors import NodeError
-from platform_core.database.engine import reading
 from platform_core.errors import InvalidParams, RunFailed
 from platform_core.facts.run_status import RunStatus
-from platform_core.runs.run_store import Run, get_run
+from platform_core.runs.run_store import Run
 from platform_core.web.problems import problem
 from platform_core.web.services import Services
 from trigger_api.live.state import State
@@ -57,14 +55,10 @@ class Answers:
                 frames, headers=self._headers(run_id), ping=max(1, round(self._services.settings.heartbeat))
             )
         wait = respond.wait if isinstance(respond, ResultAnswer | CustomAnswer) else WAIT
-        if not await self._state.endings.wait(run_id, min(wait, self._services.settings.max_wait)):
+        run = await self._state.endings.wait(run_id, min(wait, self._services.settings.max_wait))
+        if run is None:
             return self._accepted(received, run_id)
-        run = await run_in_threadpool(self._read, run_id)
         return self._custom(respond, run) if isinstance(respond, CustomAnswer) else self._outcome(received, run)
-
-    def _read(self, run_id: str) -> Run:
-        with reading(self._services.engine) as connection:
-            return get_run(connection, run_id)
 
     def _accepted(self, received: Received, run_id: str) -> Response:
         return _json(self._delivery(received, run_id), 202, self._headers(run_id))
