@@ -98,8 +98,7 @@ class DagsterRows:
 
     def process_started(self, ts: float) -> Row:
         """By which Dagster's UI, and ours, know the worker."""
-        data = EngineEventData(metadata={"pid": MetadataValue.text(str(self._pid))})
-        return self._event(Type.ENGINE_EVENT, None, data, f"Started process for run (pid: {self._pid}).", ts, _INFO)
+        return self._filled(_process_template(), Type.ENGINE_EVENT, None, ts, {})
 
     def reported(self, message: str, ts: float) -> Row:
         """An engine event."""
@@ -209,13 +208,20 @@ def _mapped_template() -> _Template:
     return _cut(Type.STEP_OUTPUT, _output_data(_MARKS["mapped"]), _MAPPED, True, False)
 
 
+@cache
+def _process_template() -> _Template:
+    pid = _MARKS["pid"]
+    data = EngineEventData(metadata={"pid": MetadataValue.text(str(pid))})
+    return _cut(Type.ENGINE_EVENT, data, f"Started process for run (pid: {pid}).", False, False, _INFO)
+
+
 def _output_data(mapped: str | None) -> StepOutputData:
     port = _MARKS["port"]
     checked: Any = TypeCheckData(True, port, None, {})  # type: ignore[no-untyped-call]  # Dagster does not annotate it
     return StepOutputData(StepOutputHandle(_MARKS["key"], port, mapped), checked)
 
 
-def _cut(kind: Type, data: Any, message: str, is_step: bool, is_item: bool) -> _Template:
+def _cut(kind: Type, data: Any, message: str, is_step: bool, is_item: bool, level: int = _DEBUG) -> _Template:
     key = _MARKS["key"] if is_step else None
     node = NodeHandle(_MARKS["handle"], None)
     step = (
@@ -225,7 +231,7 @@ def _cut(kind: Type, data: Any, message: str, is_step: bool, is_item: bool) -> _
     )
     handles = (step, node) if is_step else (None, None)
     event = _event(kind, key, handles, data, message.format(**_MARKS), _MARKS["run"], _MARKS["job"], _MARKS["pid"])
-    text = serialize_value(_entry(event, _MARKS["run"], _MARKS["time"], _DEBUG))
+    text = serialize_value(_entry(event, _MARKS["run"], _MARKS["time"], level))
     whole = serialize_value(node)
     text = text.replace(whole, json.dumps(_MARKS["handle"]).strip('"')) if is_step else text
     names = [_NAMES[found] for found in _MARK.findall(text)]
