@@ -143,7 +143,8 @@ def _waiting() -> sa.Select[Any]:
 _WAITING = _waiting()
 
 
-_IS_DUE = sa.and_(runs.c.wake_at <= sa.func.clock_timestamp(), runs.c.cancel_requested_at.is_(None))
+# The statement's own time, which stands still, so that the index is read up to it and no further.
+_IS_DUE = sa.and_(runs.c.wake_at <= sa.func.statement_timestamp(), runs.c.cancel_requested_at.is_(None))
 _DUE = (
     sa.select(*_WAITING_COLUMNS, users.c.max_concurrent_runs.label("owner_limit"), sa.true().label("is_woken"))
     .join(users, users.c.id == runs.c.owner_id)
@@ -151,9 +152,9 @@ _DUE = (
     .order_by(runs.c.wake_at)
     .limit(sa.bindparam("most"))
 )
-_SECONDS_UNTIL_DUE = sa.select(sa.func.extract("epoch", sa.func.min(runs.c.wake_at) - sa.func.clock_timestamp())).where(
-    runs.c.wake_at > sa.func.clock_timestamp()
-)
+_SECONDS_UNTIL_DUE = sa.select(
+    sa.func.extract("epoch", sa.func.min(runs.c.wake_at) - sa.func.statement_timestamp())
+).where(runs.c.wake_at > sa.func.statement_timestamp())
 
 
 def list_due(connection: Connection, most: int) -> list[WaitingRun]:
