@@ -20,11 +20,12 @@ from definitions.instance.run_events import NewEvent
 from definitions.sandbox import process as operating_system
 from definitions.shared.patience import read_patiently
 from definitions.workers import lean_imports
+from definitions.workers.letting_go import goes_on_elsewhere
 from definitions.workers.run_claim import RunClaim, RunClaimed
 from definitions.workers.run_output import RunOutput
 from graph_engine.journal.records import run_error
 from platform_core.database.engine import plain_url
-from platform_core.runs.supervision_store import awaits_worker, could_go_on, is_cancel_requested
+from platform_core.runs.supervision_store import awaits_worker, is_cancel_requested
 from platform_core.settings import Settings
 
 TERMINATED = "pod_terminated"
@@ -75,7 +76,7 @@ class RunPod:
             is_canceled = False
         if is_canceled:
             self._current.stop()
-        elif self._goes_on_elsewhere():
+        elif goes_on_elsewhere(self._process.engine, self._run_id):
             _logger.warning("Run %s is let go: this pod is to end, and another goes on with it.", self._run_id)
             os._exit(LET_GO)
         else:
@@ -101,13 +102,6 @@ class RunPod:
         return read_patiently(
             self._process.engine, lambda connection: awaits_worker(connection, self._run_id, self._losses)
         )
-
-    def _goes_on_elsewhere(self) -> bool:
-        try:
-            return read_patiently(self._process.engine, lambda connection: could_go_on(connection, self._run_id))
-        except Exception:
-            _logger.exception("It is not known whether run %s may go on.", self._run_id)
-            return False
 
     def _tell(self, stream: str, text: str) -> None:
         level = "info" if stream == "stdout" else "warning"

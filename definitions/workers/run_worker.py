@@ -19,6 +19,7 @@ from definitions.execution.context import ProcessContext
 from definitions.execution.current_run import CurrentRun
 from definitions.execution.engine_run import EngineRuns
 from definitions.shared import addresses
+from definitions.workers.letting_go import goes_on_elsewhere
 from definitions.workers.run_lock import RunLock, RunTaken
 from definitions.workers.worker_control import CancelReceiver
 from graph_engine.journal.records import Error, Status, run_error
@@ -29,7 +30,7 @@ MESSAGE = "The run's worker was asked to end: its pool is being stopped or start
 MOST_GROWTH = 64 * 1024
 """KiB that a worker may have grown by a large run: memory that was used once is seldom given back."""
 LOSS: tuple[Status, Error] = ("FAILURE", run_error(TERMINATED, MESSAGE))
-"""What a run ends with whose worker is asked to end."""
+"""What a run ends with that may not go on in another worker than the one that is asked to end."""
 _logger = logging.getLogger("headrace.worker")
 
 
@@ -71,11 +72,19 @@ class RunWorker:
         return self._is_ending or self._engine.has_stuck_threads or has_grown
 
     def _end_all(self) -> None:
-        """The worker is to end: so does its run."""
+        """The worker is to end: its run goes on in another one, or ends."""
         self._is_ending = True
         current = self._current  # without the lock, which this very thread may hold
         if current is not None:
-            current.stop(*LOSS)
+            threading.Thread(target=self._let_go, args=(current,), name="ending", daemon=True).start()
+
+    def _let_go(self, current: CurrentRun) -> None:
+        if current.is_stopped:
+            return
+        if goes_on_elsewhere(self._process.engine, current.run_id):
+            _logger.info("Run %s is let go: this worker is to end, and another goes on with it.", current.run_id)
+            os._exit(0)
+        current.stop(*LOSS)
 
     def _answer(self, is_spent: bool) -> None:
         try:

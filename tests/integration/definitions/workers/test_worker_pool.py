@@ -194,7 +194,7 @@ class TestPoolThatEnds:
     def test_terminated_pool_leaves_no_process(self, site: Site, start: Start) -> None:
         pool = start("workers.worker_pool")
         pool.wait_for_workers()
-        run_id = site.launch(document("sleeping", python("nap", SLEEP)))
+        run_id = site.launch(document("sleeping", python("nap", SLEEP), settings={"on_worker_loss": "fail"}))
         site.wait_for_event(run_id, "stdout", "nap")
         family = psutil.Process(pool.pid).children(recursive=True)
         assert len(family) >= 3
@@ -202,6 +202,18 @@ class TestPoolThatEnds:
         wait_until(lambda: not any(alive(process) for process in family), "all its processes are gone")
         run = site.run(run_id)
         assert (run.status, run.error) == ("FAILURE", {"kind": TERMINATED, "message": MESSAGE, "node": None})
+
+    def test_run_of_a_terminated_pool_goes_on_in_the_next(self, site: Site, start: Start) -> None:
+        pool = start("workers.worker_pool")
+        pool.wait_for_workers()
+        run_id = site.launch(napping(), {"seconds": 3})
+        site.wait_for_event(run_id, "node.started", "nap")
+        assert pool.stop() == 0
+        assert site.run(run_id).status == "RUNNING"
+        start("workers.worker_pool").wait_for_workers()
+        assert launcher(site).resume(run_id)
+        assert site.wait_for_status(run_id, "SUCCESS").outputs == {"done": True}
+        assert len(set(site.workers_of(run_id))) == 2
 
 
 def workers_in(pool: Service) -> list[int]:
