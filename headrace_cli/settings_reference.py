@@ -38,6 +38,7 @@ UNITS = {
     "right_check": "seconds",
     "kubernetes_start_deadline": "seconds",
     "kubernetes_start_patience": "seconds",
+    "kubernetes_suspend_over": "seconds",
     "kubernetes_run_deadline": "seconds",
     "kubernetes_run_ttl": "seconds",
 }

@@ -33,7 +33,7 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> None:
     match arguments:
-        case ["run-job", run_id, *rest] if not run_id.startswith("-") and rest[::2] in ([], ["--losses"]):
+        case ["run-job", run_id, *rest] if not run_id.startswith("-") and rest[::2] in ([], ["--worker"]):
             from headrace_cli.serve.run_job import execute
 
             sys.exit(execute(run_id, int(rest[1]) if rest else 0))

@@ -88,10 +88,7 @@ class Settings(BaseSettings):
     suspend_over: float = Field(
         default=5.0,
         gt=0,
-        description=(
-            "Seconds: a run that waits for longer, and for nothing else, gives up its worker until then."
-            " In a cluster a run keeps its pod."
-        ),
+        description="Seconds: a run that waits for longer, and for nothing else, gives up its worker until then.",
     )
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
     tick_retention: int = Field(default=90, gt=0, description="Days that the ticks of timers are kept.")
@@ -175,6 +172,11 @@ class Settings(BaseSettings):
     kubernetes_max_memory: str | None = Field(default=None, description="Most memory one pod of a graph may ask for.")
     kubernetes_start_deadline: float = Field(
         default=300.0, gt=0, description="Seconds a run pod may take to start, unless its graph says otherwise."
+    )
+    kubernetes_suspend_over: float = Field(
+        default=60.0,
+        gt=0,
+        description="As `suspend_over`, of runs in a cluster: their next pod takes seconds to start.",
     )
     kubernetes_start_patience: float = Field(
         default=5.0,

@@ -28,10 +28,10 @@ from definitions.kubernetes.api import ClusterAway, ClusterError, KubernetesApi
 from definitions.shared.names import GRAPH_ID_TAG, VERSION_TAG
 from definitions.shared.patience import read_patiently
 from graph_compiler.language.spec import GraphSpec
-from platform_core.database.engine import DatabaseError, reading
+from platform_core.database.engine import DatabaseError, reading, transaction
 from platform_core.errors import Unavailable
 from platform_core.runs.execution_store import PinnedVersion, read_version
-from platform_core.runs.supervision_store import losses_of
+from platform_core.runs.supervision_store import next_worker, worker_of
 
 CACHED = 2_000
 AT_ONCE = 4
@@ -65,15 +65,17 @@ class KubernetesRunLauncher(K8sRunLauncher):
 
     def _launch(self, run: DagsterRun) -> None:
         try:
-            self.launch(run)
+            with reading(process_context().engine) as connection:
+                worker = worker_of(connection, run.run_id)
+            self.launch(run, worker)
         except (*DatabaseError, Unavailable) as error:
             _logger.warning("The database does not answer (%s); run %s is launched again later.", error, run.run_id)
         except Exception as error:
             _logger.exception("Run %s cannot be launched.", run.run_id)
             self._instance.report_run_failed(run, f"The run could not be launched: {error}")
 
-    def launch(self, run: DagsterRun, losses: int = 0) -> bool:
-        """Make the Job of the run's first worker, or of the one that takes it over after so many `losses`.
+    def launch(self, run: DagsterRun, worker: int) -> bool:
+        """Make the Job of this worker of the run.
 
         False, and a line in the log, when the cluster does not take it now.
 
@@ -86,7 +88,7 @@ class KubernetesRunLauncher(K8sRunLauncher):
             return True
         try:
             job = self.job(run, stored, spec)
-            self.api.create_job(jobs.of_next_worker(job, run.run_id, losses) if losses else job)
+            self.api.create_job(jobs.of_next_worker(job, run.run_id, worker) if worker else job)
         except ClusterAway as error:
             _logger.warning("The API server does not answer (%s); run %s is launched again later.", error, run.run_id)
             return False
@@ -137,25 +139,32 @@ class KubernetesRunLauncher(K8sRunLauncher):
         container["env"] = [each for each in container["env"] if each["name"] != "DAGSTER_HOME"]
         return made
 
-    def delete(self, run_id: str, losses: int = 0) -> bool:
+    def delete(self, run_id: str, worker: int) -> bool:
         """Delete the Job of that worker of the run with its pods; False if the API server does not answer now."""
         try:
-            self.api.delete_job(jobs.job_name(run_id, losses))
+            self.api.delete_job(jobs.job_name(run_id, worker))
         except ClusterAway as error:
             _logger.warning("The API server does not answer (%s); the Job of run %s is deleted later.", error, run_id)
             return False
         return True
 
     def terminate(self, run_id: str) -> bool:
-        """Ask the run's pod to end; the pod, or supervision if there is none, reports the end."""
+        """Ask the run's pod to end; the pod, or supervision if there is none, reports the end.
+
+        A run that waits gets a pod, in which its nodes end and what runs last does.
+        """
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
+        is_waiting = run.status == DagsterRunStatus.SUSPENDED
+        with transaction(process_context().engine) as connection:
+            worker = next_worker(connection, run_id) if is_waiting else worker_of(connection, run_id)
         if run.status != DagsterRunStatus.CANCELING:
             self._instance.report_run_canceling(run)
-        with reading(process_context().engine) as connection:
-            losses = losses_of(connection, run_id)
-        self.delete(run_id, losses)
+        if is_waiting:
+            self._launches.submit(self._launch, run)
+        else:
+            self.delete(run_id, worker)
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:

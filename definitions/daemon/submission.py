@@ -136,11 +136,19 @@ class Submission:
             return 0
         with self._runs.connect() as connection:
             woken = set(connection.exec_driver_sql(*wake(run_ids, time.time())).scalars())
-        launcher = self._instance.run_launcher
-        assert isinstance(launcher, WarmRunLauncher), "only runs of this launcher's workers are suspended"
-        if woken:
-            launcher.send(*(run_id for run_id in run_ids if run_id in woken))
+        self._go_on([run_id for run_id in run_ids if run_id in woken])
         return len(woken)
+
+    def _go_on(self, run_ids: Sequence[str]) -> None:
+        launcher = self._instance.run_launcher
+        if isinstance(launcher, WarmRunLauncher):
+            if run_ids:
+                launcher.send(*run_ids)
+            return
+        for run_id in run_ids:
+            run = self._instance.get_run_by_id(run_id)
+            if run is not None:
+                launcher.launch_run(LaunchRunContext(run, workspace=None))
 
     def cancel(self, run_ids: Iterable[str]) -> None:
         """Cancel these runs; asking Dagster again for one that is already ending does no harm."""

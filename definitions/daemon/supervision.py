@@ -50,7 +50,7 @@ class _Memory:
     """What was seen of a run before, which the cluster no longer shows."""
 
     facts: Facts
-    losses: int
+    worker: int
     repeated_at: float = 0.0
 
 
@@ -176,30 +176,31 @@ class KubernetesSupervision:
         match verdict.act:
             case Act.FAIL:
                 assert verdict.reason is not None
-                if not self._hand_over(run, verdict.reason):
+                if run.status == RunStatus.CANCELING:
+                    self._cancel(run)
+                elif not self._hand_over(run, verdict.reason):
                     self._fail(run, verdict.reason)
             case Act.CANCEL:
                 self._cancel(run)
             case Act.LAUNCH if now - memory.repeated_at >= REPEAT_AFTER:
                 memory.repeated_at = now
                 self._launch(run)
-            case Act.WAIT if run.status == RunStatus.CANCELING and self._is_undeleted(run):
-                if now - memory.repeated_at >= REPEAT_AFTER:
-                    memory.repeated_at = now
-                    self._launcher.delete(run.run_id, run.losses)
+            case Act.WAIT if self._is_to_be_deleted(run) and now - memory.repeated_at >= REPEAT_AFTER:
+                memory.repeated_at = now
+                self._launcher.delete(run.run_id, run.worker)
 
     def _remember(self, run: RunInProgress, now: float) -> _Memory:
         """What is known of the run by now."""
         memory = self._memories.get(run.run_id)
         status = RunStatus.STARTING if run.is_between_workers else run.status
-        if memory is None or memory.losses != run.losses:
-            grace = LAUNCH_GRACE if run.losses == 0 else 0.0
+        if memory is None or memory.worker != run.worker:
+            grace = LAUNCH_GRACE if run.worker == 0 else 0.0
             facts = Facts(status, now, self._start_deadline(run), grace)
-            memory = self._memories[run.run_id] = _Memory(facts, run.losses)
+            memory = self._memories[run.run_id] = _Memory(facts, run.worker)
         facts = memory.facts
         if facts.status != status:
             facts.status, facts.since, facts.problem_since, facts.gone_since = status, now, None, None
-        name = jobs.job_name(run.run_id, run.losses)
+        name = jobs.job_name(run.run_id, run.worker)
         with self._lock:
             all_pods = self._pods.get(run.run_id, {}).values()
             pods = [pod for pod in all_pods if _is_run_pod(pod) and jobs.job_of(pod) == name]
@@ -221,15 +222,18 @@ class KubernetesSupervision:
             return self._settings.kubernetes_start_deadline
         return jobs.start_deadline(pinned_spec(known)[1].settings, self._settings)
 
-    def _is_undeleted(self, run: RunInProgress) -> bool:
-        job = self._jobs.get(jobs.job_name(run.run_id, run.losses))
+    def _is_to_be_deleted(self, run: RunInProgress) -> bool:
+        """Whether the run is canceled, and its Job stays; one that it got only to end in is not asked to."""
+        if run.status != RunStatus.CANCELING or run.is_between_workers:
+            return False
+        job = self._jobs.get(jobs.job_name(run.run_id, run.worker))
         return job is not None and "deletionTimestamp" not in job["metadata"]
 
     def _launch(self, run: RunInProgress) -> None:
         known = self._dagster_run(run.run_id)
         if known is not None and not known.is_finished:
             _logger.warning("Run %s has no Job; it is launched again.", run.run_id)
-            self._launcher.launch(known, run.losses)
+            self._launcher.launch(known, run.worker)
 
     def _hand_over(self, run: RunInProgress, reason: Reason) -> bool:
         """Give a run that the cluster lost in its midst to another worker, if it may go on; the next look launches."""
@@ -240,7 +244,7 @@ class KubernetesSupervision:
         if goes_on:
             _logger.warning("Run %s goes on in another pod: %s: %s", run.run_id, reason.kind, reason.message)
             self._measures.replacements.inc()
-            self._launcher.delete(run.run_id, run.losses)
+            self._launcher.delete(run.run_id, run.worker)
             self._loop.wake()
         return goes_on
 
@@ -251,7 +255,7 @@ class KubernetesSupervision:
             self._instance.report_run_failed(known, reason.message, failure_data(reason.kind, reason.message))
             self._measures.failures.labels(reason.kind).inc()
         # After the end is stored: what is deleted may be about to begin, and looks at the run's status first.
-        self._launcher.delete(run.run_id, run.losses)
+        self._launcher.delete(run.run_id, run.worker)
         if known is not None and reason.is_retryable:
             self._replace(run, known)
 
@@ -267,7 +271,7 @@ class KubernetesSupervision:
         known = self._dagster_run(run.run_id)
         if known is not None and not known.is_finished:
             self._instance.report_run_canceled(known, "The run was canceled.")
-        self._launcher.delete(run.run_id, run.losses)
+        self._launcher.delete(run.run_id, run.worker)
 
     def _dagster_run(self, run_id: str) -> DagsterRun | None:
         return self._instance.get_run_by_id(run_id)

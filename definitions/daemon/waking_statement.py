@@ -13,7 +13,7 @@ from platform_core.facts.run_status import RunStatus
 
 _WAKE = rf"""
 WITH woken AS (
-    UPDATE headrace.runs SET status = '{RunStatus.RUNNING}', wake_at = NULL
+    UPDATE headrace.runs SET status = '{RunStatus.RUNNING}', wake_at = NULL, wakes = wakes + 1
     WHERE run_id = ANY(%(runs)s::text[]) AND status = '{RunStatus.WAITING}' AND ended_at IS NULL
     RETURNING run_id
 )

@@ -54,7 +54,8 @@ _DOCUMENT = "SELECT document FROM headrace.graph_versions WHERE graph_id = %s AN
 _IS_JOURNALED = "SELECT note FROM headrace.run_events WHERE run_id = %s AND type = 'run.started'"
 _SAME_VERSION = "SELECT FROM headrace.runs WHERE run_id = %s AND graph_id = %s AND version = %s"
 _TAKE_OVER = """
-UPDATE headrace.runs SET generation = generation + 1 WHERE run_id = %s AND ended_at IS NULL RETURNING generation
+UPDATE headrace.runs SET generation = greatest(generation + 1, losses + wakes)
+WHERE run_id = %s AND ended_at IS NULL RETURNING generation
 """
 _BEGUN = ("STARTED", "SUSPENDED", "CANCELING")
 SELECTION = "steps_selected"
@@ -240,10 +241,9 @@ class EngineRuns:
         )
 
     @property
-    def _suspend_over(self) -> float | None:
-        """In a cluster a run keeps its pod: nobody would make it another."""
+    def _suspend_over(self) -> float:
         settings = self.process.settings
-        return None if settings.launcher == "kubernetes" else settings.suspend_over
+        return settings.kubernetes_suspend_over if settings.launcher == "kubernetes" else settings.suspend_over
 
     def _is_selection(self, found: _Found) -> bool:
         """Whether somebody chose steps in Dagster's UI; a run may also list all of its steps."""

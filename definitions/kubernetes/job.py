@@ -42,9 +42,9 @@ def policy(settings: Settings) -> ClusterPolicy | None:
     )
 
 
-def job_name(run_id: str, losses: int = 0) -> str:
-    """The name of the run's Job: one for each worker that it may lose, so that a launch done twice makes one."""
-    return f"headrace-run-{run_id}" + (f"-{losses}" if losses else "")
+def job_name(run_id: str, worker: int = 0) -> str:
+    """The name of the run's Job: one for each worker that it has had, so that a launch done twice makes one."""
+    return f"headrace-run-{run_id}" + (f"-{worker}" if worker else "")
 
 
 def job_of(pod: Mapping[str, Any]) -> str:
@@ -54,15 +54,15 @@ def job_of(pod: Mapping[str, Any]) -> str:
     return str(name or job_name(str(labels.get(RUN_LABEL, ""))))
 
 
-def of_next_worker(job: dict[str, Any], run_id: str, losses: int) -> dict[str, Any]:
-    """The run's Job as that of the worker that takes the run over after so many losses."""
-    name = job_name(run_id, losses)
+def of_next_worker(job: dict[str, Any], run_id: str, worker: int) -> dict[str, Any]:
+    """The run's Job as that of this worker, which takes the run over."""
+    name = job_name(run_id, worker)
     template = job["spec"]["template"]
     job["metadata"]["name"] = name
     if "name" in template.get("metadata", {}):
         template["metadata"]["name"] = name
     [container] = template["spec"]["containers"]
-    container["command"] = ["headrace", "run-job", run_id, "--losses", str(losses)]
+    container["command"] = ["headrace", "run-job", run_id, "--worker", str(worker)]
     return job
 
 

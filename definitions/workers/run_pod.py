@@ -39,13 +39,13 @@ class RunPod:
     """One run in this process."""
 
     def __init__(
-        self, process: ProcessContext, instance: DagsterInstance, current: CurrentRun, losses: int = 0
+        self, process: ProcessContext, instance: DagsterInstance, current: CurrentRun, worker: int = 0
     ) -> None:
         self._process = process
         self._instance = instance
         self._current = current
         self._run_id = current.run_id
-        self._losses = losses
+        self._worker = worker
         self._limits = OutputLimits()
         self._engine = EngineRuns(process, instance)
         storage = instance.event_log_storage
@@ -97,10 +97,10 @@ class RunPod:
         run = self._instance.get_run_by_id(self._run_id)
         if run is None or run.is_finished:
             return False
-        if self._losses == 0:
+        if self._worker == 0:
             return run.status in (DagsterRunStatus.STARTING, DagsterRunStatus.NOT_STARTED)
         return read_patiently(
-            self._process.engine, lambda connection: awaits_worker(connection, self._run_id, self._losses)
+            self._process.engine, lambda connection: awaits_worker(connection, self._run_id, self._worker)
         )
 
     def _tell(self, stream: str, text: str) -> None:
@@ -125,13 +125,13 @@ class RunPod:
         return True
 
 
-def main(settings: Settings, run_id: str, losses: int = 0) -> int:
-    """Execute the run, after it has lost so many workers; the exit code, which is 0 also of a run that fails."""
+def main(settings: Settings, run_id: str, worker: int = 0) -> int:
+    """Execute the run as this worker of it; the exit code, which is 0 also of a run that fails."""
     operating_system.protect_process()
     lean_imports.collect()
     # A pod that starts while the database restarts waits for it; the instance would give up at once.
     read_patiently(process_context().engine, lambda _: None)
     with DagsterInstance.get() as instance:
         _logger.info("Ready %.2f s after the process began.", operating_system.age())
-        RunPod(process_context(), instance, CurrentRun(run_id), losses).execute()
+        RunPod(process_context(), instance, CurrentRun(run_id), worker).execute()
     return 0

@@ -99,12 +99,12 @@ def ui() -> None:
 
 def run_job(
     run_id: Annotated[str, typer.Argument(help="The run to execute.")],
-    losses: Annotated[int, typer.Option("--losses", help="How many workers it has lost before this one.")] = 0,
+    worker: Annotated[int, typer.Option("--worker", help="Which of the run's workers this is, from 0.")] = 0,
 ) -> None:
     """Execute one run in this process; what the pod of a run does."""
     from headrace_cli.serve import run_job as process
 
-    raise typer.Exit(process.execute(run_id, losses))
+    raise typer.Exit(process.execute(run_id, worker))
 
 
 def migrate() -> None:

@@ -10,8 +10,8 @@ from headrace_cli.serve import dagster_home
 TERMINATED = 128 + signal.SIGTERM
 
 
-def execute(run_id: str, losses: int) -> int:
-    """Execute one run, which has lost so many workers; the exit code. Raises `CommandError` without a database."""
+def execute(run_id: str, worker: int) -> int:
+    """Execute one run as this worker of it; the exit code. Raises `CommandError` without a database."""
     # The first process of a container ignores signals that it does not handle.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     from definitions.workers import lean_imports
@@ -24,4 +24,4 @@ def execute(run_id: str, losses: int) -> int:
     dagster_home.ensure(settings)
     from definitions.workers import run_pod
 
-    return run_pod.main(settings, run_id, losses)
+    return run_pod.main(settings, run_id, worker)

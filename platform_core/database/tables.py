@@ -231,6 +231,7 @@ runs = sa.Table(
     # Raised by each worker that takes the run over: what an earlier one still writes is refused.
     sa.Column("generation", sa.Integer, nullable=False, server_default="0"),
     sa.Column("losses", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("wakes", sa.Integer, nullable=False, server_default="0"),
     # Of a run that waits, and of no other.
     _time("wake_at", nullable=True),
     sa.ForeignKeyConstraint(

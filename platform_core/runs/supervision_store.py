@@ -15,12 +15,14 @@ from platform_core.runs.run_store import FROM_FAILURE, Run, accept_run, get_run,
 MOST_LOSSES = 3
 """Workers that a run may lose, and go on."""
 _GOES_ON = """
-SELECT r.status, r.losses, r.generation, v.document::json #>> '{settings,on_worker_loss}' AS wish,
+SELECT r.status, r.losses, r.losses + r.wakes AS worker, r.generation,
+       v.document::json #>> '{settings,on_worker_loss}' AS wish,
        EXISTS (SELECT FROM headrace.run_events e
                WHERE e.run_id = r.run_id AND e.type = 'run.started' AND e.note IS NOT NULL) AS is_journaled
 FROM headrace.runs r JOIN headrace.graph_versions v USING (graph_id, version)
 WHERE r.run_id = :run AND r.ended_at IS NULL
 """
+_WORKER = runs.c.losses + runs.c.wakes
 ATTEMPT_TAG = "headrace/infrastructure_attempt"
 """Tag of a run that replaces one that the cluster lost: which of them it is."""
 
@@ -35,20 +37,22 @@ class RunInProgress:
     version: int
     tags: dict[str, str]
     generation: int = 0
-    losses: int = 0
-    """How many workers it has lost, and thus which of its workers is, or is to be, the one that executes it."""
+    worker: int = 0
+    """Which of its workers is, or is to be, the one that executes it; it gets another after a loss or a wait."""
 
     @property
     def is_between_workers(self) -> bool:
-        """Whether it has lost a worker, and no other has taken it over yet."""
-        return self.status == RunStatus.RUNNING and self.losses > self.generation
+        """Whether it has lost or left a worker, and no other has taken it over yet."""
+        return self.status in (RunStatus.RUNNING, RunStatus.CANCELING) and self.worker > self.generation
 
 
 def list_in_progress(connection: Connection) -> list[RunInProgress]:
     """The runs that were launched and have not ended."""
-    names = ("run_id", "status", "graph_id", "version", "tags", "generation", "losses")
+    names = ("run_id", "status", "graph_id", "version", "tags", "generation")
     columns = [runs.c[name] for name in names]
-    query = sa.select(*columns).where(runs.c.ended_at.is_(None), runs.c.status.in_(IN_PROGRESS))
+    query = sa.select(*columns, _WORKER.label("worker")).where(
+        runs.c.ended_at.is_(None), runs.c.status.in_(IN_PROGRESS)
+    )
     return [RunInProgress(**row._mapping) for row in connection.execute(query)]
 
 
@@ -64,9 +68,15 @@ def is_cancel_requested(connection: Connection, run_id: str) -> bool:
     return connection.execute(query).scalar() is not None
 
 
-def losses_of(connection: Connection, run_id: str) -> int:
-    """How many workers the run has lost."""
-    return int(connection.execute(sa.select(runs.c.losses).where(runs.c.run_id == run_id)).scalar() or 0)
+def worker_of(connection: Connection, run_id: str) -> int:
+    """Which of the run's workers, from 0, executes it or is to."""
+    return int(connection.execute(sa.select(_WORKER).where(runs.c.run_id == run_id)).scalar() or 0)
+
+
+def next_worker(connection: Connection, run_id: str) -> int:
+    """Have another worker take over the run, which waits without one; which it is."""
+    change = runs.update().where(runs.c.run_id == run_id).values(wakes=runs.c.wakes + 1).returning(_WORKER)
+    return int(connection.execute(change).scalar_one())
 
 
 def could_go_on(connection: Connection, run_id: str) -> bool:
@@ -75,11 +85,11 @@ def could_go_on(connection: Connection, run_id: str) -> bool:
     return row is not None and row.wish != "fail" and row.is_journaled and row.losses < MOST_LOSSES
 
 
-def awaits_worker(connection: Connection, run_id: str, losses: int) -> bool:
-    """Whether the run has lost so many workers, and the next has not taken it over yet."""
-    query = sa.select(runs.c.losses, runs.c.generation).where(runs.c.run_id == run_id, runs.c.ended_at.is_(None))
-    row = connection.execute(query).first()
-    return row is not None and row.losses == losses and row.generation < losses
+def awaits_worker(connection: Connection, run_id: str, worker: int) -> bool:
+    """Whether this worker is to take over the run, and has not yet."""
+    query = sa.select(runs.c.generation, _WORKER.label("worker"))
+    row = connection.execute(query.where(runs.c.run_id == run_id, runs.c.ended_at.is_(None))).first()
+    return row is not None and row.worker == worker and row.generation < worker
 
 
 def has_begun(connection: Connection, run_id: str) -> bool:
@@ -96,7 +106,7 @@ def may_go_on(connection: Connection, run_id: str) -> bool:
     if row is None or row.wish == "fail":
         return False
     if row.status == RunStatus.RUNNING and row.is_journaled:
-        if row.losses > row.generation:
+        if row.worker > row.generation:
             return True
         is_counted = bool(row.losses < MOST_LOSSES)
     else:

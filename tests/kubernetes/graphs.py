@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 Json = dict[str, Any]
+SUSPENDED = 60
+"""Seconds beyond which a run that only waits leaves its pod."""
 
 
 def quick(name: str = "quick", **settings: Any) -> Json:
@@ -28,8 +30,21 @@ def quick(name: str = "quick", **settings: Any) -> Json:
 
 
 def slow(name: str, seconds: int, **settings: Any) -> Json:
-    node = {"id": "nap", "type": "delay", "config": {"duration": f"{seconds}s"}}
+    """Keeps its pod for so long."""
+    node: Json = {"id": "nap", "type": "delay", "config": {"duration": f"{seconds}s"}}
+    if seconds > SUSPENDED:
+        node = {"id": "nap", "type": "shell", "config": {"command": f"sleep {seconds}"}}
     return {"spec_version": 1, "name": name, "nodes": [node], "settings": settings}
+
+
+def waiting(name: str, seconds: int) -> Json:
+    """Leaves its pod, and has another one after so long."""
+    nodes = [
+        {"id": "before", "type": "transform", "config": {"value": 1}},
+        {"id": "rest", "type": "delay", "config": {"duration": f"{seconds}s"}, "after": ["before"]},
+        {"id": "last", "type": "transform", "config": {"value": "{{ run.status }}"}, "finally": True},
+    ]
+    return {"spec_version": 1, "name": name, "nodes": nodes, "outputs": {"before": "{{ nodes.before.value }}"}}
 
 
 def value(name: str) -> Json:

@@ -89,6 +89,27 @@ def test_canceling_removes_every_pod(installation: Installation) -> None:
     installation.wait_nothing_left(run_id, deadline=60)
 
 
+def test_runs_that_wait_have_no_pod_and_end_in_one(installation: Installation) -> None:
+    installation.save(graphs.waiting("rests", graphs.SUSPENDED + 5))
+    installation.save(graphs.waiting("rests-long", 3600))
+    rests, canceled = installation.run("rests"), installation.run("rests-long")
+    for run_id in (rests, canceled):
+        installation.wait_status(run_id, "WAITING")
+        wait_until(lambda: not running_pods(run_id), "its pod has ended")  # noqa: B023 - called before the next round
+    installation.request("POST", f"runs/{canceled}/cancel")
+    assert installation.wait_ended(canceled)["status"] == "CANCELED"
+    assert installation.wait_ended(rests)["status"] == "SUCCESS"
+    for run_id in (rests, canceled):
+        types = [(event["type"], event["node"]) for event in installation.events(run_id)]
+        assert (types.count(("node.started", "before")), types.count(("node.succeeded", "last"))) == (1, 1)
+    installation.leaves_nothing(rests, canceled)
+
+
+def running_pods(run_id: str) -> list[str]:
+    pods = objects("pods", selector=f"headrace/run={run_id}")
+    return [pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] not in ("Succeeded", "Failed")]
+
+
 def test_a_hundred_runs_become_a_hundred_jobs(installation: Installation, figure: AddFigure) -> None:
     installation.save(graphs.slow("crowd", 1))
     requests = requests_of_daemon()

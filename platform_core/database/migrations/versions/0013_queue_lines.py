@@ -1,4 +1,4 @@
-"""A look of the queue reads the heads of its lines and what is executed, and none of the others that wait."""
+"""A look of the queue reads the heads of its lines and no others that wait; how often a run was woken."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ def upgrade() -> None:
     )
     _index("runs_to_cancel_idx", ["run_id"], "ended_at IS NULL AND cancel_requested_at IS NOT NULL")
     op.drop_index("runs_active_idx", "runs", schema="headrace")
+    op.add_column("runs", sa.Column("wakes", sa.Integer, nullable=False, server_default="0"), schema="headrace")
 
 
 def downgrade() -> None:
+    op.drop_column("runs", "wakes", schema="headrace")
     _index("runs_active_idx", _LINE, "ended_at IS NULL AND wake_at IS NULL")
     for name in ("runs_to_cancel_idx", "runs_executed_idx", "runs_queued_idx"):
         op.drop_index(name, "runs", schema="headrace")

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,12 +16,14 @@ from typing import Any
 import pytest
 from dagster import DagsterInstance
 
+from definitions.daemon import waking_statement
 from definitions.daemon.kubernetes_launcher import KubernetesRunLauncher
 from definitions.daemon.supervision import KubernetesSupervision
 from definitions.execution.context import process_context
 from definitions.workers.run_pod import LET_GO
 from platform_core.ending_times import EndingTimes
 from platform_core.loop import Loops
+from platform_core.runs.queue_store import list_due
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.site import Site
 from tests.unit.definitions import pods
@@ -107,7 +110,7 @@ def test_a_run_becomes_one_job_placed_as_its_version_says(site: Site, cluster: C
     launcher, run = site.instance.run_launcher, site.instance.get_run_by_id(run_id)
     assert isinstance(launcher, KubernetesRunLauncher)
     assert run is not None
-    assert launcher.launch(run)  # as supervision does when it is not sure
+    assert launcher.launch(run, 0)  # as supervision does when it is not sure
     job = job_of(cluster, run_id)
     labels = job["metadata"]["labels"]
     assert {key: labels[key] for key in ("headrace/run", "headrace/graph", "headrace/version", "headrace/owner")} == {
@@ -216,13 +219,81 @@ def test_a_run_whose_pod_is_lost_goes_on_in_the_pod_of_another_job(site: Site, c
         assert not has_job(cluster, f"headrace-run-{run_id}")
         made = cluster.objects["jobs", f"headrace-run-{run_id}-1"]
         [container] = made["spec"]["template"]["spec"]["containers"]
-        assert container["command"] == ["headrace", "run-job", run_id, "--losses", "1"]
+        assert container["command"] == ["headrace", "run-job", run_id, "--worker", "1"]
         late = run_pod(site, run_id)  # another pod of the first Job
         assert (late.returncode, site.run(run_id).status) == (0, "RUNNING"), late.stderr
-        second = run_pod(site, run_id, "--losses", "1")
+        second = run_pod(site, run_id, "--worker", "1")
     assert (second.returncode, site.run(run_id).outputs) == (0, {"one": 1}), second.stderr
     assert site.story(run_id, "node.started").count(("node.started", "one")) == 1
     assert site.fetch("SELECT generation, losses FROM headrace.runs WHERE run_id = :run", run=run_id) == [(1, 1)]
+
+
+WAITER: dict[str, Any] = {
+    "spec_version": 1,
+    "name": "waiter",
+    "nodes": [
+        {"id": "one", "type": "transform", "config": {"value": 1}},
+        {"id": "rest", "type": "delay", "config": {"duration": "{{ params.rest }}"}, "after": ["one"]},
+        {"id": "last", "type": "transform", "config": {"value": "{{ run.status }}"}, "finally": True},
+    ],
+    "params": {"type": "object", "properties": {"rest": {"type": "string"}}},
+    "outputs": {"one": "{{ nodes.one.value }}"},
+}
+
+
+def test_a_run_that_waits_has_no_pod_and_goes_on_in_that_of_another_job(
+    site: Site, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADRACE_KUBERNETES_SUSPEND_OVER", "0.5")
+    run_id = site.launch(WAITER, {"rest": "1s"})
+    first = run_pod(site, run_id)
+    assert (first.returncode, site.run(run_id).status) == (0, "WAITING"), first.stderr
+    wait_until(lambda: due(site) == [run_id], "its time has come")
+    assert site.submission.wake([run_id]) == 1
+    wait_until(lambda: has_job(cluster, f"headrace-run-{run_id}-1"), "another Job is made", 30)
+    late = run_pod(site, run_id)
+    assert (late.returncode, site.run(run_id).status) == (0, "RUNNING"), late.stderr
+    second = run_pod(site, run_id, "--worker", "1")
+    assert (second.returncode, site.run(run_id).outputs) == (0, {"one": 1}), second.stderr
+    assert site.story(run_id, "node.started").count(("node.started", "one")) == 1
+    assert site.fetch("SELECT generation, losses FROM headrace.runs WHERE run_id = :run", run=run_id) == [(1, 0)]
+
+
+def test_a_woken_run_whose_job_is_lost_is_given_another(
+    site: Site, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADRACE_KUBERNETES_SUSPEND_OVER", "0.5")
+    run_id = site.launch(WAITER, {"rest": "1s"})
+    assert run_pod(site, run_id).returncode == 0
+    wait_until(lambda: due(site) == [run_id], "its time has come")
+    name = f"headrace-run-{run_id}-1"
+    with site.engine.begin() as connection:  # as if the daemon had died before it made the Job
+        connection.exec_driver_sql(*waking_statement.wake([run_id], time.time()))
+    assert not has_job(cluster, name)
+    with supervising(site):
+        wait_until(lambda: has_job(cluster, name), "supervision makes the Job", 30)
+    assert run_pod(site, run_id, "--worker", "1").returncode == 0
+    assert site.run(run_id).status == "SUCCESS"
+
+
+def test_a_run_that_is_canceled_while_it_waits_ends_in_a_pod_of_its_own(
+    site: Site, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADRACE_KUBERNETES_SUSPEND_OVER", "0.5")
+    run_id = site.launch(WAITER, {"rest": "1h"})
+    assert run_pod(site, run_id).returncode == 0
+    site.cancel(run_id)
+    with supervising(site):
+        site.cancel_requested()
+        wait_until(lambda: has_job(cluster, f"headrace-run-{run_id}-1"), "another Job is made", 30)
+        second = run_pod(site, run_id, "--worker", "1")
+    assert (second.returncode, site.run(run_id).status) == (0, "CANCELED"), second.stderr
+    assert ("node.succeeded", "last") in site.story(run_id, "node.succeeded")
+
+
+def due(site: Site) -> list[str]:
+    with site.engine.begin() as connection:
+        return [run.run_id for run in list_due(connection, 10)]
 
 
 def test_a_run_whose_graph_says_so_fails_with_its_pod(site: Site, cluster: Cluster) -> None:
