@@ -14,5 +14,5 @@ def hot_statement(text: str) -> str:
     """
     short = " ".join(text.split())
     if len(short) > LONGEST:
-        raise ValueError(f"A statement of {len(short)} characters is taken apart anew at each execution.")
+        raise ValueError(f"A statement of {len(short)} characters is taken apart at each execution.")
     return short

@@ -19,7 +19,7 @@ from platform_core.runs.run_store import Run, ended_among
 _LISTENING = 1.0
 """Seconds between two looks while notifications come, by which one that was missed is made up for."""
 _NEW = 0.05
-"""Seconds after which one that is newly awaited, whose end may have been told before, is asked about."""
+"""Seconds after which one that is newly awaited, whose end may have been announced before, is asked about."""
 _DEAF = 0.02
 """Seconds while none can come."""
 
@@ -33,7 +33,7 @@ class RunEndings:
         self._engine = engine
         self._news = asyncio.Event()
         self._to_ask: set[str] = set()
-        """Awaited runs of which something was heard, or that are new: their ends may have been told before."""
+        """Awaited runs of which something was heard, or that are new: their ends may have been announced before."""
         self._is_all_to_ask = True
         self._listener = Listener(
             plain_url(engine.url.render_as_string(hide_password=False)),
