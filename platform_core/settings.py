@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -16,6 +16,10 @@ def _default_home() -> Path:
 
 def _default_concurrency() -> int:
     return max(8, 4 * (os.cpu_count() or 1))
+
+
+def _days(value: Any) -> Any:
+    return value.removesuffix("d") if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -95,6 +99,9 @@ class Settings(BaseSettings):
     )
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
     tick_retention: int = Field(default=90, gt=0, description="Days that the ticks of timers are kept.")
+    audit_retention: Annotated[int, BeforeValidator(_days)] = Field(
+        default=400, gt=0, description="Days that the audit log is kept; `400d` is the same as 400."
+    )
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")
     heartbeat: float = Field(default=15.0, gt=0, description="Seconds between comments on an idle event stream.")
     streams_per_user: int = Field(

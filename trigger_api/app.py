@@ -22,6 +22,7 @@ from platform_core.triggers.delivery_writer import DeliveryWriter
 from platform_core.web.application import build_application
 from platform_core.web.services import Services
 from trigger_api.api_keys.endpoints import router as api_keys
+from trigger_api.audit.endpoints import router as audit
 from trigger_api.auth.endpoints import router as auth
 from trigger_api.deliveries.endpoints import router as deliveries
 from trigger_api.files.endpoints import router as files
@@ -84,6 +85,7 @@ def create_app(
         routers=[
             webhooks,
             auth,
+            audit,
             users,
             api_keys,
             graphs,

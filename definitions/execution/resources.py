@@ -19,6 +19,8 @@ from graph_compiler.nodes.runtime import Level, OnLine, OnPublish
 from graph_compiler.values.binary import as_plain, dumps
 from graph_compiler.values.errors import NodeError, Stopped
 from graph_compiler.values.values import as_json
+from platform_core.audit.audit_store import record_secret_read
+from platform_core.audit.entry import ActorKind, Author
 from platform_core.database.engine import transaction
 from platform_core.identity.secret_store import read_secret
 from platform_core.runs.execution_store import Execution
@@ -54,6 +56,7 @@ class RunRuntime(Services):
             masking=masking,
         )
         self._limits = OutputLimits()
+        self._noted: set[str] = set()
         cancellation.subscribe(self._cancel)
 
     @cached_property
@@ -96,7 +99,20 @@ class RunRuntime(Services):
             message = f"there is no secret {name!r}; set it with `headrace secret set {name}`"
             raise NodeError("secret_missing", message, retryable=False)
         self._masking.add(value)
+        self._note_read(name)
         return value
+
+    def _note_read(self, name: str) -> None:
+        if name in self._noted:
+            return
+        execution = self._execution
+        author = Author(ActorKind.RUN, execution.run_id, execution.graph)
+        # Asked again, it says the same row once more, which is kept once.
+        read_patiently(
+            self._process.engine,
+            lambda connection: record_secret_read(connection, author, name, execution.owner_id),
+        )
+        self._noted.add(name)
 
     def masked(self, value: Any) -> Any:
         return self._masking.value(value)

@@ -40,6 +40,7 @@ class RequestContext:
         request = Request(scope)
         offered = request.headers.get(HEADER, "")
         request_id = offered if _ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex
+        request.state.request_id = request_id
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._answer(request, receive, send, request_id)
 

@@ -34,6 +34,7 @@ from platform_core.web.dependencies import (
     LimitQuery,
     ServicesDep,
 )
+from platform_core.web.origin import OriginDep
 from platform_core.web.problems import problems
 from trigger_api.graphs import saving
 from trigger_api.graphs.documents import REQUEST_BODY, DocumentDep
@@ -72,13 +73,14 @@ def create_graph(
     document: DocumentDep,
     services: ServicesDep,
     state: StateDep,
+    origin: OriginDep,
     links: LinksDep,
     response: Response,
 ) -> GraphAnswer:
     """Save a new graph; 200 if it exists with the same content. Graphs that it calls are pinned to a version."""
     valid = state.checker.checked(document.text, document.syntax, principal.user_id)
     with transaction(services.engine) as connection:
-        saved = saving.save(connection, principal, principal.user_id, valid, must_not_exist=True)
+        saved = saving.save(connection, origin.author(principal), principal.user_id, valid, must_not_exist=True)
     return _answer(saved, links, response)
 
 
@@ -94,6 +96,7 @@ def put_graph(
     document: DocumentDep,
     services: ServicesDep,
     state: StateDep,
+    origin: OriginDep,
     links: LinksDep,
     response: Response,
     if_match: _IfMatch = None,
@@ -105,7 +108,7 @@ def put_graph(
     owner_id = saving.owner_of(services, principal, graph)
     valid = state.checker.checked(document.text, document.syntax, owner_id)
     with transaction(services.engine) as connection:
-        saved = saving.put(connection, principal, graph, valid, if_match)
+        saved = saving.put(connection, principal, origin.author(principal), graph, valid, if_match)
     return _answer(saved, links, response)
 
 
@@ -162,9 +165,12 @@ def get_graph(
     operation_id="delete_graph",
     responses=problems(*_ERRORS, GraphNotFound, PreconditionFailed),
 )
-def delete_graph(principal: GraphWriter, connection: ConnectionDep, graph: str, if_match: _IfMatch = None) -> None:
+def delete_graph(
+    principal: GraphWriter, connection: ConnectionDep, origin: OriginDep, graph: str, if_match: _IfMatch = None
+) -> None:
     """Delete a graph. Its runs stay readable, those under way go on, and graphs that call it keep their version."""
-    graph_store.delete_graph(connection, find_graph(connection, principal, graph).id, if_match=if_match)
+    found = find_graph(connection, principal, graph)
+    graph_store.delete_graph(connection, found.id, if_match=if_match, author=origin.author(principal))
 
 
 @router.get(

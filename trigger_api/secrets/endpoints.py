@@ -6,8 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
+from platform_core.audit.audit_store import record
+from platform_core.audit.entry import Action, Target, TargetKind
 from platform_core.errors import BadCursor, InvalidRequest, SecretNotFound, Unavailable
 from platform_core.identity import secret_store
+from platform_core.identity.auth import Principal
 from platform_core.identity.secret_store import NAME_PATTERN
 from platform_core.limits import DEFAULT_PAGE
 from platform_core.web.dependencies import (
@@ -18,6 +21,7 @@ from platform_core.web.dependencies import (
     SecretWriter,
     ServicesDep,
 )
+from platform_core.web.origin import OriginDep
 from platform_core.web.problems import problems
 from platform_core.web.strict_json import StrictJsonRoute
 from trigger_api.secrets.schemas import SecretAnswer, SecretValue
@@ -38,13 +42,16 @@ def put_secret(
     principal: SecretWriter,
     services: ServicesDep,
     connection: ConnectionDep,
+    origin: OriginDep,
     name: _Name,
     secret: SecretValue,
     response: Response,
 ) -> SecretAnswer:
     """Create or replace a secret."""
     value = secret.value.get_secret_value()
-    if secret_store.put_secret(connection, services.keys, principal.user_id, name, value):
+    is_new = secret_store.put_secret(connection, services.keys, principal.user_id, name, value)
+    record(connection, origin.author(principal), Action.SECRET_SET, _target(principal, name), after={"is_new": is_new})
+    if is_new:
         response.status_code = 201
     return SecretAnswer(name=name)
 
@@ -59,6 +66,11 @@ def list_secrets(
 
 
 @router.delete("/{name}", status_code=204, operation_id="delete_secret", responses=problems(*_ERRORS, SecretNotFound))
-def delete_secret(principal: SecretWriter, connection: ConnectionDep, name: _Name) -> None:
+def delete_secret(principal: SecretWriter, connection: ConnectionDep, origin: OriginDep, name: _Name) -> None:
     """Delete a secret."""
     secret_store.delete_secret(connection, principal.user_id, name)
+    record(connection, origin.author(principal), Action.SECRET_DELETED, _target(principal, name))
+
+
+def _target(principal: Principal, name: str) -> Target:
+    return Target(TargetKind.SECRET, name=name, owner_id=principal.user_id)

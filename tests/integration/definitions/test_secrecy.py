@@ -159,6 +159,8 @@ def test_secret_is_nowhere_after_a_run_that_uses_it_everywhere(site: Site, url: 
     assert "***" in run.outputs["told"]
     assert b64encode(SECRET.encode())[4:-8].decode() not in run.outputs["bytes"]["$bytes"]
     assert site.fetch("SELECT FROM headrace.run_values WHERE run_id = :run AND location IS NOT NULL", run=run_id)
+    told = site.fetch("SELECT action, target_name FROM headrace.audit WHERE actor_id = :run", run=run_id)
+    assert sorted(map(tuple, told)) == [("secret.read", name) for name in sorted(secrets)]
     for form in FORMS:
         assert tables_with(site, form) == []
         assert files_with(site.settings.home, form) == []
