@@ -134,6 +134,7 @@ class RunRuntime(Services):
         code: str,
         arguments: Mapping[str, Any],
         *,
+        env: Mapping[str, str] | None = None,
         timeout: float | None,
         on_line: OnLine,
         on_publish: OnPublish | None = None,
@@ -141,7 +142,7 @@ class RunRuntime(Services):
         self._refuse_when_canceled()
         try:
             return self._process.interpreter.run(
-                code, arguments, timeout=timeout, on_line=on_line, on_publish=on_publish, masking=self._masking
+                code, arguments, env=env, timeout=timeout, on_line=on_line, on_publish=on_publish, masking=self._masking
             )
         finally:
             # Before the node is said to have ended: the newest progress, and what was dropped.

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Response
 
 from graph_compiler.checking.schema import document_schema
+from graph_compiler.checking.secret_uses import secret_uses
 from graph_compiler.language.annotations import whole
 from graph_compiler.values.difference import differences
 from platform_core.database.engine import transaction
@@ -45,6 +46,7 @@ from trigger_api.graphs.schemas import (
     GraphSummary,
     IssueAnswer,
     NodeTypeAnswer,
+    OneGraphAnswer,
     ValidationAnswer,
     VersionAnswer,
     VersionSummary,
@@ -149,14 +151,21 @@ def validate_graph(principal: GraphReader, document: DocumentDep, state: StateDe
 
 @router.get("/graphs/{graph}", operation_id="get_graph", responses=problems(*_ERRORS, GraphNotFound))
 def get_graph(
-    principal: GraphReader, connection: ConnectionDep, graph: str, links: LinksDep, response: Response
-) -> GraphAnswer:
-    """Get a graph with its current document, triggers and ETag."""
+    principal: GraphReader,
+    connection: ConnectionDep,
+    state: StateDep,
+    graph: str,
+    links: LinksDep,
+    response: Response,
+) -> OneGraphAnswer:
+    """Get a graph with its current document, triggers and ETag, and which of its nodes may read which secrets."""
     found = find_graph(connection, principal, graph)
     response.headers["ETag"] = found.etag
     stored = get_version(connection, found.id, found.version)
     triggers = list_triggers(connection, found.id)
-    return GraphAnswer.whole(found, stored.document, stored.annotations, triggers, links)
+    answer = GraphAnswer.whole(found, stored.document, stored.annotations, triggers, links)
+    uses = secret_uses(state.specs.spec(connection, found.id, found.version), state.checker.node_types)
+    return OneGraphAnswer.with_secrets(answer, uses)
 
 
 @router.delete(
