@@ -18,6 +18,20 @@ def _default_concurrency() -> int:
     return max(8, 4 * (os.cpu_count() or 1))
 
 
+_VAULT_PATH = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$"
+_SECRET_PREFIX = "HEADRACE_SECRET_"  # noqa: S105 - the beginning of names
+
+
+def secret_variables() -> dict[str, SecretStr]:
+    """The secrets in the environment by their names: `HEADRACE_SECRET_GH_PUSH` is `gh_push`. Settings are none."""
+    own = {f"HEADRACE_{name.upper()}" for name in Settings.model_fields}
+    return {
+        name.removeprefix(_SECRET_PREFIX).lower(): SecretStr(value)
+        for name, value in os.environ.items()
+        if name.startswith(_SECRET_PREFIX) and name.upper() not in own
+    }
+
+
 def _days(value: Any) -> Any:
     return value.removesuffix("d") if isinstance(value, str) else value
 
@@ -55,6 +69,39 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         default=None,
         description="Master keys (comma separated, the first one active); without it HOME/secret.key is used.",
+    )
+    shared_secrets: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description=(
+            "JSON: for each secret in the environment or in a file, by its name, the owners who may read it;"
+            ' `["*"]` for everybody. What is not named nobody may read.'
+        ),
+    )
+    secrets_folder: Path = Field(
+        default=Path("/etc/headrace/secrets"),
+        description="Folder of files that are secrets by their names, as Kubernetes mounts them.",
+    )
+    vault_url: str | None = Field(
+        default=None, pattern=r"^https?://", description="Address of Vault or OpenBao, if secrets are read from it."
+    )
+    vault_token: SecretStr | None = Field(default=None, description="Token for it; goes before a role.")
+    vault_role: str | None = Field(
+        default=None, description="Role of its Kubernetes login, by which the pod's service account gets a token."
+    )
+    vault_auth_mount: str = Field(
+        default="kubernetes", pattern=_VAULT_PATH, description="Where its Kubernetes login is mounted."
+    )
+    vault_mount: str = Field(
+        default="secret", pattern=_VAULT_PATH, description="Where its KV store (version 2) is mounted."
+    )
+    vault_path: str = Field(
+        default="headrace",
+        pattern=_VAULT_PATH,
+        description="Path in the store: a secret of an owner is the field `value` at PATH/OWNER/NAME.",
+    )
+    vault_ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of the authorities for its certificate, in place of the system's.",
     )
     token_ttl: int = Field(default=8 * 3600, gt=0, description="Seconds a bearer token lives.")
     failed_logins_per_user: int = Field(

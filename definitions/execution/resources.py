@@ -22,9 +22,11 @@ from graph_compiler.values.values import as_json
 from platform_core.audit.audit_store import record_secret_read
 from platform_core.audit.entry import ActorKind, Author
 from platform_core.database.engine import transaction
+from platform_core.errors import SecretSourceAway
 from platform_core.identity.secret_store import read_secret
 from platform_core.runs.execution_store import Execution
 from platform_core.runs.result_store import read_result, store_result
+from platform_core.secret_sources.source import FoundSecret, SourceName
 
 if TYPE_CHECKING:
     from definitions.kubernetes.containers import ContainerPods
@@ -93,16 +95,28 @@ class RunRuntime(Services):
         return ContainerPods(settings, self._execution, KubernetesApi(settings.kubernetes_namespace))
 
     def secret(self, name: str) -> str:
-        keys, owner_id = self._process.keys, self._execution.owner_id
-        value = read_patiently(self._process.engine, lambda connection: read_secret(connection, keys, owner_id, name))
-        if value is None:
+        found = self._found_secret(name)
+        self._masking.add(found.value)
+        self._note_read(name, found.source)
+        return found.value
+
+    def _found_secret(self, name: str) -> FoundSecret:
+        keys, execution = self._process.keys, self._execution
+        stored = read_patiently(
+            self._process.engine, lambda connection: read_secret(connection, keys, execution.owner_id, name)
+        )
+        if stored is not None:
+            return FoundSecret(stored, SourceName.STORED)
+        try:
+            found = self._process.outside_secrets.read(execution.owner, name)
+        except SecretSourceAway as error:
+            raise NodeError("secret_unavailable", error.detail) from None
+        if found is None:
             message = f"there is no secret {name!r}; set it with `headrace secret set {name}`"
             raise NodeError("secret_missing", message, retryable=False)
-        self._masking.add(value)
-        self._note_read(name)
-        return value
+        return found
 
-    def _note_read(self, name: str) -> None:
+    def _note_read(self, name: str, source: SourceName) -> None:
         if name in self._noted:
             return
         execution = self._execution
@@ -110,7 +124,7 @@ class RunRuntime(Services):
         # Asked again, it says the same row once more, which is kept once.
         read_patiently(
             self._process.engine,
-            lambda connection: record_secret_read(connection, author, name, execution.owner_id),
+            lambda connection: record_secret_read(connection, author, name, execution.owner_id, source),
         )
         self._noted.add(name)
 

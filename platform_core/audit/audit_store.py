@@ -56,10 +56,10 @@ def record(
     connection.execute(audit.insert().values(_row(author, action, target, before, after)))
 
 
-def record_secret_read(connection: Connection, author: Author, name: str, owner_id: str) -> None:
+def record_secret_read(connection: Connection, author: Author, name: str, owner_id: str, source: str) -> None:
     """Say that a run reads a secret: once, however often it does."""
     target = Target(TargetKind.SECRET, name=name, owner_id=owner_id)
-    row = _row(author, Action.SECRET_READ, target, None, None)
+    row = _row(author, Action.SECRET_READ, target, None, {"source": source})
     connection.execute(insert(audit).values(row).on_conflict_do_nothing())
 
 

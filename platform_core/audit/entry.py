@@ -29,6 +29,7 @@ class Action(StrEnum):
     SECRET_SET = "secret.set"
     SECRET_DELETED = "secret.deleted"
     SECRET_READ = "secret.read"
+    SECRETS_RENEWED = "secrets.renewed"
     KEY_CREATED = "key.created"
     KEY_DELETED = "key.deleted"
     USER_CREATED = "user.created"

@@ -162,5 +162,5 @@ def test_a_run_that_reads_a_secret_again_is_told_of_once(engine: Engine, ada: Us
     one, other = (Author(ActorKind.RUN, run_id, "mill") for run_id in ("run-1", "run-2"))
     for author in (one, one, other):
         with engine.begin() as connection:
-            record_secret_read(connection, author, "oak", ada.id)
+            record_secret_read(connection, author, "oak", ada.id, "stored")
     assert seal(engine) == 2
