@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -49,6 +50,11 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address the HTTP interfaces listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port of both APIs; 0 takes a free one.")
+    tls_cert: Path | None = Field(
+        default=None,
+        description="PEM file of a certificate, with what it was signed by: both APIs speak TLS and follow it.",
+    )
+    tls_key: Path | None = Field(default=None, description="PEM file of its key, without a password.")
     ui_host: str = Field(default="127.0.0.1", description="Address Dagster's UI listens on; it has no login.")
     ui_port: int = Field(default=3000, ge=0, le=65535, description="Port of Dagster's UI; 0 takes a free one.")
     ui_names: str | None = Field(
@@ -241,6 +247,14 @@ class Settings(BaseSettings):
     kubernetes_run_ttl: int = Field(default=300, ge=0, description="Seconds that the Job of an ended run is kept.")
     pod_name: str | None = Field(default=None, description="Name of the pod this process is in; set by its Job.")
     pod_uid: str | None = Field(default=None, description="Uid of that pod; it owns the pods of `container` nodes.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str | None) -> str | None:
+        # What is none of both would be taken for the name of a host, and nobody be believed.
+        for part in [] if value is None else value.split(","):
+            ip_network(part.strip())
+        return value
 
     @property
     def has_containers(self) -> bool:

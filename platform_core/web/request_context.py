@@ -70,5 +70,6 @@ class RequestContext:
         route = getattr(request.scope.get("route"), "path", "unmatched")
         self._metrics.request_seconds.labels(self._name, request.method, route, str(status or 499)).observe(seconds)
         fields = {"method": request.method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+        fields["client"] = request.client.host if request.client else None
         is_quiet = route in _QUIET or getattr(request.state, "is_recorded", False)
         _log.log(logging.DEBUG if is_quiet else logging.INFO, "request", extra=fields)
