@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS = 30.0
 """How long a secret that was read is used again without asking."""
+AWAY_SECONDS = 5.0
+"""How long nobody waits for it again after it gave no answer."""
 _MOST_KEPT = 1_000
 _TIMEOUT = 5.0
 _POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
@@ -85,6 +87,7 @@ class VaultSecrets:
         self._login = login
         self._clock = clock
         self._lock = threading.Lock()
+        self._away: tuple[float, str] | None = None
         self._kept: dict[tuple[str, str], tuple[float, str | None]] = {}
 
     def read(self, owner: str, name: str) -> str | None:
@@ -117,13 +120,16 @@ class VaultSecrets:
     def _get(self, path: str, **query: str) -> dict[str, Any] | None:
         import httpx
 
+        if self._away is not None and self._clock() < self._away[0]:
+            raise SecretSourceAway(self._away[1])
         try:
             with httpx.Client(
                 base_url=self._place.url, timeout=_TIMEOUT, verify=self._context, trust_env=False
             ) as client:
                 return self._answered(client, path, query)
         except httpx.HTTPError as error:
-            raise SecretSourceAway(f"Vault cannot be asked: {type(error).__name__}.") from None
+            self._away = self._clock() + AWAY_SECONDS, f"Vault cannot be asked: {type(error).__name__}."
+            raise SecretSourceAway(self._away[1]) from None
         except (ValueError, KeyError, TypeError):
             raise SecretSourceAway("Vault's answer is not what its API describes.") from None
 

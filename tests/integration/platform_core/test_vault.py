@@ -14,7 +14,14 @@ import jwt
 import pytest
 
 from platform_core.errors import SecretSourceAway
-from platform_core.secret_sources.vault import KEPT_SECONDS, FixedToken, KubernetesLogin, VaultPlace, VaultSecrets
+from platform_core.secret_sources.vault import (
+    AWAY_SECONDS,
+    KEPT_SECONDS,
+    FixedToken,
+    KubernetesLogin,
+    VaultPlace,
+    VaultSecrets,
+)
 from tests.certificates import make_certificate
 from tests.integration.nodes.brokers import free_port, program, serving
 from tests.waiting import wait_until
@@ -98,6 +105,41 @@ def test_a_refused_token_and_nobody_at_the_address_are_reported(url: str) -> Non
         vault(url, "other").read("ada", "oak")
     with pytest.raises(SecretSourceAway, match="Vault cannot be asked: ConnectError"):
         vault(f"http://127.0.0.1:{free_port()}").read("ada", "oak")
+
+
+def test_nobody_waits_for_it_again_right_after_it_gave_no_answer(url: str, admin: httpx.Client) -> None:
+    put(admin, "ada/oak", value="of ada")
+    clock, port = Clock(), free_port()
+    source = vault(f"http://127.0.0.1:{port}", clock=clock)
+    with pytest.raises(SecretSourceAway, match="ConnectError"):
+        source.read("ada", "oak")
+    with ThreadingHTTPServer(("127.0.0.1", port), Redirect) as server:
+        Redirect.asked = 0
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        for now, asked in ((0.0, 0), (AWAY_SECONDS - 1, 0), (AWAY_SECONDS, 1)):
+            clock.now = now
+            with pytest.raises(SecretSourceAway):
+                source.read("ada", "oak")
+            assert Redirect.asked == asked
+        server.shutdown()
+        thread.join()
+
+
+class Redirect(BaseHTTPRequestHandler):
+    """Leads elsewhere, where a token must not go."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        Redirect.asked += 1
+        self.send_response(307)
+        self.send_header("location", "http://127.0.0.1:9/")
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing to the console."""
 
 
 class TokenReview(BaseHTTPRequestHandler):
