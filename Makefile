@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annot
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test unit watch test-kube fmt lint bench soak check docs lock wheel clean
+.PHONY: help setup servers demo test unit watch test-kube fmt lint bench soak check docs lock wheel sbom clean
 
 # What `make test` runs: everything, on both cores, or what T names (a path, a file or folder of tests, a keyword).
 CHOSEN = $(if $(T),$(if $(findstring /,$(T)),$(T),$(or $(wildcard tests/*/$(T) tests/*/*/$(T)),-k '$(T)')))
@@ -77,6 +77,7 @@ lock: setup ## Renew requirements/*.txt from pyproject.toml
 	$(COMPILE) pyproject.toml -o requirements/run.txt
 	$(COMPILE) --extra dev pyproject.toml -o requirements/dev.txt
 	$(COMPILE) requirements/servers.in -o requirements/servers.txt
+	$(COMPILE) requirements/release.in -o requirements/release.txt
 
 wheel: setup ## Build the wheel into dist/ and start it from an empty environment
 	rm -rf build dist
@@ -86,6 +87,15 @@ wheel: setup ## Build the wheel into dist/ and start it from an empty environmen
 	$(BIN)/uv pip install --quiet --python $(VENV)-wheel/bin/python --no-deps dist/*.whl
 	cd dist && ../$(VENV)-wheel/bin/headrace validate ../examples/*.yaml
 
+sbom: wheel ## Write what the wheel runs with, and under which licences, beside it into dist/
+	$(PYTHON) -m venv --clear $(VENV)-release
+	$(BIN)/uv pip install --quiet --python $(VENV)-release/bin/python --no-deps --require-hashes -r requirements/release.txt
+	$(BIN)/uv pip uninstall --quiet --python $(VENV)-wheel/bin/python pip setuptools
+	$(VENV)-release/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+		--output-file dist/headrace.cdx.json $(VENV)-wheel/bin/python
+	$(VENV)-release/bin/pip-licenses --python $(VENV)-wheel/bin/python --from=mixed --with-urls --order=name \
+		--format=markdown --output-file dist/licences.md
+
 clean: ## Remove the environment, caches and build products
-	rm -rf $(VENV) $(VENV)-wheel build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-wheel $(VENV)-release build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

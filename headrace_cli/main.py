@@ -23,6 +23,7 @@ from headrace_cli.commands import (
     trying,
     versions,
 )
+from headrace_cli.commands.audit import audit_app
 from headrace_cli.commands.secrets import secret_app
 from headrace_cli.terminal.help_text import PanelGroup
 from headrace_cli.terminal.terminal import say
@@ -106,3 +107,4 @@ for panel, functions in (_PANELS | services.PANELS).items():
         PanelGroup.described[name] = CommandInfo(name, callback=function, rich_help_panel=panel, hidden=hidden)
 app.add_typer(secret_app, name="secret", rich_help_panel="Access")
 app.add_typer(access.user_app, name="user", rich_help_panel="Access")
+app.add_typer(audit_app, name="audit", rich_help_panel="Access")

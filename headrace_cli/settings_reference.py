@@ -32,6 +32,7 @@ UNITS = {
     "suspend_over": "seconds",
     "idle_workers": "processes",
     "tick_retention": "days",
+    "audit_retention": "days",
     "max_wait": "seconds",
     "heartbeat": "seconds",
     "streams_per_user": "runs",

@@ -324,6 +324,12 @@ class Unavailable(HeadraceError):
     title = "Unavailable"
 
 
+class SecretSourceAway(Unavailable):
+    """A place outside of the database that has secrets does not give them; which of them is in the message."""
+
+    code = "secret_unavailable"
+
+
 class SchemaTooNew(HeadraceError):
     """The database was migrated by a newer Headrace than this one."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -16,6 +17,24 @@ def _default_home() -> Path:
 
 def _default_concurrency() -> int:
     return max(8, 4 * (os.cpu_count() or 1))
+
+
+_VAULT_PATH = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$"
+_SECRET_PREFIX = "HEADRACE_SECRET_"  # noqa: S105 - the beginning of names
+
+
+def secret_variables() -> dict[str, SecretStr]:
+    """The secrets in the environment by their names: `HEADRACE_SECRET_GH_PUSH` is `gh_push`. Settings are none."""
+    own = {f"HEADRACE_{name.upper()}" for name in Settings.model_fields}
+    return {
+        name.removeprefix(_SECRET_PREFIX).lower(): SecretStr(value)
+        for name, value in os.environ.items()
+        if name.startswith(_SECRET_PREFIX) and name.upper() not in own
+    }
+
+
+def _days(value: Any) -> Any:
+    return value.removesuffix("d") if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -31,6 +50,11 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address the HTTP interfaces listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port of both APIs; 0 takes a free one.")
+    tls_cert: Path | None = Field(
+        default=None,
+        description="PEM file of a certificate, with what it was signed by: both APIs speak TLS and follow it.",
+    )
+    tls_key: Path | None = Field(default=None, description="PEM file of its key, without a password.")
     ui_host: str = Field(default="127.0.0.1", description="Address Dagster's UI listens on; it has no login.")
     ui_port: int = Field(default=3000, ge=0, le=65535, description="Port of Dagster's UI; 0 takes a free one.")
     ui_names: str | None = Field(
@@ -51,6 +75,39 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         default=None,
         description="Master keys (comma separated, the first one active); without it HOME/secret.key is used.",
+    )
+    shared_secrets: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description=(
+            "JSON: for each secret in the environment or in a file, by its name, the owners who may read it;"
+            ' `["*"]` for everybody. What is not named nobody may read.'
+        ),
+    )
+    secrets_folder: Path = Field(
+        default=Path("/etc/headrace/secrets"),
+        description="Folder of files that are secrets by their names, as Kubernetes mounts them.",
+    )
+    vault_url: str | None = Field(
+        default=None, pattern=r"^https?://", description="Address of Vault or OpenBao, if secrets are read from it."
+    )
+    vault_token: SecretStr | None = Field(default=None, description="Token for it; goes before a role.")
+    vault_role: str | None = Field(
+        default=None, description="Role of its Kubernetes login, by which the pod's service account gets a token."
+    )
+    vault_auth_mount: str = Field(
+        default="kubernetes", pattern=_VAULT_PATH, description="Where its Kubernetes login is mounted."
+    )
+    vault_mount: str = Field(
+        default="secret", pattern=_VAULT_PATH, description="Where its KV store (version 2) is mounted."
+    )
+    vault_path: str = Field(
+        default="headrace",
+        pattern=_VAULT_PATH,
+        description="Path in the store: a secret of an owner is the field `value` at PATH/OWNER/NAME.",
+    )
+    vault_ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of the authorities for its certificate, in place of the system's.",
     )
     token_ttl: int = Field(default=8 * 3600, gt=0, description="Seconds a bearer token lives.")
     failed_logins_per_user: int = Field(
@@ -92,6 +149,9 @@ class Settings(BaseSettings):
     )
     idle_workers: int = Field(default=2, ge=0, description="Warm workers kept ready for the next run.")
     tick_retention: int = Field(default=90, gt=0, description="Days that the ticks of timers are kept.")
+    audit_retention: Annotated[int, BeforeValidator(_days)] = Field(
+        default=400, gt=0, description="Days that the audit log is kept; `400d` is the same as 400."
+    )
     max_wait: float = Field(default=60.0, gt=0, description="Longest `?wait=` in seconds.")
     heartbeat: float = Field(default=15.0, gt=0, description="Seconds between comments on an idle event stream.")
     streams_per_user: int = Field(
@@ -189,6 +249,14 @@ class Settings(BaseSettings):
     kubernetes_run_ttl: int = Field(default=300, ge=0, description="Seconds that the Job of an ended run is kept.")
     pod_name: str | None = Field(default=None, description="Name of the pod this process is in; set by its Job.")
     pod_uid: str | None = Field(default=None, description="Uid of that pod; it owns the pods of `container` nodes.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str | None) -> str | None:
+        # What is none of both would be taken for the name of a host, and nobody be believed.
+        for part in [] if value is None else value.split(","):
+            ip_network(part.strip())
+        return value
 
     @property
     def has_containers(self) -> bool:

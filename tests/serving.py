@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import uvicorn
 from fastapi import FastAPI
@@ -52,17 +52,20 @@ class PromptEnd(uvicorn.Server):
 
 
 @contextmanager
-def served(app: FastAPI, lifespan: Literal["on", "off"] = "on") -> Iterator[str]:
-    """The address at which the application answers, from a thread of its own, as in production."""
+def served(app: FastAPI, lifespan: Literal["on", "off"] = "on", **options: Any) -> Iterator[str]:
+    """The address at which the application answers, from a thread of its own, as in production.
+
+    `options` are uvicorn's.
+    """
     listening = socket.create_server(("127.0.0.1", 0))
-    server = PromptEnd(
-        uvicorn.Config(app, lifespan=lifespan, ws="none", log_config=None, access_log=False, proxy_headers=False)
-    )
+    plain: dict[str, Any] = {"ws": "none", "log_config": None, "access_log": False, "proxy_headers": False}
+    server = PromptEnd(uvicorn.Config(app, lifespan=lifespan, **plain | options))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
         wait_until(lambda: server.started or not thread.is_alive(), "the application is served")
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        scheme = "https" if server.config.is_ssl else "http"
+        yield f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.end()
         thread.join()

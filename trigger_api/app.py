@@ -17,11 +17,13 @@ from platform_core.database import schema
 from platform_core.database.engine import Engine
 from platform_core.identity.keys import KeyRing
 from platform_core.operation.metrics import Metrics
+from platform_core.secret_sources.outside import OutsideSecrets
 from platform_core.settings import Settings
 from platform_core.triggers.delivery_writer import DeliveryWriter
 from platform_core.web.application import build_application
 from platform_core.web.services import Services
 from trigger_api.api_keys.endpoints import router as api_keys
+from trigger_api.audit.endpoints import router as audit
 from trigger_api.auth.endpoints import router as auth
 from trigger_api.deliveries.endpoints import router as deliveries
 from trigger_api.files.endpoints import router as files
@@ -37,6 +39,7 @@ from trigger_api.runs.endpoints import router as runs
 from trigger_api.runs.queue_metrics import QueueMetrics
 from trigger_api.runs.uploads import router as uploads
 from trigger_api.secrets.endpoints import router as secrets
+from trigger_api.secrets.renewal import router as rotating_keys
 from trigger_api.shared.graph_access import SpecCache
 from trigger_api.triggers.endpoints import router as triggers
 from trigger_api.users.endpoints import router as users
@@ -84,6 +87,7 @@ def create_app(
         routers=[
             webhooks,
             auth,
+            audit,
             users,
             api_keys,
             graphs,
@@ -95,18 +99,20 @@ def create_app(
             runs,
             files,
             deliveries,
+            rotating_keys,
             secrets,
         ],
         lifespan=lifespan,
     )
-    specs = SpecCache()
+    specs, outside = SpecCache(), OutsideSecrets.of(settings)
     app.state.trigger = State(
         Checker(engine, node_types or builtin_node_types(), cluster, settings.max_document_bytes),
         specs,
         endings,
-        KnownWebhooks(services, specs),
+        KnownWebhooks(services, specs, outside),
         RunProgress(engine),
         DeliveryWriter(engine),
+        outside,
         CapacityLimiter(RECEIVERS),
     )
     return app

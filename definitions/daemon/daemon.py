@@ -27,8 +27,9 @@ from definitions.execution.context import process_context
 from definitions.instance.job_snapshots import remember_jobs
 from definitions.shared import addresses, readiness
 from platform_core import channels
+from platform_core.audit.chain import seal
 from platform_core.backoff import Backoff
-from platform_core.database.engine import DatabaseError, plain_url
+from platform_core.database.engine import DatabaseError, Engine, plain_url, transaction
 from platform_core.errors import Unavailable
 from platform_core.loop import Loop
 from platform_core.settings import Settings
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 QUEUE_INTERVAL = 2.0
 RETENTION_INTERVAL = 60.0
+SEAL_INTERVAL = 2.0
+"""Seconds that a row of the audit log has no place in its chain, at most."""
 _LEADER_KEY = 0x48656164
 """Key of the advisory lock that the leading daemon holds ("Head")."""
 _CHECK = 1.0
@@ -110,8 +113,11 @@ def _run(
             away=(*DatabaseError, Unavailable),
             backoff=Backoff(RETENTION_INTERVAL, 10 * RETENTION_INTERVAL),
         )
+        sealing = Loop("audit", lambda: _seal(engine), every=SEAL_INTERVAL, away=(*DatabaseError, Unavailable))
         loops = process.loops
-        loops.start(notifications.loop, refresh.loop, sweeps, *(supervision.loops if supervision is not None else ()))
+        loops.start(
+            notifications.loop, refresh.loop, sweeps, sealing, *(supervision.loops if supervision is not None else ())
+        )
         process.measures.leads.set(1)
         readiness.report(settings.home, "daemon")
         try:
@@ -128,12 +134,18 @@ def _run(
             process.measures.leads.set(0)
             queue.wake()
             sweeps.close()
+            sealing.close()
             timers.wake()
             notifications.loop.close()
             refresh.loop.close()
             if supervision is not None:
                 supervision.close()
     return 0
+
+
+def _seal(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        seal(connection)
 
 
 def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:

@@ -1,4 +1,7 @@
-"""Removes ended runs when their graph's `settings.retention` has passed: from the store, from Dagster, from disk."""
+"""Removes ended runs when their graph's `settings.retention` has passed: from the store, from Dagster, from disk.
+
+What is too old of the audit log goes with them.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from dagster import DagsterInstance
 from definitions.daemon.abandoned_uploads import remove_abandoned
 from definitions.services.spilled_values import SpilledValues
 from graph_compiler.values.durations import parse_duration
+from platform_core.audit import chain
 from platform_core.database.engine import DatabaseError, Engine, reading, transaction
 from platform_core.errors import Unavailable
 from platform_core.runs.retention_store import KeptVersion, delete_runs, expired_runs, versions_with_retention
@@ -60,12 +64,19 @@ class Retention:
         if time.monotonic() - self._looked_for_uploads >= ABANDONED_EVERY:
             remove_abandoned(self._settings, self._engine, stop)
             self._looked_for_uploads = time.monotonic()
+        self._forget_audit(stop)
         if removed:
             _logger.info("Removed %s runs past their retention.", removed)
         if failures:
             run_id, error = failures[0]
             raise RunsKept(f"{len(failures)} runs past their retention stay, the first is {run_id}: {error}") from error
         return removed
+
+    def _forget_audit(self, stop: threading.Event) -> None:
+        count = chain.BATCH
+        while count == chain.BATCH and not stop.is_set():
+            with transaction(self._engine) as connection:
+                count = chain.forget(connection, self._settings.audit_retention)
 
     def _sweep_version(self, kept: KeptVersion, stop: threading.Event) -> tuple[int, list[Failure]]:
         """How many runs were removed, and those that could not be; after a batch of such it leaves the version."""

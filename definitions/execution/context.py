@@ -23,6 +23,7 @@ from platform_core.settings import Settings
 if TYPE_CHECKING:
     from platform_core.identity.keys import KeyRing
     from platform_core.operation.daemon_metrics import DaemonMetrics
+    from platform_core.secret_sources.outside import OutsideSecrets
 
 
 class ProcessContext:
@@ -59,11 +60,20 @@ class ProcessContext:
         return KeyRing.load_or_create(self.settings)
 
     @cached_property
+    def outside_secrets(self) -> OutsideSecrets:
+        from platform_core.secret_sources.outside import OutsideSecrets  # few runs read a secret from there
+
+        return OutsideSecrets.of(self.settings)
+
+    @cached_property
     def interpreter(self) -> CodeInterpreter:
         home, server = self.settings.home, code_server(self.settings)
         # The UI and the code server have no login: anybody who reaches them is taken for us.
         ports = [self.settings.ui_port] + ([] if server.port is None else [server.port])
-        return CodeInterpreter(hidden=[home, run_folder(home), socket_folder(home, "socket")], ports=ports)
+        hidden = [home, run_folder(home), socket_folder(home, "socket")]
+        if self.settings.secrets_folder.is_dir():
+            hidden.append(self.settings.secrets_folder)
+        return CodeInterpreter(hidden=hidden, ports=ports)
 
     @cached_property
     def spilled_values(self) -> SpilledValues:

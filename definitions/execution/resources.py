@@ -19,10 +19,14 @@ from graph_compiler.nodes.runtime import Level, OnLine, OnPublish
 from graph_compiler.values.binary import as_plain, dumps
 from graph_compiler.values.errors import NodeError, Stopped
 from graph_compiler.values.values import as_json
+from platform_core.audit.audit_store import record_secret_read
+from platform_core.audit.entry import ActorKind, Author
 from platform_core.database.engine import transaction
+from platform_core.errors import SecretSourceAway
 from platform_core.identity.secret_store import read_secret
 from platform_core.runs.execution_store import Execution
 from platform_core.runs.result_store import read_result, store_result
+from platform_core.secret_sources.source import FoundSecret, SourceName
 
 if TYPE_CHECKING:
     from definitions.kubernetes.containers import ContainerPods
@@ -54,6 +58,7 @@ class RunRuntime(Services):
             masking=masking,
         )
         self._limits = OutputLimits()
+        self._noted: set[str] = set()
         cancellation.subscribe(self._cancel)
 
     @cached_property
@@ -90,13 +95,38 @@ class RunRuntime(Services):
         return ContainerPods(settings, self._execution, KubernetesApi(settings.kubernetes_namespace))
 
     def secret(self, name: str) -> str:
-        keys, owner_id = self._process.keys, self._execution.owner_id
-        value = read_patiently(self._process.engine, lambda connection: read_secret(connection, keys, owner_id, name))
-        if value is None:
+        found = self._found_secret(name)
+        self._masking.add(found.value)
+        self._note_read(name, found.source)
+        return found.value
+
+    def _found_secret(self, name: str) -> FoundSecret:
+        keys, execution = self._process.keys, self._execution
+        stored = read_patiently(
+            self._process.engine, lambda connection: read_secret(connection, keys, execution.owner_id, name)
+        )
+        if stored is not None:
+            return FoundSecret(stored, SourceName.STORED)
+        try:
+            found = self._process.outside_secrets.read(execution.owner, name)
+        except SecretSourceAway as error:
+            raise NodeError("secret_unavailable", error.detail) from None
+        if found is None:
             message = f"there is no secret {name!r}; set it with `headrace secret set {name}`"
             raise NodeError("secret_missing", message, retryable=False)
-        self._masking.add(value)
-        return value
+        return found
+
+    def _note_read(self, name: str, source: SourceName) -> None:
+        if name in self._noted:
+            return
+        execution = self._execution
+        author = Author(ActorKind.RUN, execution.run_id, execution.graph)
+        # Asked again, it says the same row once more, which is kept once.
+        read_patiently(
+            self._process.engine,
+            lambda connection: record_secret_read(connection, author, name, execution.owner_id, source),
+        )
+        self._noted.add(name)
 
     def masked(self, value: Any) -> Any:
         return self._masking.value(value)
@@ -118,6 +148,7 @@ class RunRuntime(Services):
         code: str,
         arguments: Mapping[str, Any],
         *,
+        env: Mapping[str, str] | None = None,
         timeout: float | None,
         on_line: OnLine,
         on_publish: OnPublish | None = None,
@@ -125,7 +156,7 @@ class RunRuntime(Services):
         self._refuse_when_canceled()
         try:
             return self._process.interpreter.run(
-                code, arguments, timeout=timeout, on_line=on_line, on_publish=on_publish, masking=self._masking
+                code, arguments, env=env, timeout=timeout, on_line=on_line, on_publish=on_publish, masking=self._masking
             )
         finally:
             # Before the node is said to have ended: the newest progress, and what was dropped.

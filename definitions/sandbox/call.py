@@ -12,6 +12,7 @@ import itertools
 import json
 import linecache
 import math
+import os
 import resource
 import sys
 import types
@@ -50,9 +51,13 @@ class NotJson(Exception):
         self.path: list[str] = []
 
 
-def execute(code: str, arguments: dict[str, Any], output_bytes: int) -> tuple[bytes, bytes]:
-    """Run `code` and call its `main`. Returns the type (`RESULT` or `ERROR`) and the JSON of the frame to write."""
+def execute(code: str, arguments: dict[str, Any], output_bytes: int, env: dict[str, str]) -> tuple[bytes, bytes]:
+    """Run `code` with the variables of `env` and call its `main`.
+
+    Returns the type (`RESULT` or `ERROR`) and the JSON of the frame to write.
+    """
     try:
+        os.environ.update(env)
         return RESULT, encode(_call(code, arguments), output_bytes)
     except Failure as failure:
         return _frame(failure)

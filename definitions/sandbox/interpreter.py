@@ -89,6 +89,7 @@ class CodeInterpreter:
         code: str,
         arguments: Mapping[str, Any],
         *,
+        env: Mapping[str, str] | None = None,
         timeout: float | None,
         on_line: OnLine,
         on_publish: OnPublish | None = None,
@@ -98,6 +99,7 @@ class CodeInterpreter:
     ) -> Any:
         """Call `main(**arguments)` of `code` in a process of its own and return the JSON value it returns.
 
+        `env` adds environment variables.
         `timeout` is in seconds, 20 days at most. `memory_bytes` is what the code may allocate; `output_bytes`
         bounds the result's JSON and each of stdout and stderr. `on_line(stream, text)` is called in this thread
         as lines are written, without the secrets of `masking`; `on_publish(kind, content)` as the code publishes by
@@ -109,7 +111,7 @@ class CodeInterpreter:
         """
         if timeout is not None:
             timeout = min(max(timeout, 0.0), MAX_TIMEOUT)
-        call = PendingCall(_request(code, arguments), on_line, on_publish, output_bytes, masking)
+        call = PendingCall(_request(code, arguments, env or {}), on_line, on_publish, output_bytes, masking)
         try:
             self._send(call, json.dumps([timeout, memory_bytes, output_bytes]).encode("ascii"))
             reason, status = call.follow(None if timeout is None else timeout + 2 * GRACE)
@@ -191,10 +193,10 @@ class CodeInterpreter:
         self._is_shared = False
 
 
-def _request(code: str, arguments: Mapping[str, Any]) -> int:
-    """An unnamed file with the call's code and arguments, which only its child reads."""
+def _request(code: str, arguments: Mapping[str, Any], env: Mapping[str, str]) -> int:
+    """An unnamed file with the call's code, arguments and environment, which only its child reads."""
     try:
-        body = dumps({"code": code, "arguments": dict(arguments)}).encode("ascii")
+        body = dumps({"code": code, "arguments": dict(arguments), "env": dict(env)}).encode("ascii")
     except (TypeError, ValueError) as error:
         raise NodeError("bad_value", f"arguments: {error}", retryable=False) from None
     descriptor = os.memfd_create("request")

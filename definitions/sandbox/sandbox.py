@@ -92,7 +92,7 @@ class Sandbox:
         sys.stderr = sys.__stderr__ = _line_writer(2)  # type: ignore[misc]  # theirs is final
         timeout, memory_bytes, output_bytes = json.loads(header)
         self._limit(timeout, memory_bytes)
-        _execute(content["code"], content["arguments"], output_bytes, frames)
+        _execute(content, output_bytes, frames)
 
     def _arrange_folder(self) -> None:
         os.umask(0o077)
@@ -122,13 +122,13 @@ class Sandbox:
             _limit(resource.RLIMIT_CPU, math.ceil(timeout) * (os.cpu_count() or 1) + 1)
 
 
-def _execute(code: str, arguments: dict[str, Any], output_bytes: int, frames: int) -> None:
+def _execute(content: dict[str, Any], output_bytes: int, frames: int) -> None:
     pid = os.getpid()
     publisher = Publisher(frames)
     headrace = sys.modules.get("headrace")
     if headrace is not None:
         headrace._publish = publisher.publish  # type: ignore[attr-defined]  # what `import headrace` gives the code
-    kind, body = code_call.execute(code, arguments, output_bytes)
+    kind, body = code_call.execute(content["code"], content["arguments"], output_bytes, content["env"])
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BaseException):  # the code may have closed or replaced it
             stream.flush()

@@ -6,11 +6,11 @@ Third parties subclass `NodeType` and offer an instance through the entry-point 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, JsonValue
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -64,6 +64,8 @@ class _Templated:
         return {"anyOf": [schema, {"type": "string", "pattern": r"\{[{%#]", "description": "A template."}]}
 
 
+NAMES_SECRET: dict[str, JsonValue] = {"x-names-secret": True}
+"""`json_schema_extra` of a config field that is the name of a secret: editors and `secret_names` look for it."""
 TEMPLATED = _Templated()
 LAZY = _Templated(is_lazy=True)
 """A templated field that the node type renders itself, by `NodeCall.render`."""
@@ -198,6 +200,10 @@ class NodeType(ABC, Generic[C]):
         """The config as its model; raises pydantic's ValidationError. Templates pass until they are rendered."""
         return self.config_model.model_validate(config, context={"rendered": rendered})
 
+    def secret_names(self, config: C) -> set[str]:
+        """The secrets that fields of this config name; what its templates name comes besides."""
+        return set(_secrets_named(config))
+
     def describe(self) -> dict[str, Any]:
         """What `GET /api/v1/node-types` answers for this type."""
         return {
@@ -206,6 +212,15 @@ class NodeType(ABC, Generic[C]):
             "secrets": self.secrets,
             "config_schema": self.config_model.model_json_schema(),
         }
+
+
+def _secrets_named(config: BaseModel) -> Iterator[str]:
+    for name, declared in type(config).model_fields.items():
+        value = getattr(config, name)
+        if isinstance(value, BaseModel):
+            yield from _secrets_named(value)
+        elif isinstance(value, str) and declared.json_schema_extra == NAMES_SECRET:
+            yield value
 
 
 AnyNodeType = NodeType[Any]

@@ -169,12 +169,14 @@ class NodeRuntime(Protocol):
         code: str,
         arguments: Mapping[str, Any],
         *,
+        env: Mapping[str, str] | None = None,
         timeout: float | None,
         on_line: OnLine,
         on_publish: OnPublish | None = None,
     ) -> Any:
         """Call `main(**arguments)` of `code` in another process and return its JSON value.
 
+        `env` adds environment variables.
         `timeout` is in seconds; `on_line(stream, text)` gets each line of `stdout` and `stderr` as it comes,
         `on_publish(kind, content)` what the code publishes: progress, emit, log, truncated.
         Raises `NodeError`: code_error, code_timeout, code_exit, code_memory, code_output, code_interrupted,

@@ -37,11 +37,13 @@ class MemoryRuntime(MemoryServices):
         code: str,
         arguments: Mapping[str, Any],
         *,
+        env: Mapping[str, str] | None = None,
         timeout: float | None,
         on_line: OnLine,
         on_publish: OnPublish | None = None,
     ) -> Any:
-        self._record("run_code", {"arguments": dict(arguments), "timeout": timeout})
+        asked = {"arguments": dict(arguments), "timeout": timeout}
+        self._record("run_code", {**asked, "env": dict(env)} if env else asked)
         scope: dict[str, Any] = {"print": lambda *words: on_line("stdout", " ".join(map(str, words)))}
         try:
             exec(compile(code, "<code>", "exec"), scope)  # noqa: S102  the fake's purpose; tests' own code only

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ class Client:
             headers={"Authorization": f"Bearer {server.token}"} if server.token else {},
             timeout=httpx.Timeout(30.0),
             transport=transport,
+            verify=True if server.cert is None else _only(server.cert),
         )
 
     def __enter__(self) -> Client:
@@ -109,6 +111,19 @@ class Client:
                 return accepted(response)
             time.sleep(_pause(response))
         raise AssertionError("the last attempt returns or raises")
+
+
+def _only(cert: str) -> ssl.SSLContext:
+    """Takes this very certificate and no other, whatever name it is for. Raises `CommandError` without it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        context.load_verify_locations(cert)
+    except OSError as error:
+        message = f"The certificate {cert} of `headrace up` cannot be read: {error}."
+        raise CommandError(message, hint="HEADRACE_URL names another server.") from error
+    return context
 
 
 def accepted(response: httpx.Response) -> httpx.Response:

@@ -20,6 +20,8 @@ class Server:
     url: str
     token: str
     ui_url: str | None = None
+    cert: str | None = None
+    """The file of the very certificate that a local `up` serves by; other servers have one that others vouch for."""
 
 
 def find_server(home: Path | None) -> Server:
@@ -33,7 +35,9 @@ def find_server(home: Path | None) -> Server:
     login = read_login(home)
     if login is not None and named in (None, "", login.url, f"{login.url}/"):
         return Server(login.url, os.environ.get("HEADRACE_TOKEN") or login.token)
-    record = None if named else read_record(home)
+    record = read_record(home)
+    if record is not None and named not in (None, "", record.url, f"{record.url}/"):
+        record = None
     url = named or (record.url if record is not None else None)
     if url is None:
         raise CommandError(
@@ -42,7 +46,9 @@ def find_server(home: Path | None) -> Server:
             exit_code=ExitCode.UNREACHABLE,
         )
     token = os.environ.get("HEADRACE_TOKEN") or admin_token(home)
-    return Server(url.rstrip("/"), token, None if record is None else record.ui_url)
+    if record is None:
+        return Server(url.rstrip("/"), token)
+    return Server(url.rstrip("/"), token, record.ui_url, record.tls_cert)
 
 
 def home_folder(home: Path | None) -> Path:

@@ -9,7 +9,7 @@ import typer
 
 from headrace_cli.commands.options import AsJson, Home
 from headrace_cli.terminal.errors import CommandError
-from headrace_cli.terminal.terminal import note, say, say_json
+from headrace_cli.terminal.terminal import note, say_json, say_table
 
 secret_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Secrets that nodes and webhook checks use; write-only."
@@ -41,7 +41,7 @@ def list_secrets(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the names of your secrets; nothing prints their values."""
+    """List the names of your secrets and where each comes from; nothing prints their values."""
     from headrace_cli.client.client import Client
     from headrace_cli.client.connection import find_server
 
@@ -50,8 +50,7 @@ def list_secrets(
     if as_json:
         say_json(found)
         return
-    for each in found:
-        say(each["name"])
+    say_table(["SECRET", "FROM"], [[each["name"], each["source"]] for each in found])
 
 
 @secret_app.command("delete")
@@ -70,6 +69,25 @@ def delete_secret(
         say_json({"name": name})
     else:
         note(f"secret {name} is deleted")
+
+
+@secret_app.command("rotate-keys")
+def rotate_keys(home: Home = None, as_json: AsJson = False) -> None:
+    """Encrypt all stored secrets with the newest master key, while services run; for administrators."""
+    from headrace_cli.client.client import Client
+    from headrace_cli.client.connection import find_server
+
+    with Client(find_server(home)) as client:
+        found = client.send("POST", "secrets:rotate-keys", timeout=None).json()
+    if as_json:
+        say_json(found)
+    else:
+        note(f"{found['renewed']} secrets are encrypted with the newest master key now, the others were")
+    if found["unreadable"]:
+        names = ", ".join(found["unreadable"])
+        raise CommandError(
+            f"No configured master key opens: {names}.", hint="Add the key they were set under to HEADRACE_SECRET_KEY."
+        )
 
 
 def _secret_value(name: str, value: str | None) -> str:

@@ -19,13 +19,20 @@ def up(
         int | None,
         typer.Option(envvar="HEADRACE_UI_PORT", help="Port of Dagster's UI; 0: a free one.", show_default="3000"),
     ] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(envvar="HEADRACE_TLS_CERT", help="PEM file of a certificate: both APIs speak TLS."),
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(envvar="HEADRACE_TLS_KEY", help="PEM file of its key.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every line of every process.")] = False,
 ) -> None:
     """Start everything: PostgreSQL, both APIs, the daemon, run workers and Dagster's UI.
 
     Prints the addresses, then one line `ready http://...` once everything answers. Ctrl-C ends it all.
+    A certificate that is renewed in its file is served within seconds.
     Without HEADRACE_DATABASE_URL an embedded PostgreSQL lives in the home.
     """
     from headrace_cli.up.running_stack import run
 
-    raise typer.Exit(run(home, port, ui_port, verbose=verbose))
+    chosen = {"home": home, "port": port, "ui_port": ui_port, "tls_cert": tls_cert, "tls_key": tls_key}
+    raise typer.Exit(run(chosen, verbose=verbose))

@@ -83,12 +83,13 @@ class IsolatedRuntime(World):
         code: str,
         arguments: Mapping[str, Any],
         *,
+        env: Mapping[str, str] | None = None,
         timeout: float | None,
         on_line: OnLine,
         on_publish: OnPublish | None = None,
     ) -> Any:
         self._refuse_when_canceled()
-        return self._interpreter.run(code, arguments, timeout=timeout, on_line=on_line, on_publish=on_publish)
+        return self._interpreter.run(code, arguments, env=env, timeout=timeout, on_line=on_line, on_publish=on_publish)
 
     def run_command(self, command: Command, *, timeout: float | None, on_line: OnLine) -> CommandAnswer:
         self._refuse_when_canceled()

@@ -43,6 +43,8 @@ def create_first_admin(home: Path, database_url: str, given: str | None = None) 
 
     Without a `given` password a random one is made, and the credentials are written.
     """
+    from platform_core.audit.audit_store import record
+    from platform_core.audit.entry import SYSTEM, Action, Target, TargetKind
     from platform_core.database.engine import build_engine, transaction
     from platform_core.identity.user_store import ensure_admin, get_user_by_name
 
@@ -53,10 +55,12 @@ def create_first_admin(home: Path, database_url: str, given: str | None = None) 
             password = given or secrets.token_urlsafe(24)
             if not ensure_admin(connection, NAME, password):
                 return False
-            if given is not None:
-                return True
             user = get_user_by_name(connection, NAME)
             assert user is not None
+            target = Target(TargetKind.USER, user.id, user.name, user.id)
+            record(connection, SYSTEM, Action.USER_CREATED, target, after={"role": user.role})
+            if given is not None:
+                return True
             _write(draft, AdminCredentials(NAME, password, user.id))
             # In place before the commit: a crash between the two leaves a file that the next start replaces,
             # never an administrator whose password nobody knows.

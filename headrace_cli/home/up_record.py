@@ -23,6 +23,8 @@ class UpRecord:
     ui_url: str
     database_url: str
     pids: Mapping[str, int]
+    tls_cert: str | None = None
+    """The file of the certificate that the APIs speak TLS by."""
 
 
 def write_record(home: Path, record: UpRecord) -> None:

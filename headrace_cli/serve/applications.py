@@ -6,7 +6,7 @@ import re
 import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Literal
@@ -22,9 +22,11 @@ from headrace_cli.serve.extensions import installed_node_types
 from headrace_cli.terminal.exit_codes import ExitCode
 from platform_core.database.engine import Engine, build_engine
 from platform_core.identity.keys import KeyRing
+from platform_core.loop import Loop
 from platform_core.operation.metrics import Metrics
 from platform_core.settings import Settings
-from platform_core.web.server import Drain, Server, server_config
+from platform_core.web.server import Drain, Server, edge_options, server_config
+from platform_core.web.tls import LOOK_SECONDS, tls_of
 from stream_api.app import create_app as create_stream_app
 from trigger_api.app import create_app as create_trigger_app
 
@@ -90,23 +92,26 @@ def serve(settings: Settings, listen_fd: int | None, which: Which = "both") -> i
     `which` application: one alone, as in a cluster, or both on one port.
     """
     assert settings.database_url is not None
+    tls = tls_of(settings)
     services = _Services(settings, build_engine(settings.database_url), KeyRing.load_or_create(settings), Metrics())
-    try:
+    with ExitStack() as cleanup:
+        cleanup.callback(services.engine.dispose)
+        if tls is not None:
+            watch = Loop("tls", tls.refresh, every=LOOK_SECONDS)
+            cleanup.callback(watch.close)
+            watch.start()
         application, drain = _application(services, which)
         config = server_config(
             application,
             host=settings.host,
             port=settings.port,
-            proxy_headers=settings.trusted_proxies is not None,
-            forwarded_allow_ips=settings.trusted_proxies or "",
+            **edge_options(settings, tls),
         )
         server = Server(config, drain=drain)
         # uvicorn repeats the signal after its graceful end, for the handler that was there before.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _exit)
         server.run(sockets=None if listen_fd is None else [socket.socket(fileno=listen_fd)])
-    finally:
-        services.engine.dispose()
     return ExitCode.OK if server.started else ExitCode.BROKEN
 
 

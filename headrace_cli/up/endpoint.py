@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import TYPE_CHECKING
 
 from headrace_cli.terminal.errors import CommandError
 from headrace_cli.terminal.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from platform_core.settings import Settings
 
 VARIABLE = "HEADRACE_LISTEN_FD"
 """Environment variable that names the inherited socket."""
@@ -37,6 +41,12 @@ def listen(host: str, port: int, option: str) -> socket.socket:
             exit_code=ExitCode.BROKEN,
         ) from error
     return endpoint
+
+
+def api_url(settings: Settings) -> str:
+    """The address under which this machine reaches the APIs of `up`."""
+    url = local_url(settings.host, settings.port)
+    return url if settings.tls_cert is None else f"https{url.removeprefix('http')}"
 
 
 def local_url(host: str, port: int) -> str:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from definitions.sandbox.confinement import shortcomings
 from definitions.sandbox.process import protect_process
@@ -32,9 +32,13 @@ _READY_TIMEOUT = 120.0
 _PRINT_SECONDS = 1.0
 
 
-def run(home: Path | None, port: int | None, ui_port: int | None, *, verbose: bool) -> ExitCode:
-    """Start everything and watch it until a signal ends it. Raises `CommandError` if it cannot start."""
-    settings = read_settings(home=home, port=port, ui_port=ui_port)
+def run(chosen: Mapping[str, Any], *, verbose: bool) -> ExitCode:
+    """Start everything and watch it until a signal ends it. Raises `CommandError` if it cannot start.
+
+    `chosen` are the settings of the command line; what is None is left to the environment.
+    """
+    settings = read_settings(**chosen)
+    _demand_tls(settings)
     protect_process()
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     if opened := close_to_others(settings.home):
@@ -128,15 +132,21 @@ class _Stack:
             say(f"admin  credentials in {admin.credentials_path(settings.home)}")
         if weak := shortcomings():
             say(f"sandbox {weak}")
-        say(f"ready {endpoint.local_url(settings.host, settings.port)}")
+        say(f"ready {endpoint.api_url(settings)}")
 
     def _record(self) -> None:
         settings = self._settings
         assert settings.database_url is not None
         assert settings.ui_url is not None
-        url = endpoint.local_url(settings.host, settings.port)
-        pids = dict(self._supervisor.pids)
-        record = up_record.UpRecord(self._up_id, os.getpid(), url, settings.ui_url, settings.database_url, pids)
+        record = up_record.UpRecord(
+            self._up_id,
+            os.getpid(),
+            endpoint.api_url(settings),
+            settings.ui_url,
+            settings.database_url,
+            dict(self._supervisor.pids),
+            None if settings.tls_cert is None else str(settings.tls_cert.absolute()),
+        )
         up_record.write_record(settings.home, record)
 
     def _show(self, name: str, line: str) -> None:
@@ -150,14 +160,27 @@ class _Stack:
 
 def _decide(settings: Settings, port: int, ui_port: int, server: EmbeddedPostgres | None) -> Settings:
     """The settings with every free choice made: ports, database, addresses."""
+    settings = settings.model_copy(update={"port": port})
     decided = {
-        "port": port,
         "ui_port": ui_port,
         "database_url": settings.database_url if server is None else server.url,
-        "public_url": settings.public_url or endpoint.local_url(settings.host, port),
+        "public_url": settings.public_url or endpoint.api_url(settings),
         "ui_url": settings.ui_url or endpoint.local_url(settings.ui_host, ui_port),
     }
     return settings.model_copy(update=decided)
+
+
+def _demand_tls(settings: Settings) -> None:
+    """Raises `CommandError` for a certificate that the API could not serve by; here, where somebody looks."""
+    if settings.tls_cert is None and settings.tls_key is None:
+        return
+    from platform_core.errors import BadConfiguration
+    from platform_core.web.tls import tls_of
+
+    try:
+        tls_of(settings)
+    except BadConfiguration as error:
+        raise CommandError(error.detail, hint="Give both --tls-cert and --tls-key, as PEM files.") from error
 
 
 def _end_earlier(home: Path) -> None:

@@ -41,10 +41,12 @@ def environment(settings: Settings, up_id: str) -> dict[str, str]:
     assert settings.ui_url is not None
     assert settings.public_url is not None
     private = str(_is_private(settings)).lower()
+    certificate = {"HEADRACE_TLS_CERT": settings.tls_cert, "HEADRACE_TLS_KEY": settings.tls_key}
     return {
         "HEADRACE_HTTP_ALLOW_PRIVATE": private,
         "HEADRACE_SERVICES_ALLOW_PRIVATE": private,
         **os.environ,
+        **{name: str(path) for name, path in certificate.items() if path is not None},
         "HEADRACE_HOME": str(settings.home),
         "HEADRACE_DATABASE_URL": settings.database_url,
         "HEADRACE_HOST": settings.host,
@@ -115,7 +117,7 @@ def preparation(base: Mapping[str, str], inheritance: Inheritance, *, migrate: b
 
 def services(settings: Settings, base: Mapping[str, str], inheritance: Inheritance) -> list[Program]:
     """All long-running programs but the database and Dagster's UI, in the order of `SERVICES`."""
-    api_url = endpoint.local_url(settings.host, settings.port)
+    api_url = endpoint.api_url(settings)
     ready: dict[str, Callable[[float], bool]] = {
         "workers": probes.has_reported(settings.home, "workers"),
         "daemon": probes.has_reported(settings.home, "daemon"),

@@ -391,3 +391,47 @@ switches = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("is_on", sa.Boolean, nullable=False),
 )
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    _time("at", now=True),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("actor_kind", sa.Text, nullable=False),
+    sa.Column("actor_id", sa.Text, nullable=True),
+    sa.Column("actor_name", sa.Text, nullable=True),
+    sa.Column("credential", sa.Text, nullable=True),
+    sa.Column("address", sa.Text, nullable=True),
+    sa.Column("request_id", sa.Text, nullable=True),
+    sa.Column("target_kind", sa.Text, nullable=False),
+    sa.Column("target_id", sa.Text, nullable=True),
+    sa.Column("target_name", sa.Text, nullable=True),
+    # No foreign keys: what is recorded of a user or an owner stays when they go.
+    sa.Column("owner_id", pg.UUID(as_uuid=False), nullable=True),
+    sa.Column("before", JsonText, nullable=True),
+    sa.Column("after", JsonText, nullable=True),
+    # Given when the row is sealed: until then nothing else of it can change either, which a trigger sees to.
+    sa.Column("place", sa.BigInteger, nullable=True),
+    sa.Column("hash", sa.LargeBinary, nullable=True),
+    sa.Index("audit_at_id_idx", "at", "id"),
+    sa.Index("audit_owner_id_at_id_idx", "owner_id", "at", "id"),
+    sa.Index("audit_actor_id_at_id_idx", "actor_id", "at", "id"),
+    sa.Index("audit_place_key", "place", unique=True, postgresql_where=sa.text("place IS NOT NULL")),
+    sa.Index("audit_unsealed_idx", "id", postgresql_where=sa.text("hash IS NULL")),
+    sa.Index(
+        "audit_secret_read_key",
+        "actor_id",
+        "target_name",
+        unique=True,
+        postgresql_where=sa.text("action = 'secret.read'"),
+    ),
+)
+
+audit_anchors = sa.Table(
+    "audit_anchors",
+    metadata,
+    sa.Column("place", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    _time("at", now=True),
+)

@@ -14,6 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 from platform_core import channels
+from platform_core.audit.audit_store import record
+from platform_core.audit.entry import Action, Author, Target, TargetKind
 from platform_core.database.pagination import Page, decode_cursor, encode_cursor
 from platform_core.database.tables import graph_versions, graphs, users
 from platform_core.errors import GraphExists, PreconditionFailed, VersionNotFound
@@ -98,11 +100,13 @@ def save_graph(
     annotations: str | None = None,
     if_match: str | None = None,
     must_not_exist: bool = False,
+    author: Author | None = None,
 ) -> tuple[Graph, Saved]:
     """Make the document the graph's current version: a new one, or the older one with the same content.
 
     `annotations` are stored beside that version, in the place of what was there.
     Saving what is current already changes nothing, whatever the conditions, so that a retry is harmless.
+    `author` is for the audit log.
     Raises `GraphExists` with `must_not_exist`, `PreconditionFailed` when `if_match` (the header's text) does not fit.
     """
     graph_id, created = _lock_or_create(connection, owner_id, name)
@@ -123,9 +127,20 @@ def save_graph(
         _announce(connection, graph_id)
     saved = _get(connection, graphs.c.id == graph_id)
     assert saved is not None
+    if author is not None:
+        before = None if present is None else _facts(present)
+        record(connection, author, Action.GRAPH_SAVED, _target(saved), before=before, after=_facts(saved))
     if created:
         return saved, Saved.CREATED
     return saved, Saved.ANNOTATED if is_current else Saved.NEW_VERSION
+
+
+def _target(graph: Graph) -> Target:
+    return Target(TargetKind.GRAPH, graph.id, graph.name, graph.owner_id)
+
+
+def _facts(graph: Graph) -> dict[str, object]:
+    return {"version": graph.version, "sha256": graph.sha256, "annotations_sha256": graph.annotations_sha256}
 
 
 def _lock_or_create(connection: Connection, owner_id: str, name: str) -> tuple[str, bool]:
@@ -265,10 +280,13 @@ def all_graphs(connection: Connection) -> list[Graph]:
     return [Graph(**row._mapping) for row in connection.execute(_SELECT)]
 
 
-def delete_graph(connection: Connection, graph_id: str, *, if_match: str | None = None) -> None:
+def delete_graph(
+    connection: Connection, graph_id: str, *, if_match: str | None = None, author: Author | None = None
+) -> None:
     """Take the name back. Versions and runs stay, so that a running run and its history are not touched.
 
-    Deleting again changes nothing. Raises `PreconditionFailed` when `if_match` does not fit.
+    Deleting again changes nothing. `author` is for the audit log.
+    Raises `PreconditionFailed` when `if_match` does not fit.
     """
     mine = sa.and_(graphs.c.id == graph_id, graphs.c.deleted_at.is_(None))
     if connection.execute(sa.select(graphs.c.id).where(mine).with_for_update()).first() is None:
@@ -277,6 +295,8 @@ def delete_graph(connection: Connection, graph_id: str, *, if_match: str | None 
     assert present is not None
     _demand_match(if_match, present)
     connection.execute(graphs.update().where(mine).values(deleted_at=sa.func.clock_timestamp()))
+    if author is not None:
+        record(connection, author, Action.GRAPH_DELETED, _target(present), before=_facts(present))
     _announce(connection, graph_id)
 
 

@@ -72,10 +72,16 @@ def list_api_keys(
     return Page(found[:limit], encode_cursor(found[limit - 1].id) if len(found) > limit else None)
 
 
-def delete_api_key(connection: Connection, principal: Principal, key_id: str) -> None:
-    """Raises `ApiKeyNotFound` unless the key is the principal's, or they are an administrator and it is anybody's."""
+def delete_api_key(connection: Connection, principal: Principal, key_id: str) -> tuple[ApiKey, str]:
+    """Delete the key; what it was, and the id of its user.
+
+    Raises `ApiKeyNotFound` unless the key is the principal's, or they are an administrator and it is anybody's.
+    """
     chosen = sa.cast(api_keys.c.id, sa.Text) == key_id
     if not principal.is_admin:
         chosen = sa.and_(chosen, api_keys.c.user_id == principal.user_id)
-    if connection.execute(api_keys.delete().where(chosen)).rowcount == 0:
+    row = connection.execute(api_keys.delete().where(chosen).returning(api_keys.c.user_id, *_COLUMNS)).first()
+    if row is None:
         raise ApiKeyNotFound("You have no such API key.")
+    user_id, *key = row
+    return ApiKey(*key), user_id

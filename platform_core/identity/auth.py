@@ -8,7 +8,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import argon2
@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import api_keys, users
 from platform_core.errors import BadCredentials, Forbidden, TokenExpired, Unauthorized
+from platform_core.facts.credential import Credential
 from platform_core.identity.keys import KeyRing
 
 ISSUER = "headrace"
@@ -27,7 +28,7 @@ WATCH_PREFIX = "hw_"
 """Begins a watch token: what a page that shows one run keeps, so that it survives the loss of its connection."""
 ADMIN_SCOPE = "admin"
 
-_VIEWER = frozenset({"graphs:read", "runs:read", "keys:write"})
+_VIEWER = frozenset({"graphs:read", "runs:read", "keys:write", "audit:read"})
 _OPERATOR = _VIEWER | {"runs:write"}
 _EDITOR = _OPERATOR | {"graphs:write", "secrets:write"}
 ROLE_SCOPES: dict[str, frozenset[str]] = {
@@ -52,6 +53,8 @@ class Principal:
     name: str
     role: str
     scopes: frozenset[str]
+    credential: Credential = field(default=Credential.TOKEN, compare=False)
+    """By what they proved who they are; it is no part of who they are."""
 
     @property
     def is_admin(self) -> bool:
@@ -92,7 +95,7 @@ def log_in(connection: Connection, name: str, password: str) -> Principal:
     active = row is not None and row.disabled_at is None
     if not verify_password(row.password_hash if row is not None and active else None, password) or row is None:
         raise BadCredentials("The user name or the password is wrong.")
-    return _principal(row._mapping)
+    return dataclasses.replace(_principal(row._mapping), credential=Credential.PASSWORD)
 
 
 def issue_token(keys: KeyRing, user_id: str, ttl: int) -> str:
@@ -187,7 +190,7 @@ def _authenticate_key(connection: Connection, key: str) -> Principal:
         raise Unauthorized("The API key is not valid here.")
     if row[-1]:
         raise TokenExpired("The API key has expired; make a new one.")
-    return _principal(row._mapping, row.scopes)
+    return dataclasses.replace(_principal(row._mapping, row.scopes), credential=Credential.KEY)
 
 
 _USER = sa.select(

@@ -29,7 +29,8 @@ class KeyRing:
             raise BadConfiguration(
                 f"A master key has at least {_SHORTEST} characters; `openssl rand -hex 32` makes one."
             )
-        self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(m, b"secrets"))) for m in masters])
+        fernets = [Fernet(base64.urlsafe_b64encode(_derive(master, b"secrets"))) for master in masters]
+        self._active, self._fernet = fernets[0], MultiFernet(fernets)
         self._signing = [_derive(master, b"tokens") for master in masters]
 
     @classmethod
@@ -56,6 +57,14 @@ class KeyRing:
             return self._fernet.decrypt(cipher)
         except InvalidToken:
             raise BadConfiguration("A stored secret was encrypted with a master key that is not configured.") from None
+
+    def renewed(self, cipher: bytes) -> bytes | None:
+        """The same encrypted with the active key; None if it is. Raises `BadConfiguration` as `decrypt` does."""
+        try:
+            self._active.decrypt(cipher)
+        except InvalidToken:
+            return self.encrypt(self.decrypt(cipher))
+        return None
 
     def signing_key(self) -> bytes:
         """The active key for tokens (HS256)."""

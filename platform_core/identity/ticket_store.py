@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import tickets, users
 from platform_core.errors import Unauthorized
+from platform_core.facts.credential import Credential
 from platform_core.identity.auth import ADMIN_SCOPE, ROLE_SCOPES, Principal
 
 _LIFETIME = sa.text("interval '1 minute'")
@@ -50,7 +51,8 @@ def redeem_ticket(connection: Connection, ticket: str, run_id: str | None) -> Pr
     row = connection.execute(query.where(usable)).first()
     if row is None:
         raise Unauthorized("The ticket is not valid for this; a ticket is valid for one minute and one use.")
-    return Principal(row.id, row.name, row.role, ROLE_SCOPES[row.role] & {"runs:read", ADMIN_SCOPE})
+    scopes = ROLE_SCOPES[row.role] & {"runs:read", ADMIN_SCOPE}
+    return Principal(row.id, row.name, row.role, scopes, Credential.LINK)
 
 
 def _hash(ticket: str) -> bytes:

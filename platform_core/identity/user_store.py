@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,6 +45,11 @@ _COLUMNS = (
     users.c.disabled_at,
     users.c.max_concurrent_runs,
 )
+
+
+def is_user_name(text: str) -> bool:
+    """Whether a user can have this name."""
+    return len(text) <= NAME_LENGTH and re.fullmatch(NAME_PATTERN, text) is not None
 
 
 def create_user(connection: Connection, name: str, password: str, role: str) -> User:

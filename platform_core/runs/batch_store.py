@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from platform_core import channels
+from platform_core.audit.audit_store import COLUMNS, GIVEN, bound
+from platform_core.audit.entry import Deed, TargetKind
 from platform_core.database.tables import json_text, runs
 from platform_core.facts.run_status import RunStatus
 from platform_core.runs.run_event_store import RUN_QUEUED
@@ -37,6 +39,11 @@ _ACCEPT = sa.text(
     ), queued AS (
         INSERT INTO headrace.run_events (run_id, seq, ts, type, level, message, data)
         SELECT run_id, 1, created_at, '{RUN_QUEUED}', 'info', 'The run was accepted.', :event_data FROM accepted
+    ), audited AS (
+        INSERT INTO headrace.audit ({COLUMNS})
+        SELECT {GIVEN}, '{TargetKind.RUN}', run_id, :graph, CAST(:owner_id AS uuid),
+            json_build_object('version', given.version)::text
+        FROM accepted JOIN given USING (run_id) ORDER BY place
     )
     SELECT run_id, pg_notify('{channels.EVENTS}', run_id || '\\:1') FROM accepted
     """  # noqa: S608 - only constants of ours are put in
@@ -53,11 +60,12 @@ class EarlierRun:
     request_sha256: str | None
 
 
-def accept_runs(connection: Connection, new: Sequence[NewRun]) -> dict[int, str]:
+def accept_runs(connection: Connection, new: Sequence[NewRun], graph: str, deed: Deed) -> dict[int, str]:
     """Store runs of one graph, from one request, as `accept_run` does; the ids of those that are new by their index.
 
     A run whose key is taken is not among them: `runs_of_keys` knows it. All are of one graph, owner, kind of trigger
-    and request; of a run's other sides only version, params, tags, priority and key are kept.
+    and request; of a run's other sides only version, params, tags, priority and key are kept. `graph` is the name of
+    their graph; with `deed` it is for the audit log, which has a row of each run.
     """
     if not new:
         return {}
@@ -70,6 +78,8 @@ def accept_runs(connection: Connection, new: Sequence[NewRun]) -> dict[int, str]
         "owner_id": first.owner_id,
         "trigger_kind": first.trigger_kind,
         "request_sha256": first.request_sha256,
+        "graph": graph,
+        **bound(deed),
         "event_data": json.dumps({"trigger": first.trigger_kind}),
     }
     accepted = {row.run_id for row in connection.execute(_ACCEPT, given)}

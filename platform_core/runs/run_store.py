@@ -14,7 +14,9 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
 from platform_core import channels
-from platform_core.database.tables import JsonText, graphs, run_events, runs, users, waits
+from platform_core.audit.audit_store import COLUMNS, GIVEN, bound
+from platform_core.audit.entry import Deed, TargetKind
+from platform_core.database.tables import JsonText, graphs, json_text, run_events, runs, users, waits
 from platform_core.errors import IdempotencyKeyReused, RunEnded, RunNotFinished, RunNotFound, RunSucceeded
 from platform_core.facts.run_ref import RunRef
 from platform_core.facts.run_status import ENDED, RunStatus
@@ -110,9 +112,9 @@ _RUN = SELECT_RUNS.where(runs.c.run_id == sa.bindparam("run_id"))
 _ENDED_AMONG = SELECT_RUNS.where(
     runs.c.run_id == sa.any_(sa.bindparam("run_ids", type_=pg.ARRAY(sa.Text))), runs.c.status.in_(ENDED)
 )
-# One statement, so one round trip: the run unless its key is taken, its first event, and who is to hear of it.
-_ACCEPT = sa.text(
-    f"""
+# One statement, so one round trip: the run unless its key is taken, its first event, who is to hear of it, and if a
+# person asked for it, a row of the audit log.
+_ACCEPT_TEXT = f"""
     WITH accepted AS (
         INSERT INTO headrace.runs (
             run_id, graph_id, version, owner_id, status, trigger_kind, trigger_id, trigger_data, params, tags,
@@ -127,23 +129,38 @@ _ACCEPT = sa.text(
         INSERT INTO headrace.run_events (run_id, seq, ts, type, level, message, data)
         SELECT run_id, 1, created_at, '{RUN_QUEUED}', 'info', 'The run was accepted.', :event_data FROM accepted
     )
+    {{audited}}
     SELECT accepted.created_at, graphs.name, users.name,
         pg_notify('{channels.QUEUE}', run_id), pg_notify('{channels.EVENTS}', run_id || '\\:1')
     FROM accepted
     JOIN headrace.graphs ON graphs.id = accepted.graph_id
     JOIN headrace.users ON users.id = accepted.owner_id
     """  # noqa: S608 - only constants of ours are put in
-).bindparams(*(sa.bindparam(name, type_=JsonText()) for name in ("trigger_data", "params", "tags", "event_data")))
+_AUDITED = f"""
+    , audited AS (
+        INSERT INTO headrace.audit ({COLUMNS})
+        SELECT {GIVEN}, '{TargetKind.RUN}', accepted.run_id, graphs.name, accepted.owner_id, :after
+        FROM accepted JOIN headrace.graphs ON graphs.id = accepted.graph_id
+    )
+    """  # noqa: S608 - only constants of ours are put in
+_JSON = ("trigger_data", "params", "tags", "event_data")
+_ACCEPT, _ACCEPT_AUDITED = (
+    sa.text(_ACCEPT_TEXT.format(audited=part)).bindparams(*(sa.bindparam(name, type_=JsonText()) for name in _JSON))
+    for part in ("", _AUDITED)
+)
 
 
-def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
+def accept_run(connection: Connection, new: NewRun, deed: Deed | None = None) -> tuple[Run, bool]:
     """Store a run so that it will be executed exactly once, whatever crashes after the commit.
+
+    `deed` is for the audit log, of a run that a person asked for.
 
     Returns the run and whether it is new: the same idempotency key with the same request answers with the first run.
     Raises `IdempotencyKeyReused` when the key came with another request before.
     """
     run_id = new.run_id or str(uuid.uuid4())
-    row = connection.execute(_ACCEPT, _values(new, run_id)).first()
+    statement, values = (_ACCEPT, {}) if deed is None else (_ACCEPT_AUDITED, {**bound(deed), "after": _facts(new)})
+    row = connection.execute(statement, {**_values(new, run_id), **values}).first()
     if row is None:
         first = find_run(connection, new.graph_id, new.idempotency_key, new.request_sha256)
         assert first is not None
@@ -170,6 +187,11 @@ def accept_run(connection: Connection, new: NewRun) -> tuple[Run, bool]:
         parent_run_id=new.parent_run_id,
     )
     return run, True
+
+
+def _facts(new: NewRun) -> str | None:
+    facts = {"version": new.version, "trigger": new.trigger_id, "parent": new.parent_run_id, "from": new.retry_from}
+    return json_text({name: fact for name, fact in facts.items() if fact is not None})
 
 
 def _values(new: NewRun, run_id: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from platform_core.database.rates import take
-from platform_core.database.tables import graphs, hook_rates, triggers
+from platform_core.database.tables import graphs, hook_rates, triggers, users
 from platform_core.database.tables import secrets as secrets_table
 
 LIVE_WEBHOOKS = """
@@ -60,6 +60,7 @@ class Webhook:
     graph_id: str
     graph: str
     owner_id: str
+    owner: str
     version: int
     ciphertexts: Mapping[str, bytes]
     secret_names: Sequence[str]
@@ -80,6 +81,7 @@ class WebhookPlace:
     graph_id: str
     graph: str
     owner_id: str
+    owner: str
     version: int
 
 
@@ -91,9 +93,11 @@ _PLACE = (
         graphs.c.id.label("graph_id"),
         graphs.c.name.label("graph"),
         graphs.c.owner_id,
+        users.c.name.label("owner"),
         graphs.c.current_version.label("version"),
     )
     .join(graphs, graphs.c.id == triggers.c.graph_id)
+    .join(users, users.c.id == graphs.c.owner_id)
     .where(triggers.c.removed_at.is_(None), graphs.c.deleted_at.is_(None), triggers.c.hook_id.is_not(None))
 )
 

@@ -84,6 +84,7 @@ GraphWriter = Annotated[Principal, Security(authenticated, scopes=["graphs:write
 RunReader = Annotated[Principal, Security(authenticated, scopes=["runs:read"])]
 RunWriter = Annotated[Principal, Security(authenticated, scopes=["runs:write"])]
 SecretWriter = Annotated[Principal, Security(authenticated, scopes=["secrets:write"])]
+AuditReader = Annotated[Principal, Security(authenticated, scopes=["audit:read"])]
 KeyWriter = Annotated[Principal, Security(authenticated, scopes=["keys:write"])]
 Admin = Annotated[Principal, Security(authenticated, scopes=["admin"])]
 

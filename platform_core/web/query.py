@@ -52,9 +52,11 @@ def query_issues(given: QueryParams, known: Mapping[str, FieldInfo]) -> list[Req
     for name in given:
         times = len(given.getlist(name))
         if name not in known:
-            issues.append(_issue("unknown_parameter", name, "there is no such query parameter", _hint(name, known)))
+            issues.append(
+                query_issue("unknown_parameter", name, "there is no such query parameter", _hint(name, known))
+            )
         elif times > 1 and not _takes_many(known[name].annotation):
-            issues.append(_issue("repeated_parameter", name, f"it is given {times} times; give it once", None))
+            issues.append(query_issue("repeated_parameter", name, f"it is given {times} times; give it once"))
         if len(issues) == MOST_ISSUES:
             break
     return issues
@@ -86,7 +88,8 @@ def names_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {info.alias or name: info for name, info in model.model_fields.items()}
 
 
-def _issue(code: str, name: str, message: str, hint: str | None) -> RequestIssue:
+def query_issue(code: str, name: str, message: str, hint: str | None = None) -> RequestIssue:
+    """An issue of the query parameter of that name."""
     return replace(request_issue({"type": code, "loc": ("query", name[:_LONGEST_NAME]), "msg": message}), hint=hint)
 
 

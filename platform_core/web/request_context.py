@@ -40,6 +40,7 @@ class RequestContext:
         request = Request(scope)
         offered = request.headers.get(HEADER, "")
         request_id = offered if _ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex
+        request.state.request_id = request_id
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._answer(request, receive, send, request_id)
 
@@ -69,5 +70,6 @@ class RequestContext:
         route = getattr(request.scope.get("route"), "path", "unmatched")
         self._metrics.request_seconds.labels(self._name, request.method, route, str(status or 499)).observe(seconds)
         fields = {"method": request.method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+        fields["client"] = request.client.host if request.client else None
         is_quiet = route in _QUIET or getattr(request.state, "is_recorded", False)
         _log.log(logging.DEBUG if is_quiet else logging.INFO, "request", extra=fields)

@@ -10,6 +10,8 @@ NO_PAGE = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-act
 """The policy of answers that are data: shown as a page by mistake, they load and run nothing."""
 SANDBOX = "sandbox"
 """The policy of content that users or senders made: shown as a page it is of no origin, and runs no script."""
+TRANSPORT = "max-age=31536000"
+"""Of answers over TLS (RFC 6797): for a year the browser asks for this host by TLS alone."""
 DOCS_PAGES = ("/docs", "/docs/oauth2-redirect")
 DOCS = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -32,7 +34,10 @@ class SecurityHeaders:
         async def send_secured(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 message["headers"] = list(message.get("headers", ()))
-                _secure(MutableHeaders(scope=message), place)
+                headers = MutableHeaders(scope=message)
+                _secure(headers, place)
+                if scope.get("scheme") in ("https", "wss"):
+                    headers["Strict-Transport-Security"] = TRANSPORT
             await send(message)
 
         await self._app(scope, receive, send_secured)

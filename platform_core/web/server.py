@@ -11,6 +11,9 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from platform_core.settings import Settings
+from platform_core.web.tls import ServerTls
+
 DRAIN_SECONDS = 5.0
 """How long streams may take to end when the server stops; requests have the rest of what a stop may take."""
 
@@ -42,6 +45,19 @@ class Server(uvicorn.Server):
         except TimeoutError:
             _log.warning("some streams did not end within %g s and are cut", DRAIN_SECONDS)
         await super().shutdown(sockets)
+
+
+def edge_options(settings: Settings, tls: ServerTls | None) -> dict[str, Any]:
+    """Options of `server_config` for what is between us and the clients: proxies that are believed, and TLS.
+
+    Of `X-Forwarded-For` the rightmost address counts that is no trusted proxy.
+    """
+    proxies = settings.trusted_proxies
+    return {
+        "proxy_headers": proxies is not None,
+        "forwarded_allow_ips": proxies or "",
+        "ssl_context_factory": None if tls is None else lambda *_: tls.context,
+    }
 
 
 def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:

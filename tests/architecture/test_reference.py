@@ -58,7 +58,7 @@ def test_every_command_is_documented() -> None:
         elif not command.hidden:
             shown.add(name)
     documented = {
-        found for row in rows("cli.md") for found in re.findall(r"`([a-z-]+(?: [a-z]+)?)[^`]*`", row.split("|")[1])
+        found for row in rows("cli.md") for found in re.findall(r"`([a-z-]+(?: [a-z-]+)?)[^`]*`", row.split("|")[1])
     }
     assert shown - documented == set()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import stat
 import tempfile
 import uuid
@@ -16,7 +17,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.e2e.documents import sleeper
+from tests.certificates import make_certificate
+from tests.e2e.documents import adder, sleeper
 from tests.e2e.installation import Installation
 from tests.waiting import wait_until
 
@@ -41,6 +43,38 @@ def test_ready_up_answers_at_every_address_it_printed(installation: Installation
     credentials = installation.home / "admin.json"
     assert any(str(credentials) in line for line in installation.lines)
     assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
+
+
+def test_up_speaks_tls_follows_the_certificate_and_its_commands_trust_that_one_only(fresh: Installation) -> None:
+    files = make_certificate(fresh.home)
+    fresh.start("--tls-cert", str(files.cert), "--tls-key", str(files.key))
+    url = str(fresh.record["url"])
+    assert url.startswith("https://")
+    assert f"ready {url}" in fresh.lines
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        httpx.get(f"{url}/readyz")
+    fresh.apply(adder())
+    followed = fresh.run("run", "adder", "-p", "numbers=[1, 2]", "--follow")
+    assert followed.returncode == 0, followed.stderr
+    make_certificate(fresh.home)
+    trusted = ssl.create_default_context(cafile=files.cert)
+
+    def is_served() -> bool:
+        try:
+            return httpx.get(f"{url}/readyz", verify=trusted).is_success
+        except httpx.ConnectError:
+            return False
+
+    wait_until(is_served, "the renewed certificate is served")
+    assert "adder" in fresh.succeed("graphs")
+
+
+def test_a_certificate_that_cannot_be_used_stops_up_at_once(fresh: Installation) -> None:
+    files = make_certificate(fresh.home)
+    for options in (["--tls-cert", str(files.cert)], ["--tls-cert", str(files.key), "--tls-key", str(files.key)]):
+        refused = fresh.run("up", "--port", "0", "--ui-port", "0", *options)
+        assert refused.returncode != 0
+        assert "Give both --tls-cert and --tls-key, as PEM files." in refused.stderr
 
 
 def test_dagsters_ui_and_its_code_server_start_with_the_first_connection(fresh: Installation) -> None:

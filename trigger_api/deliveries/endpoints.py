@@ -33,6 +33,7 @@ from platform_core.web.dependencies import (
     RunWriter,
     ServicesDep,
 )
+from platform_core.web.origin import OriginDep
 from platform_core.web.problems import problems
 from trigger_api.deliveries.replaying import replay
 from trigger_api.deliveries.schemas import DeliveryAnswer, DeliveryEntry, ReplayAnswer, Verdict
@@ -110,6 +111,7 @@ def replay_delivery(
     principal: RunWriter,
     services: ServicesDep,
     state: StateDep,
+    origin: OriginDep,
     delivery: UUID,
     links: LinksDep,
     response: Response,
@@ -118,7 +120,7 @@ def replay_delivery(
     """Start a new run from what came then, by the graph as it is now. Nothing is verified again, nor deduplicated."""
     with reading(services.engine) as connection:
         found, body = _visible(connection, principal, delivery)
-    received = replay(services, state, found, body, key)
+    received = replay(services, state, found, body, key, origin.author(principal))
     services.metrics.deliveries.labels("replayed").inc()
     if received.verdict == "refused":
         raise InvalidParams("The delivery does not fit the graph's params.", received.issues)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from platform_core.audit.entry import Author
 from platform_core.database.engine import reading
 from platform_core.errors import DeliveryIncomplete, TriggerNotFound, Unavailable
 from platform_core.triggers.delivery_store import REFUSED, Delivery, NewDelivery
@@ -19,12 +20,14 @@ from trigger_api.webhooks.call import Call
 from trigger_api.webhooks.delivery_keys import event_of, id_of
 from trigger_api.webhooks.files import keep_files
 from trigger_api.webhooks.mapping import Mapped, body_of, context_of, map_call
-from trigger_api.webhooks.receiving import Received, body_limit, store
+from trigger_api.webhooks.receiving import Received, body_limit, store_replay
 
 _MOST_CHANGES = 10
 
 
-def replay(services: Services, state: State, delivery: Delivery, body: bytes, key: str | None) -> Received:
+def replay(
+    services: Services, state: State, delivery: Delivery, body: bytes, key: str | None, author: Author
+) -> Received:
     """Accept a new run from a stored delivery, once per `key`; also while the trigger is disabled, since a person asks.
 
     Raises `DeliveryIncomplete`, `TriggerNotFound` if the graph has no such webhook any more, `UnsupportedMediaType`
@@ -38,7 +41,9 @@ def replay(services: Services, state: State, delivery: Delivery, body: bytes, ke
             if place is None:
                 raise TriggerNotFound(f"The graph has no webhook {delivery.trigger_id} any more.")
             known = state.webhooks.describe(connection, place, None)
-        received = store(services, known, _new(delivery, body, key), _mapped(services, known, delivery, body))
+        received = store_replay(
+            services, known, _new(delivery, body, key), _mapped(services, known, delivery, body), author
+        )
         if received is not None:
             return received
     raise Unavailable("The webhook keeps changing; try again in a moment.")

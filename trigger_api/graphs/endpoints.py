@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Response
 
 from graph_compiler.checking.schema import document_schema
+from graph_compiler.checking.secret_uses import secret_uses
 from graph_compiler.language.annotations import whole
 from graph_compiler.values.difference import differences
 from platform_core.database.engine import transaction
@@ -34,6 +35,7 @@ from platform_core.web.dependencies import (
     LimitQuery,
     ServicesDep,
 )
+from platform_core.web.origin import OriginDep
 from platform_core.web.problems import problems
 from trigger_api.graphs import saving
 from trigger_api.graphs.documents import REQUEST_BODY, DocumentDep
@@ -44,6 +46,7 @@ from trigger_api.graphs.schemas import (
     GraphSummary,
     IssueAnswer,
     NodeTypeAnswer,
+    OneGraphAnswer,
     ValidationAnswer,
     VersionAnswer,
     VersionSummary,
@@ -72,13 +75,14 @@ def create_graph(
     document: DocumentDep,
     services: ServicesDep,
     state: StateDep,
+    origin: OriginDep,
     links: LinksDep,
     response: Response,
 ) -> GraphAnswer:
     """Save a new graph; 200 if it exists with the same content. Graphs that it calls are pinned to a version."""
     valid = state.checker.checked(document.text, document.syntax, principal.user_id)
     with transaction(services.engine) as connection:
-        saved = saving.save(connection, principal, principal.user_id, valid, must_not_exist=True)
+        saved = saving.save(connection, origin.author(principal), principal.user_id, valid, must_not_exist=True)
     return _answer(saved, links, response)
 
 
@@ -94,6 +98,7 @@ def put_graph(
     document: DocumentDep,
     services: ServicesDep,
     state: StateDep,
+    origin: OriginDep,
     links: LinksDep,
     response: Response,
     if_match: _IfMatch = None,
@@ -105,7 +110,7 @@ def put_graph(
     owner_id = saving.owner_of(services, principal, graph)
     valid = state.checker.checked(document.text, document.syntax, owner_id)
     with transaction(services.engine) as connection:
-        saved = saving.put(connection, principal, graph, valid, if_match)
+        saved = saving.put(connection, principal, origin.author(principal), graph, valid, if_match)
     return _answer(saved, links, response)
 
 
@@ -146,14 +151,21 @@ def validate_graph(principal: GraphReader, document: DocumentDep, state: StateDe
 
 @router.get("/graphs/{graph}", operation_id="get_graph", responses=problems(*_ERRORS, GraphNotFound))
 def get_graph(
-    principal: GraphReader, connection: ConnectionDep, graph: str, links: LinksDep, response: Response
-) -> GraphAnswer:
-    """Get a graph with its current document, triggers and ETag."""
+    principal: GraphReader,
+    connection: ConnectionDep,
+    state: StateDep,
+    graph: str,
+    links: LinksDep,
+    response: Response,
+) -> OneGraphAnswer:
+    """Get a graph with its current document, triggers and ETag, and which of its nodes may read which secrets."""
     found = find_graph(connection, principal, graph)
     response.headers["ETag"] = found.etag
     stored = get_version(connection, found.id, found.version)
     triggers = list_triggers(connection, found.id)
-    return GraphAnswer.whole(found, stored.document, stored.annotations, triggers, links)
+    answer = GraphAnswer.whole(found, stored.document, stored.annotations, triggers, links)
+    uses = secret_uses(state.specs.spec(connection, found.id, found.version), state.checker.node_types)
+    return OneGraphAnswer.with_secrets(answer, uses)
 
 
 @router.delete(
@@ -162,9 +174,12 @@ def get_graph(
     operation_id="delete_graph",
     responses=problems(*_ERRORS, GraphNotFound, PreconditionFailed),
 )
-def delete_graph(principal: GraphWriter, connection: ConnectionDep, graph: str, if_match: _IfMatch = None) -> None:
+def delete_graph(
+    principal: GraphWriter, connection: ConnectionDep, origin: OriginDep, graph: str, if_match: _IfMatch = None
+) -> None:
     """Delete a graph. Its runs stay readable, those under way go on, and graphs that call it keep their version."""
-    graph_store.delete_graph(connection, find_graph(connection, principal, graph).id, if_match=if_match)
+    found = find_graph(connection, principal, graph)
+    graph_store.delete_graph(connection, found.id, if_match=if_match, author=origin.author(principal))
 
 
 @router.get(

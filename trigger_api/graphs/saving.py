@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graph_compiler.language.issues import Issue
+from platform_core.audit.entry import Author
 from platform_core.database.engine import Connection, reading
 from platform_core.errors import GraphNotFound, InvalidGraph
 from platform_core.graphs import graph_store
@@ -37,7 +38,12 @@ def owner_of(services: Services, principal: Principal, reference: str) -> str:
 
 
 def put(
-    connection: Connection, principal: Principal, reference: str, document: CheckedDocument, if_match: str | None
+    connection: Connection,
+    principal: Principal,
+    author: Author,
+    reference: str,
+    document: CheckedDocument,
+    if_match: str | None,
 ) -> SavedGraph:
     """Save as the graph named by `reference`; a plain name that is free creates it.
 
@@ -49,9 +55,9 @@ def put(
         if not graph_store.is_name(reference):
             raise
         _demand_name(document, reference)
-        return save(connection, principal, principal.user_id, document, if_match=if_match)
+        return save(connection, author, principal.user_id, document, if_match=if_match)
     _demand_name(document, graph.name)
-    return save(connection, principal, graph.owner_id, document, if_match=if_match)
+    return save(connection, author, graph.owner_id, document, if_match=if_match)
 
 
 def _demand_name(document: CheckedDocument, name: str) -> None:
@@ -63,7 +69,7 @@ def _demand_name(document: CheckedDocument, name: str) -> None:
 
 def save(
     connection: Connection,
-    principal: Principal,
+    author: Author,
     owner_id: str,
     document: CheckedDocument,
     *,
@@ -74,6 +80,7 @@ def save(
 
     Raises `GraphExists` if there is one with other content that `must_not_exist`, and `PreconditionFailed`.
     """
+    assert author.id is not None
     graph, saved = graph_store.save_graph(
         connection,
         owner_id=owner_id,
@@ -81,9 +88,10 @@ def save(
         document=document.canonical,
         sha256=document.sha256,
         annotations=document.annotations,
-        created_by=principal.user_id,
+        created_by=author.id,
         if_match=if_match,
         must_not_exist=must_not_exist,
+        author=author,
     )
     if saved in (Saved.UNCHANGED, Saved.ANNOTATED):
         triggers = list_triggers(connection, graph.id)

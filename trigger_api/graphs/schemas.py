@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from graph_compiler.checking.secret_uses import SecretUse
 from graph_compiler.language.annotations import whole
 from graph_compiler.values.difference import Difference
 from platform_core.graphs.graph_store import Graph, GraphVersion
@@ -49,6 +50,24 @@ class GraphAnswer(GraphSummary):
             document=whole(document, annotations),
             triggers=[TriggerAnswer.of(trigger, links) for trigger in triggers],
         )
+
+
+class SecretUseAnswer(Answer):
+    """A secret, and which nodes and triggers may read it; `*` where only a run can tell the name."""
+
+    name: str
+    nodes: list[str]
+    triggers: list[str]
+
+
+class OneGraphAnswer(GraphAnswer):
+    """A graph with what it may read of its owner's secrets."""
+
+    secrets: list[SecretUseAnswer]
+
+    @classmethod
+    def with_secrets(cls, graph: GraphAnswer, uses: Iterable[SecretUse]) -> OneGraphAnswer:
+        return cls(**dict(graph), secrets=[SecretUseAnswer(**vars(use)) for use in uses])
 
 
 class VersionSummary(Answer):

@@ -21,6 +21,7 @@ from graph_compiler.values.binary import as_plain
 from graph_compiler.values.canonical import canonical_json
 from graph_compiler.values.errors import BadValue
 from graph_compiler.values.values import as_json
+from platform_core.audit.entry import Action
 from platform_core.database.engine import Connection, reading, transaction
 from platform_core.errors import (
     GraphNotFound,
@@ -37,6 +38,7 @@ from platform_core.identity.auth import Principal
 from platform_core.runs.run_event_store import read_events
 from platform_core.runs.run_store import NewRun, accept_run
 from platform_core.web.dependencies import AUTH_ERRORS, RunWriterCredentials, ServicesDep
+from platform_core.web.origin import Origin, OriginDep
 from platform_core.web.problems import problems
 from platform_core.web.services import Services
 from platform_core.web.strict_json import StrictJsonRoute
@@ -101,6 +103,7 @@ async def try_node(
     node: str,
     services: ServicesDep,
     state: StateDep,
+    origin: OriginDep,
     links: LinksDep,
     response: Response,
     wanted: TryNode | None = None,
@@ -111,7 +114,7 @@ async def try_node(
     Its retries, `cache`, `on_error` and `finally` are left out. What it does in the world, it does.
     """
     launched = await run_in_threadpool(
-        _launched, services, state, credentials.principal, graph, node, wanted or TryNode()
+        _launched, services, state, credentials.principal, origin, graph, node, wanted or TryNode()
     )
     answer = await answer_launch(launched, services, state, links, response, wait)
     reported = answer.model_dump(exclude_unset=True)
@@ -124,6 +127,7 @@ def _launched(
     services: Services,
     state: State,
     identify: Callable[[Connection], Principal],
+    origin: Origin,
     reference: str,
     name: str,
     wanted: TryNode,
@@ -150,7 +154,7 @@ def _launched(
             tags={TAG: f"{graph.name}/{name}"},
             priority=spec.settings.priority,
         )
-        run, is_new = accept_run(connection, new)
+        run, is_new = accept_run(connection, new, origin.deed(principal, Action.NODE_TRIED))
     services.metrics.accepted_runs.labels("manual").inc()
     return Launched(run, is_new)
 

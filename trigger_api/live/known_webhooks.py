@@ -7,7 +7,9 @@ delivery is stored only if the same statement finds the webhook unchanged.
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from graph_compiler.language.webhook_trigger import WebhookTrigger
 from graph_compiler.values.canonical import canonical_json
 from platform_core.database.engine import Connection, reading
 from platform_core.errors import WebhookNotFound
+from platform_core.secret_sources.outside import OutsideSecrets
+from platform_core.secret_sources.vault import KEPT_SECONDS
 from platform_core.triggers.webhook_store import Webhook, WebhookPlace, find_webhook, read_webhook
 from platform_core.web.services import Services
 from trigger_api.shared.graph_access import SpecCache
@@ -33,6 +37,8 @@ class KnownWebhook:
     spec: GraphSpec
     trigger: WebhookTrigger
     secrets: Mapping[str, str]
+    until: float = math.inf
+    """When it has to be read again, on the monotonic clock: what is kept elsewhere may change unseen."""
 
     @cached_property
     def is_light(self) -> bool:
@@ -50,9 +56,10 @@ class KnownWebhook:
 class KnownWebhooks:
     """Remembers the webhooks that were called last; the one whose last call is longest ago is forgotten first."""
 
-    def __init__(self, services: Services, specs: SpecCache, size: int = 2048) -> None:
+    def __init__(self, services: Services, specs: SpecCache, outside: OutsideSecrets, size: int = 2048) -> None:
         self._services = services
         self._specs = specs
+        self._outside = outside
         self._size = size
         self._known: OrderedDict[str, KnownWebhook] = OrderedDict()
         self._lock = threading.Lock()
@@ -61,12 +68,13 @@ class KnownWebhooks:
         """The webhook as it was when last read, if that is remembered."""
         with self._lock:
             known = self._known.get(webhook_id)
-            if known is not None:
-                self._known.move_to_end(webhook_id)
+            if known is None or time.monotonic() >= known.until:
+                return None
+            self._known.move_to_end(webhook_id)
             return known
 
     def read(self, webhook_id: str) -> KnownWebhook:
-        """The webhook as it is now. Raises `WebhookNotFound`."""
+        """The webhook as it is now. Raises `WebhookNotFound` and `SecretSourceAway`."""
         with reading(self._services.engine) as connection:
             place = find_webhook(connection, webhook_id)
             known = None if place is None else self.describe(connection, place, webhook_id)
@@ -86,9 +94,14 @@ class KnownWebhooks:
         trigger = next(trigger for trigger in spec.triggers if trigger.id == place.trigger_id)
         assert isinstance(trigger, WebhookTrigger)
         webhook = read_webhook(connection, place, webhook_id, trigger.secret_names())
-        missing = set(webhook.secret_names) - webhook.ciphertexts.keys()
-        if missing:
-            _log.warning("secrets of webhook %s are not set: %s", place.trigger_id, ", ".join(sorted(missing)))
         keys = self._services.keys
         secrets = {name: keys.decrypt(ciphertext).decode() for name, ciphertext in webhook.ciphertexts.items()}
-        return KnownWebhook(webhook, spec, trigger, secrets)
+        elsewhere = set(webhook.secret_names) - secrets.keys()
+        for name in elsewhere:
+            found = self._outside.read(place.owner, name)
+            if found is not None:
+                secrets[name] = found.value
+        if missing := elsewhere - secrets.keys():
+            _log.warning("secrets of webhook %s are not set: %s", place.trigger_id, ", ".join(sorted(missing)))
+        until = time.monotonic() + KEPT_SECONDS if elsewhere else math.inf
+        return KnownWebhook(webhook, spec, trigger, secrets, until)

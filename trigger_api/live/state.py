@@ -8,6 +8,7 @@ from typing import Annotated
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from platform_core.secret_sources.outside import OutsideSecrets
 from platform_core.triggers.delivery_writer import DeliveryWriter
 from trigger_api.live.checker import Checker
 from trigger_api.live.endings import RunEndings
@@ -26,6 +27,7 @@ class State:
     webhooks: KnownWebhooks
     progress: RunProgress
     writer: DeliveryWriter
+    outside_secrets: OutsideSecrets
     receivers: CapacityLimiter
     """Of the threads that receive webhooks: more would only wait for one another, and hold connections meanwhile."""
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Response
 
+from platform_core.audit.entry import Action, Deed
 from platform_core.database.engine import Connection, transaction
 from platform_core.errors import (
     GraphNotFound,
@@ -25,6 +26,7 @@ from platform_core.identity.auth import Principal
 from platform_core.runs.batch_store import EarlierRun, accept_runs, runs_of_keys
 from platform_core.runs.run_store import NewRun
 from platform_core.web.dependencies import AUTH_ERRORS, RunWriter, ServicesDep
+from platform_core.web.origin import Origin, OriginDep
 from platform_core.web.problems import problems
 from platform_core.web.services import Services
 from platform_core.web.strict_json import StrictJsonRoute
@@ -54,19 +56,26 @@ def launch_batch(
     graph: str,
     services: ServicesDep,
     state: StateDep,
+    origin: OriginDep,
     response: Response,
     wanted: LaunchBatch,
     key: KeyHeader = None,
 ) -> BatchAnswer:
     """Launch up to 1,000 runs. Those that do not fit are named with their index and start nothing; the others start."""
-    answer = launch_many(services, state.specs, principal, graph, wanted, key)
+    answer = launch_many(services, state.specs, principal, origin, graph, wanted, key)
     if not answer.accepted:
         response.status_code = 200
     return answer
 
 
 def launch_many(
-    services: Services, specs: SpecCache, principal: Principal, reference: str, wanted: LaunchBatch, key: str | None
+    services: Services,
+    specs: SpecCache,
+    principal: Principal,
+    origin: Origin,
+    reference: str,
+    wanted: LaunchBatch,
+    key: str | None,
 ) -> BatchAnswer:
     """Accept what fits, each once per idempotency key and index.
 
@@ -76,7 +85,7 @@ def launch_many(
     with transaction(services.engine) as connection:
         graph = find_graph(connection, principal, reference)
         batch = _Batch(connection, specs, graph, key, fingerprint, len(wanted.runs))
-        results = batch.accept(wanted.runs)
+        results = batch.accept(wanted.runs, origin.deed(principal, Action.RUN_LAUNCHED))
     accepted = len(batch.new)
     services.metrics.accepted_runs.labels(TriggerKind.MANUAL).inc(accepted)
     refused = sum(run.error is not None for run in results)
@@ -108,7 +117,7 @@ class _Batch:
         self._keys = [None if key is None else f":batch:{key}:{index}" for index in range(size)]
         self.new: dict[int, str] = {}
 
-    def accept(self, items: list[LaunchItem]) -> list[BatchRun]:
+    def accept(self, items: list[LaunchItem], deed: Deed) -> list[BatchRun]:
         earlier = self._earlier()
         # What was refused then is refused again, although the graph may have changed since.
         unpinned = (run.version for index, run in earlier.items() if items[index].version is None)
@@ -117,7 +126,7 @@ class _Batch:
             index: self._prepare(index, item, current) for index, item in enumerate(items) if index not in earlier
         }
         fitting = {index: run for index, run in prepared.items() if isinstance(run, NewRun)}
-        started = accept_runs(self._connection, list(fitting.values()))
+        started = accept_runs(self._connection, list(fitting.values()), self._graph.name, deed)
         self.new = {index: started[place] for place, index in enumerate(fitting) if place in started}
         if len(self.new) < len(fitting):
             earlier = self._earlier()  # the same request has come twice at once

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 
+from platform_core.audit.audit_store import record
+from platform_core.audit.entry import Action, Target, TargetKind
 from platform_core.database.engine import Connection
 from platform_core.errors import (
     BadCursor,
@@ -38,6 +40,7 @@ from platform_core.web.dependencies import (
     RunWriterCredentials,
     ServicesDep,
 )
+from platform_core.web.origin import OriginDep
 from platform_core.web.problems import problems
 from platform_core.web.strict_json import StrictJsonRoute
 from trigger_api.live.state import StateDep
@@ -75,13 +78,16 @@ async def launch_run(
     state: StateDep,
     links: LinksDep,
     launcher: LauncherDep,
+    origin: OriginDep,
     wanted: Launch | None = None,
     key: KeyHeader = None,
     wait: WaitQuery = None,
 ) -> Response:
     """Launch a run. It is durable once this answers."""
     wanted = wanted or Launch()
-    launched = await run_in_threadpool(launcher.launch, credentials.principal, graph, wanted, Once.of(key, wanted))
+    launched = await run_in_threadpool(
+        launcher.launch, credentials.principal, origin, graph, wanted, Once.of(key, wanted)
+    )
     response = Response(status_code=202, media_type="application/json")
     answer = await answer_launch(launched, services, state, links, response, wait)
     # As it is, since it was made of what was checked.
@@ -129,10 +135,16 @@ def get_outputs(principal: RunReader, connection: ConnectionDep, run_id: RunIdPa
     operation_id="cancel_run",
     responses=problems(*_ERRORS, RunNotFound, RunEnded),
 )
-def cancel_run(principal: RunWriter, connection: ConnectionDep, run_id: RunIdPath, links: LinksDep) -> RunAnswer:
+def cancel_run(
+    principal: RunWriter, connection: ConnectionDep, origin: OriginDep, run_id: RunIdPath, links: LinksDep
+) -> RunAnswer:
     """Cancel a run. A waiting run has ended when this answers, an executing one ends soon; asking again is safe."""
-    visible_run(connection, principal, run_id)
-    return RunAnswer.of(run_store.request_cancel(connection, run_id), links)
+    before = visible_run(connection, principal, run_id)
+    run = run_store.request_cancel(connection, run_id)
+    target = Target(TargetKind.RUN, run_id, run.graph, run.owner_id)
+    author = origin.author(principal)
+    record(connection, author, Action.RUN_CANCELED, target, before={"status": before.status})
+    return RunAnswer.of(run, links)
 
 
 @router.post(
@@ -148,6 +160,7 @@ def cancel_run(principal: RunWriter, connection: ConnectionDep, run_id: RunIdPat
 def retry_run(
     principal: RunWriter,
     launcher: LauncherDep,
+    origin: OriginDep,
     run_id: RunIdPath,
     links: LinksDep,
     response: Response,
@@ -155,7 +168,7 @@ def retry_run(
     key: KeyHeader = None,
 ) -> LaunchAnswer:
     """Run an ended run's graph version again, with its params; the new run names the old one as its parent."""
-    launched = launcher.retry(principal, run_id, (wanted or Retry()).from_, key)
+    launched = launcher.retry(principal, origin, run_id, (wanted or Retry()).from_, key)
     if not launched.is_new:
         response.status_code = 200
     return launch_answer(launched.run, launched, links)

@@ -12,6 +12,7 @@ from fastapi import Depends
 
 from graph_compiler.language.params import apply
 from graph_compiler.values.binary import as_plain
+from platform_core.audit.entry import Action
 from platform_core.database.engine import Connection, reading, transaction
 from platform_core.errors import InvalidParams, RunNotFound
 from platform_core.facts.trigger_kind import TriggerKind
@@ -19,6 +20,7 @@ from platform_core.identity.auth import Principal
 from platform_core.identity.ticket_store import issue_ticket
 from platform_core.runs.run_store import NewRun, Run, accept_run, find_run, get_run, retry_of
 from platform_core.web.dependencies import ServicesDep
+from platform_core.web.origin import Origin
 from platform_core.web.services import Services
 from trigger_api.live.state import StateDep
 from trigger_api.runs.schemas import Launch, LaunchItem
@@ -67,6 +69,7 @@ class Launcher:
     def launch(
         self,
         identify: Callable[[Connection], Principal],
+        origin: Origin,
         reference: str,
         wanted: Launch,
         once: Once,
@@ -88,13 +91,13 @@ class Launcher:
             run, is_new = once.earlier(connection, opened.graph.id), False
             if run is None:
                 new = replace(new_run(opened, wanted), run_id=run_id)
-                run, is_new = accept_run(connection, once.mark(new))
+                run, is_new = accept_run(connection, once.mark(new), origin.deed(principal, Action.RUN_LAUNCHED))
             tickets: tuple[str, ...] = ()
             if wanted.live_monitoring:
                 tickets = tuple(issue_ticket(connection, principal.user_id, run.run_id) for _ in range(2))
         return self._counted(Launched(run, is_new, *tickets))
 
-    def retry(self, principal: Principal, run_id: str, start: str, key: str | None) -> Launched:
+    def retry(self, principal: Principal, origin: Origin, run_id: str, start: str, key: str | None) -> Launched:
         """Accept a new run in place of an ended one.
 
         Raises `RunNotFound`, `RunNotFinished`, `RunSucceeded`, `IdempotencyKeyReused` and `Unavailable`.
@@ -106,7 +109,8 @@ class Launcher:
                 raise RunNotFound(f"There is no run {run_id}.")
             run, is_new = once.earlier(connection, parent.graph_id), False
             if run is None:
-                run, is_new = accept_run(connection, once.mark(retry_of(connection, parent, start)))
+                new, deed = retry_of(connection, parent, start), origin.deed(principal, Action.RUN_RETRIED)
+                run, is_new = accept_run(connection, once.mark(new), deed)
         return self._counted(Launched(run, is_new))
 
     def _counted(self, launched: Launched) -> Launched:

@@ -21,6 +21,7 @@ from platform_core.database.engine import reading
 from platform_core.errors import BadRequest, Unavailable
 from platform_core.identity.auth import Principal
 from platform_core.web.dependencies import RunWriter, ServicesDep
+from platform_core.web.origin import Origin, OriginDep
 from platform_core.web.strict_json import loads
 from trigger_api.live.state import StateDep
 from trigger_api.runs.answering import WaitQuery, answer_launch
@@ -68,6 +69,7 @@ async def launch_with_files(
     state: StateDep,
     links: LinksDep,
     launcher: LauncherDep,
+    origin: OriginDep,
     request: Request,
     response: Response,
     key: KeyHeader = None,
@@ -76,12 +78,18 @@ async def launch_with_files(
     """Launch a run with files. It and they are durable once this answers."""
     # Read here, not by the framework: who may not launch is refused before a byte is taken.
     body, content_type = await request.body(), request.headers["content-type"]
-    launched = await run_in_threadpool(_launch, launcher, principal, graph, body, content_type, key)
+    launched = await run_in_threadpool(_launch, launcher, principal, origin, graph, body, content_type, key)
     return await answer_launch(launched, services, state, links, response, wait)
 
 
 def _launch(
-    launcher: Launcher, principal: Principal, reference: str, body: bytes, content_type: str, key: str | None
+    launcher: Launcher,
+    principal: Principal,
+    origin: Origin,
+    reference: str,
+    body: bytes,
+    content_type: str,
+    key: str | None,
 ) -> Launched:
     parts = read_parts(body, content_type)
     wanted = _wanted(parts.pop(LAUNCH, None))
@@ -99,7 +107,7 @@ def _launch(
     owner = opened.graph.owner
     uploads.keep(settings, owner)
     try:
-        launched = launcher.launch(lambda _: principal, reference, wanted, once, uploads.run_id)
+        launched = launcher.launch(lambda _: principal, origin, reference, wanted, once, uploads.run_id)
     except Unavailable:
         raise  # perhaps it was accepted; if not, the sweep for files without a run removes them
     except Exception:

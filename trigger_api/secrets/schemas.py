@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
+from platform_core.secret_sources.source import SourceName
 from trigger_api.shared.schemas import Answer, RequestBody
 
 
@@ -15,7 +16,15 @@ class SecretValue(RequestBody):
     value: Annotated[SecretStr, Field(min_length=1, max_length=65536)]
 
 
+class RenewalAnswer(Answer):
+    """What became of the stored secrets of all owners."""
+
+    renewed: int = Field(description="How many were encrypted with an older master key, and are with the active one.")
+    unreadable: list[str] = Field(description="Names of those that no configured master key opens; they stay.")
+
+
 class SecretAnswer(Answer):
-    """A secret's name; no field shows its value."""
+    """A secret's name and where it comes from; no field shows its value."""
 
     name: str
+    source: SourceName

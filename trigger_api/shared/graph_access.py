@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from graph_compiler.language.spec import GraphSpec
+from platform_core.audit.entry import Target, TargetKind
 from platform_core.database.engine import Connection
 from platform_core.errors import GraphNotFound
 from platform_core.graphs.graph_store import Graph, get_version, resolve_graph
@@ -19,6 +20,11 @@ def find_graph(connection: Connection, principal: Principal, reference: str) -> 
     if graph is None:
         raise GraphNotFound(f"There is no graph {reference}.")
     return graph
+
+
+def trigger_target(graph: Graph, trigger: str) -> Target:
+    """A trigger as the audit log names it: by its graph's id and, as people do, `graph/trigger`."""
+    return Target(TargetKind.TRIGGER, graph.id, f"{graph.name}/{trigger}", graph.owner_id)
 
 
 @dataclass(frozen=True)

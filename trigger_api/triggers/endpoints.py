@@ -8,6 +8,8 @@ from fastapi import APIRouter, Header, Path, Query, Response
 
 from graph_compiler.triggers.triggers import iso
 from graph_compiler.values.model import TRIGGER_ID
+from platform_core.audit.audit_store import record
+from platform_core.audit.entry import Action, Deed
 from platform_core.database.engine import Connection
 from platform_core.errors import (
     BadCursor,
@@ -20,6 +22,7 @@ from platform_core.errors import (
     Unavailable,
 )
 from platform_core.facts.trigger_kind import TriggerKind
+from platform_core.graphs.graph_store import Graph
 from platform_core.limits import DEFAULT_PAGE
 from platform_core.triggers import tick_store, timer_store
 from platform_core.triggers.trigger_store import Trigger, get_trigger
@@ -33,10 +36,11 @@ from platform_core.web.dependencies import (
     RunWriter,
     ServicesDep,
 )
+from platform_core.web.origin import OriginDep
 from platform_core.web.problems import problems
 from platform_core.web.strict_json import StrictJsonRoute
 from trigger_api.live.state import StateDep
-from trigger_api.shared.graph_access import find_graph
+from trigger_api.shared.graph_access import find_graph, trigger_target
 from trigger_api.shared.links import Links, LinksDep
 from trigger_api.shared.schemas import PageOf
 from trigger_api.triggers import timers
@@ -77,24 +81,37 @@ def list_triggers(
 
 @router.post("/{trigger}/enable", operation_id="enable_trigger", responses=problems(*_ERRORS, TriggerNotFound))
 def enable_trigger(
-    principal: RunWriter, connection: ConnectionDep, graph: str, trigger: _TriggerId, links: LinksDep
+    principal: RunWriter,
+    connection: ConnectionDep,
+    origin: OriginDep,
+    graph: str,
+    trigger: _TriggerId,
+    links: LinksDep,
 ) -> TriggerAnswer:
     """Switch a trigger on; a timer begins now, with nothing of the time it was off."""
-    found = get_trigger(connection, find_graph(connection, principal, graph).id, trigger)
-    return _switch(connection, found, links, is_on=True)
+    deed = origin.deed(principal, Action.TRIGGER_ENABLED)
+    return _switch(connection, find_graph(connection, principal, graph), trigger, links, deed)
 
 
 @router.post("/{trigger}/disable", operation_id="disable_trigger", responses=problems(*_ERRORS, TriggerNotFound))
 def disable_trigger(
-    principal: RunWriter, connection: ConnectionDep, graph: str, trigger: _TriggerId, links: LinksDep
+    principal: RunWriter,
+    connection: ConnectionDep,
+    origin: OriginDep,
+    graph: str,
+    trigger: _TriggerId,
+    links: LinksDep,
 ) -> TriggerAnswer:
     """Switch a trigger off until it is switched on again, through all versions of its graph."""
-    found = get_trigger(connection, find_graph(connection, principal, graph).id, trigger)
-    return _switch(connection, found, links, is_on=False)
+    deed = origin.deed(principal, Action.TRIGGER_DISABLED)
+    return _switch(connection, find_graph(connection, principal, graph), trigger, links, deed)
 
 
-def _switch(connection: Connection, trigger: Trigger, links: Links, *, is_on: bool) -> TriggerAnswer:
+def _switch(connection: Connection, graph: Graph, name: str, links: Links, deed: Deed) -> TriggerAnswer:
+    trigger, is_on = get_trigger(connection, graph.id, name), deed.action is Action.TRIGGER_ENABLED
     timer_store.switch_trigger(connection, trigger.id, is_on)
+    target, before = trigger_target(graph, name), {"enabled": trigger.enabled}
+    record(connection, deed.author, deed.action, target, before=before, after={"enabled": is_on})
     return _answer(connection, get_trigger(connection, trigger.graph_id, trigger.trigger_id), links)
 
 
@@ -117,6 +134,7 @@ def fire_trigger(
     connection: ConnectionDep,
     services: ServicesDep,
     state: StateDep,
+    origin: OriginDep,
     graph: str,
     trigger: _TriggerId,
     links: LinksDep,
@@ -125,7 +143,9 @@ def fire_trigger(
 ) -> FireAnswer:
     """Start a timer's run now, whether it is enabled or not and whatever runs already."""
     found = find_graph(connection, principal, graph)
-    run, time, is_new = timers.fire(connection, state.specs, found, trigger, key)
+    run, time, is_new = timers.fire(
+        connection, state.specs, found, trigger, key, origin.deed(principal, Action.TRIGGER_FIRED)
+    )
     if is_new:
         services.metrics.accepted_runs.labels(TriggerKind.SCHEDULE).inc()
     else:
@@ -174,18 +194,23 @@ def list_ticks(
 def backfill_trigger(
     principal: RunWriter,
     connection: ConnectionDep,
+    origin: OriginDep,
     graph: str,
     trigger: _TriggerId,
     wanted: Backfill,
     response: Response,
 ) -> BackfillAnswer:
     """Run the times of a period that did not run yet; a time that fired, or waits, is left alone."""
-    stored, timer = timers.find_timer(connection, find_graph(connection, principal, graph), trigger)
+    found = find_graph(connection, principal, graph)
+    stored, timer = timers.find_timer(connection, found, trigger)
     timer_store.claim_timer(connection, stored.graph_id, trigger)
     plan = timers.plan_backfill(connection, stored, timer, wanted)
     backfill_id, new = None, plan.new
     if not wanted.dry_run:
         backfill_id, new = timers.start_backfill(connection, principal, stored, plan, wanted.max_parallel)
+        after = {"backfill": backfill_id, "from": iso(plan.period[0]), "to": iso(plan.period[1]), "times": len(new)}
+        target = trigger_target(found, trigger)
+        record(connection, origin.author(principal), Action.TRIGGER_BACKFILLED, target, after=after)
         response.status_code = 202
     running = set(new)
     return BackfillAnswer(

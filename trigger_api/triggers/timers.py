@@ -11,6 +11,7 @@ from graph_compiler.language.issues import Issue
 from graph_compiler.language.schedule_trigger import ScheduleTrigger
 from graph_compiler.triggers.fire_times import FireTimes
 from graph_compiler.triggers.triggers import iso, schedule_data, tick_params
+from platform_core.audit.entry import Deed
 from platform_core.database.engine import Connection
 from platform_core.errors import InvalidParams, NoTimes, TooManyTimes
 from platform_core.facts.trigger_kind import TriggerKind
@@ -55,7 +56,7 @@ def next_times(timer: ScheduleTrigger, count: int) -> list[datetime]:
 
 
 def fire(
-    connection: Connection, specs: SpecCache, graph: Graph, trigger_id: str, key: str | None
+    connection: Connection, specs: SpecCache, graph: Graph, trigger_id: str, key: str | None, deed: Deed
 ) -> tuple[Run, datetime, bool]:
     """Start the timer's run now, whatever else runs; whether it is new, or the run of an earlier request with this key.
 
@@ -86,7 +87,7 @@ def fire(
         priority=spec.settings.priority,
         idempotency_key=own_key,
     )
-    run, is_new = accept_run(connection, new)
+    run, is_new = accept_run(connection, new, deed)
     if is_new:
         tick_store.record_tick(
             connection, trigger.id, now, source=tick_store.FIRE, status=tick_store.FIRED, run_id=run.run_id

@@ -14,7 +14,9 @@ from anyio import to_thread
 
 from graph_compiler.language.webhook_verify import SlackVerify
 from graph_compiler.triggers import triggers
-from platform_core.database.engine import reading
+from platform_core.audit.audit_store import record
+from platform_core.audit.entry import Action, Author, Target, TargetKind
+from platform_core.database.engine import reading, transaction
 from platform_core.errors import BadSignature, TooManyRequests, TriggerDisabled, Unavailable
 from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.triggers.delivery_batch import store_delivery
@@ -81,14 +83,20 @@ async def receive(services: Services, state: State, known: KnownWebhook, call: C
     return _received(services, entry, kept)
 
 
-def store(services: Services, known: KnownWebhook, delivery: NewDelivery, mapped: Mapped) -> Received | None:
-    """Store what came and, if it makes a run, accept that; None if the webhook has changed meanwhile.
+def store_replay(
+    services: Services, known: KnownWebhook, delivery: NewDelivery, mapped: Mapped, author: Author
+) -> Received | None:
+    """Store what came once more and, if it makes a run, accept that; None if the webhook has changed meanwhile.
 
     Raises `Unavailable`.
     """
     entry = _entry(known, delivery, mapped)
-    with reading(services.engine) as connection:
+    with transaction(services.engine) as connection:
         kept = store_delivery(connection, entry)
+        if kept is not None and kept.is_new:
+            target = Target(TargetKind.DELIVERY, delivery.replay_of, known.trigger.id, known.webhook.owner_id)
+            after = {"replay": kept.id, "run": kept.run_id, "verdict": entry.verdict}
+            record(connection, author, Action.DELIVERY_REPLAYED, target, after=after)
     if run := run_in_vain(entry, kept):
         drop_files(services, run)
     return _received(services, entry, kept)

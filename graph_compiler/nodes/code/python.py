@@ -19,8 +19,10 @@ from graph_compiler.nodes.node_type import (
     Port,
     Ports,
 )
+from graph_compiler.values.values import as_text
 
 _EXAMPLE = 'def main(commits: list, weight: int = 1) -> dict:\n    return {"size": weight * len(commits)}\n'
+EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 CODE_FAILURES = (
     FailureKind("code_timeout", "The code ran longer than the node's `timeout`.", True),
     FailureKind("code_exit", "The code ended its process, or was ended by a signal.", True),
@@ -42,6 +44,9 @@ class PythonConfig(NodeConfig):
     args: Annotated[dict[str, Any], TEMPLATED] = Field(
         default_factory=dict, description="Arguments of `main` that no edge brings; templates are rendered."
     )
+    env: Annotated[dict[EnvironmentName, Any], TEMPLATED] = Field(
+        default_factory=dict, description="Environment variables; what is not text is written as JSON."
+    )
 
 
 class Python(NodeType[PythonConfig]):
@@ -51,6 +56,7 @@ class Python(NodeType[PythonConfig]):
     summary = "Call a Python function in a process of its own."
     config_model = PythonConfig
     uses_processor = True
+    secrets = True
     fallback_ports = Ports(inputs=(), outputs=(Port("result"),), takes_all=True)
     notes = (
         "The parameters of `main` that `args` does not give are the node's input ports, required without a default,"
@@ -88,6 +94,7 @@ class Python(NodeType[PythonConfig]):
         result = call.runtime.run_code(
             call.config.code,
             arguments | call.config.args,
+            env={name: as_text(value) for name, value in call.config.env.items()},
             timeout=call.timeout,
             on_line=call.publish_line,
             on_publish=call.publish,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
-from graph_compiler.nodes.code.python import CODE_FAILURES
+from graph_compiler.nodes.code.python import CODE_FAILURES, EnvironmentName
 from graph_compiler.nodes.node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
 from graph_compiler.nodes.runtime import Command
 from graph_compiler.values.errors import NodeError
@@ -36,7 +36,7 @@ class ShellConfig(NodeConfig):
             " `stdin`."
         )
     )
-    env: Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Any], TEMPLATED] = Field(
+    env: Annotated[dict[EnvironmentName, Any], TEMPLATED] = Field(
         default_factory=dict, description="Environment variables; what is not text is written as JSON."
     )
     stdin: Annotated[Any, WithJsonSchema({"type": "string"}), TEMPLATED] = Field(

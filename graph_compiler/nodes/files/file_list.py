@@ -9,7 +9,16 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from graph_compiler.nodes.failures import FILE_FAILURES
-from graph_compiler.nodes.node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
+from graph_compiler.nodes.node_type import (
+    NAMES_SECRET,
+    TEMPLATED,
+    FailureKind,
+    NodeCall,
+    NodeConfig,
+    NodeType,
+    Port,
+    Ports,
+)
 from graph_compiler.values.file_values import MARK, name_of, reference_of
 
 
@@ -28,7 +37,9 @@ class FileListConfig(NodeConfig):
         default=10_000, description="More files end the node with `file_too_many`."
     )
     connection: str | None = Field(
-        default=None, description="Name of the secret with the options of an s3 or gs client, as JSON."
+        default=None,
+        json_schema_extra=NAMES_SECRET,
+        description="Name of the secret with the options of an s3 or gs client, as JSON.",
     )
 
 

@@ -11,7 +11,16 @@ from pydantic import ConfigDict, Field
 
 from graph_compiler.nodes.failures import FILE_FAILURES
 from graph_compiler.nodes.http.http_request import HTTP_FAILURES
-from graph_compiler.nodes.node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
+from graph_compiler.nodes.node_type import (
+    NAMES_SECRET,
+    TEMPLATED,
+    FailureKind,
+    NodeCall,
+    NodeConfig,
+    NodeType,
+    Port,
+    Ports,
+)
 from graph_compiler.values.durations import Duration
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.file_values import FileReference, reference_of
@@ -49,7 +58,9 @@ class FileReadConfig(NodeConfig):
         default=MAX_READ, description="A larger file ends the node with `file_too_large`."
     )
     connection: str | None = Field(
-        default=None, description="Name of the secret with the options of an s3 or gs client, as JSON."
+        default=None,
+        json_schema_extra=NAMES_SECRET,
+        description="Name of the secret with the options of an s3 or gs client, as JSON.",
     )
     timeout: Duration = Field(default=60.0, description="Of fetching a web address.")
 

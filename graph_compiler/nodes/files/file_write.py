@@ -12,6 +12,7 @@ from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.failures import FILE_FAILURES
 from graph_compiler.nodes.http.http_request import HTTP_FAILURES
 from graph_compiler.nodes.node_type import (
+    NAMES_SECRET,
     TEMPLATED,
     FailureKind,
     NodeCall,
@@ -55,7 +56,9 @@ class FileWriteConfig(NodeConfig):
     )
     media_type: str | None = Field(default=None, description="Of the file; without it, what the name's ending says.")
     connection: str | None = Field(
-        default=None, description="Name of the secret with the options of an s3 or gs client, as JSON."
+        default=None,
+        json_schema_extra=NAMES_SECRET,
+        description="Name of the secret with the options of an s3 or gs client, as JSON.",
     )
     timeout: Duration = Field(default=60.0, description="Of fetching a web address.")
 

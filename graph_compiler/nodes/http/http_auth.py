@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from graph_compiler.nodes.node_type import NodeConfig
+from graph_compiler.nodes.node_type import NAMES_SECRET, NodeConfig
 from graph_compiler.nodes.runtime import NodeRuntime
 
 
@@ -16,14 +16,14 @@ class BasicAuth(NodeConfig):
 
     type: Literal["basic"] = Field(description="The kind.")
     username: str = Field(description="The name.")
-    secret: str = Field(description="Name of the secret with the password.")
+    secret: str = Field(json_schema_extra=NAMES_SECRET, description="Name of the secret with the password.")
 
 
 class BearerAuth(NodeConfig):
     """A token (RFC 6750)."""
 
     type: Literal["bearer"] = Field(description="The kind.")
-    secret: str = Field(description="Name of the secret with the token.")
+    secret: str = Field(json_schema_extra=NAMES_SECRET, description="Name of the secret with the token.")
 
 
 class ApiKeyAuth(NodeConfig):
@@ -32,7 +32,7 @@ class ApiKeyAuth(NodeConfig):
     type: Literal["api_key"] = Field(description="The kind.")
     place: Literal["header", "query"] = Field(default="header", description="Where the key is sent.")
     name: str = Field(default="x-api-key", description="Name of the header or query parameter.")
-    secret: str = Field(description="Name of the secret with the key.")
+    secret: str = Field(json_schema_extra=NAMES_SECRET, description="Name of the secret with the key.")
 
 
 Auth = Annotated[BasicAuth | BearerAuth | ApiKeyAuth, Field(discriminator="type")]

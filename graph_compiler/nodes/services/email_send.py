@@ -8,7 +8,16 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from graph_compiler.nodes.failures import FILE_FAILURES
-from graph_compiler.nodes.node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
+from graph_compiler.nodes.node_type import (
+    NAMES_SECRET,
+    TEMPLATED,
+    FailureKind,
+    NodeCall,
+    NodeConfig,
+    NodeType,
+    Port,
+    Ports,
+)
 from graph_compiler.nodes.runtime import Email
 from graph_compiler.values.durations import Duration
 from graph_compiler.values.file_values import FileReference, reference_of
@@ -37,10 +46,11 @@ class EmailSendConfig(NodeConfig):
     )
 
     server: str = Field(
+        json_schema_extra=NAMES_SECRET,
         description=(
             "Name of the secret with the address: `smtp://user:password@host:587` (STARTTLS) or `smtps://…`;"
             " `?tls=none` for neither."
-        )
+        ),
     )
     from_: Annotated[str, TEMPLATED] = Field(alias="from", description="The sender.")
     to: Annotated[Addresses, Field(min_length=1), TEMPLATED] = Field(description="The recipients, at most 100.")

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from graph_compiler.nodes.node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
+from graph_compiler.nodes.node_type import (
+    NAMES_SECRET,
+    TEMPLATED,
+    FailureKind,
+    NodeCall,
+    NodeConfig,
+    NodeType,
+    Port,
+    Ports,
+)
 from graph_compiler.nodes.runtime import Message
 from graph_compiler.values.durations import Duration
 from graph_compiler.values.errors import NodeError
@@ -33,10 +42,11 @@ class PublishConfig(NodeConfig):
     )
 
     broker: str = Field(
+        json_schema_extra=NAMES_SECRET,
         description=(
             "Name of the secret with the address: `amqp(s)://`, `redis(s)://`, `kafka://`, `nats://` or `tls://`"
             " (NATS)."
-        )
+        ),
     )
     topic: Annotated[str, Field(min_length=1, max_length=255), TEMPLATED] = Field(
         description="Routing key or queue (AMQP), stream (Redis), topic (Kafka), subject (NATS)."

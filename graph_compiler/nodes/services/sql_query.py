@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.node_type import (
+    NAMES_SECRET,
     TEMPLATED,
     FailureKind,
     NodeCall,
@@ -48,9 +49,10 @@ class SqlQueryConfig(NodeConfig):
     )
 
     connection: str = Field(
+        json_schema_extra=NAMES_SECRET,
         description=(
             "Name of the secret with the address: `postgresql://user:password@host/db` or `sqlite:///path/in/files.db`."
-        )
+        ),
     )
     statement: str = Field(
         description=(

@@ -7,10 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from definitions.execution.context import process_context
+from platform_core.secret_sources.operators import EnvironmentSecrets
+from platform_core.secret_sources.outside import OutsideSecrets
+from platform_core.secret_sources.source import Shared
+from platform_core.secret_sources.vault import FixedToken, VaultPlace, VaultSecrets
 from tests.integration.definitions.documents import delay, document, python, transform
 from tests.integration.definitions.site import Site
+from tests.integration.nodes.brokers import free_port
 
 MEET = """
 import os, time
@@ -168,6 +174,33 @@ def test_missing_secret_fails_the_node_without_another_attempt(site: Site) -> No
     assert error is not None
     assert (error["kind"], error["node"]) == ("secret_missing", "call")
     assert site.story(run_id, "node.retrying") == []
+
+
+def test_a_secret_of_the_environment_is_read_masked_and_recorded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = Shared({"outside": [site.run(site.execute(document("who", transform("a", 1)))).owner]})
+    source = EnvironmentSecrets({"outside": SecretStr("of-the-operator")}, shared)
+    monkeypatch.setattr(process_context(), "outside_secrets", OutsideSecrets([source]))
+    node = {"id": "tell", "type": "python", "config": {
+        "code": "import os\ndef main(): return 'told ' + os.environ['K']",
+        "env": {"K": "{{ secrets.outside }}"}}}  # fmt: skip
+    run_id = site.execute(document("outsider", node, outputs={"said": "{{ nodes.tell.result }}"}))
+    assert site.run(run_id).outputs == {"said": "told ***"}
+    [row] = site.fetch("SELECT target_name, after FROM headrace.audit WHERE actor_id = :run", run=run_id)
+    assert tuple(row) == ("outside", '{"source":"environment"}')
+
+
+def test_a_place_of_secrets_that_is_away_fails_the_attempt_and_not_the_next(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = VaultPlace(f"http://127.0.0.1:{free_port()}", "secret", "headrace")
+    monkeypatch.setattr(process_context(), "outside_secrets", OutsideSecrets([VaultSecrets(place, FixedToken("t"))]))
+    node = {"id": "call", "type": "shell", "config": {"script": "true", "env": {"K": "{{ secrets.k }}"}},
+            "retry": {"max_attempts": 2, "delay": 0}}  # fmt: skip
+    run_id = site.execute(document("waiter", node))
+    error = site.run(run_id).error
+    assert error is not None
+    assert (error["kind"], error["node"]) == ("secret_unavailable", "call")
+    assert site.story(run_id, "node.retrying") == [("node.retrying", "call")]
 
 
 def test_failing_outputs_fail_the_run_without_naming_a_node(site: Site) -> None:

@@ -132,6 +132,10 @@ def nodes(url: str) -> list[dict[str, Any]]:
         {"id": "file_bad", "type": "file.read", "config": {"file": "s3://b/x", "connection": "token"}, **dead},
         transform("use", "{{ inputs.echoed }} and {{ inputs.large | length }}"),
         python("code", "def main(echoed):\n    print(echoed)\n    return echoed", cache={"key": "k", "ttl": "1h"}),
+        {"id": "variable", "type": "python", "config": {"args": {"key": told}, "env": {"T": told},
+           "code": "import os\ndef main(key):\n    print(os.environ['T'], key)\n    return [os.environ['T'], key]"}},
+        {"id": "variable_raises", "type": "python", "config": {"args": {"key": told}, "env": {"T": told},
+           "code": "import os\ndef main(key): raise ValueError(os.environ['T'] + key)"}, "on_error": "continue"},
         python("raises", "def main(echoed): raise ValueError(echoed)", on_error="continue"),
         {"id": "logged", "type": "log", "config": {"message": "{{ inputs.echoed }}",
            "data": {"k": "{{ inputs.echoed }}"}}},
@@ -159,6 +163,8 @@ def test_secret_is_nowhere_after_a_run_that_uses_it_everywhere(site: Site, url: 
     assert "***" in run.outputs["told"]
     assert b64encode(SECRET.encode())[4:-8].decode() not in run.outputs["bytes"]["$bytes"]
     assert site.fetch("SELECT FROM headrace.run_values WHERE run_id = :run AND location IS NOT NULL", run=run_id)
+    told = site.fetch("SELECT action, target_name FROM headrace.audit WHERE actor_id = :run", run=run_id)
+    assert sorted(map(tuple, told)) == [("secret.read", name) for name in sorted(secrets)]
     for form in FORMS:
         assert tables_with(site, form) == []
         assert files_with(site.settings.home, form) == []

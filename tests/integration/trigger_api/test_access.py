@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy.engine import Engine
+from typer.testing import CliRunner
 
+from headrace_cli.main import app as commands
 from platform_core.identity.auth import ROLE_SCOPES, issue_token
 from platform_core.identity.keys import KeyRing
+from platform_core.identity.secret_store import put_secret, read_secret
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, PASSWORD, Login, another_process, assert_problem, document
 
@@ -187,14 +191,71 @@ def test_bad_users_are_refused_with_the_place(admin: httpx.Client) -> None:
 
 def test_secrets_are_written_and_listed_but_never_shown(ada: httpx.Client, login: Login) -> None:
     created = ada.put(f"{API}/secrets/gh_webhook", json={"value": "water in the mill"})
-    assert (created.status_code, created.json()) == (201, {"name": "gh_webhook"})
+    assert (created.status_code, created.json()) == (201, {"name": "gh_webhook", "source": "stored"})
     assert ada.put(f"{API}/secrets/gh_webhook", json={"value": "x"}).status_code == 200
-    assert ada.get(f"{API}/secrets").json() == {"items": [{"name": "gh_webhook"}], "next_cursor": None}
+    assert ada.get(f"{API}/secrets").json() == {
+        "items": [{"name": "gh_webhook", "source": "stored"}],
+        "next_cursor": None,
+    }
     assert login("bob").get(f"{API}/secrets").json()["items"] == []
     assert ada.get(f"{API}/secrets/gh_webhook").status_code == 405
     assert_problem(ada.put(f"{API}/secrets/No", json={"value": "x"}), 422, "invalid_request")
     assert ada.delete(f"{API}/secrets/gh_webhook").status_code == 204
     assert_problem(ada.delete(f"{API}/secrets/gh_webhook"), 404, "secret_not_found")
+
+
+def test_secrets_kept_elsewhere_are_listed_with_their_source_in_one_order(
+    ada: httpx.Client,
+    settings: Settings,
+    engine: Engine,
+    keys: KeyRing,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("b", "d", "e_", "ea"):
+        ada.put(f"{API}/secrets/{name}", json={"value": "x"})
+    for name in ("a", "d", "f"):
+        (tmp_path / name).write_text("hidden")
+    monkeypatch.setenv("HEADRACE_SECRET_C", "hidden")
+    shared = {name: ["ada"] for name in ("a", "c", "d", "f", "missing")} | {"bobs": ["bob"]}
+    mounted = settings.model_copy(update={"secrets_folder": tmp_path, "shared_secrets": shared})
+    expected = [("a", "file"), ("b", "stored"), ("c", "environment"), ("d", "stored")]
+    expected += [("e_", "stored"), ("ea", "stored"), ("f", "file")]
+    bearer = {"Authorization": ada.headers["Authorization"]}
+    with another_process(mounted, engine, keys) as other:
+        for limit in (1, 2, 3, 7, 50):
+            found, query = [], {"limit": str(limit)}
+            while True:
+                page = other.get(f"{API}/secrets", params=query, headers=bearer).raise_for_status().json()
+                found += [(item["name"], item["source"]) for item in page["items"]]
+                if page["next_cursor"] is None:
+                    break
+                query["cursor"] = page["next_cursor"]
+            assert found == expected, limit
+
+
+def test_master_keys_are_rotated_by_administrators_and_by_the_command_line(
+    ada: httpx.Client, admin: httpx.Client, settings: Settings, engine: Engine
+) -> None:
+    old, new = "o" * 32, "n" * 32
+    with engine.begin() as connection:
+        ada_id = ada.get(f"{API}/auth/me").json()["id"]
+        put_secret(connection, KeyRing([old]), ada_id, "oak", "x")
+        admin_id = admin.get(f"{API}/auth/me").json()["id"]
+    ring = KeyRing([new, old])
+    bearers = [{"Authorization": f"Bearer {issue_token(ring, user, 60)}"} for user in (ada_id, admin_id)]
+    with another_process(settings, engine, ring) as other:
+        path = f"{API}/secrets:rotate-keys"
+        assert_problem(other.post(path, headers=bearers[0]), 403, "forbidden")
+        answers = [other.post(path, headers=bearers[1]).json() for _ in range(2)]
+        assert answers == [{"renewed": 1, "unreadable": []}, {"renewed": 0, "unreadable": []}]
+        with engine.begin() as connection:
+            assert read_secret(connection, KeyRing([new]), ada_id, "oak") == "x"
+            put_secret(connection, KeyRing(["l" * 32]), ada_id, "lost", "x")
+        environment = {"HEADRACE_URL": str(other.base_url), "HEADRACE_TOKEN": issue_token(ring, admin_id, 60)}
+        result = CliRunner().invoke(commands, ["secret", "rotate-keys"], env=environment)
+        assert result.exit_code != 0
+        assert "No configured master key opens: lost." in str(result.exception)
 
 
 def test_a_refused_secret_is_not_quoted(ada: httpx.Client) -> None:

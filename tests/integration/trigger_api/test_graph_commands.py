@@ -110,7 +110,7 @@ def test_a_deleted_graph_is_gone(shell: Shell, tmp_path: Path) -> None:
 def test_secrets_are_listed_without_values_and_deleted(shell: Shell) -> None:
     assert shell.run("secret", "set", "key", stdin="hidden\n").exit_code == 0
     listed = shell.run("secret", "list")
-    assert listed.stdout == "key\n"
+    assert [line.split() for line in listed.stdout.splitlines()] == [["SECRET", "FROM"], ["key", "stored"]]
     assert "hidden" not in listed.stdout + shell.run("secret", "list", "--json").stdout
     assert shell.run("secret", "delete", "key").stderr == "secret key is deleted\n"
     assert json.loads(shell.run("secret", "list", "--json").stdout) == []

@@ -19,6 +19,17 @@ WEBHOOK = {
 }
 
 
+def test_a_graph_tells_which_of_its_nodes_and_triggers_may_read_which_secrets(ada: httpx.Client) -> None:
+    code = {"id": "code", "type": "python", "config": {"code": "def main(): pass", "env": {"K": "{{ secrets.key }}"}}}
+    push = {"id": "push", "type": "webhook", "verify": {"scheme": "github", "secret": "gh"}, "params": {"water": 1}}
+    new = document(nodes=[*document()["nodes"], code], triggers=[push])
+    ada.post(f"{API}/graphs", json=new).raise_for_status()
+    assert ada.get(f"{API}/graphs/mill").json()["secrets"] == [
+        {"name": "gh", "nodes": [], "triggers": ["push"]},
+        {"name": "key", "nodes": ["code"], "triggers": []},
+    ]
+
+
 def test_a_new_graph_is_answered_whole_with_its_address_and_etag(ada: httpx.Client) -> None:
     created = ada.post(f"{API}/graphs", json=document())
     assert created.status_code == 201
@@ -37,7 +48,7 @@ def test_a_new_graph_is_answered_whole_with_its_address_and_etag(ada: httpx.Clie
     assert created.headers["location"] == here
     assert created.headers["etag"] == f'"1-{graph["sha256"][:16]}"'
     got = ada.get(f"{API}/graphs/mill")
-    assert (got.json(), got.headers["etag"]) == (graph, created.headers["etag"])
+    assert (got.json(), got.headers["etag"]) == ({**graph, "secrets": []}, created.headers["etag"])
 
 
 def test_the_same_content_in_yaml_and_another_order_is_the_same_version(ada: httpx.Client) -> None:

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from definitions.execution.graph_jobs import pinned_job
 from definitions.shared.pinning import remote_origin
+from platform_core.audit.audit_store import record
+from platform_core.audit.entry import SYSTEM, Action, Target, TargetKind
 from platform_core.facts.run_status import ENDED
 from platform_core.identity.user_store import create_user
 from tests.integration.definitions.conftest import NewSite
@@ -54,6 +56,13 @@ def test_accepted_runs_are_executed_once_each(site: Site, daemon: Service) -> No
     for run_id in run_ids:
         assert site.wait_for_status(run_id, *ENDED, deadline=RECOVERY).outputs == {"version": 1}
     assert [len(site.workers_of(run_id)) for run_id in run_ids] == [1] * 6
+
+
+def test_the_audit_log_is_sealed(site: Site, daemon: Service) -> None:
+    with site.engine.begin() as connection:
+        record(connection, SYSTEM, Action.SECRET_SET, Target(TargetKind.SECRET, name="oak"))
+    unsealed = "SELECT FROM headrace.audit WHERE hash IS NULL"
+    wait_until(lambda: not site.fetch(unsealed), "the row has its place in the chain", RECOVERY)
 
 
 def test_queued_run_executes_its_own_version(site: Site, daemon: Service) -> None:

@@ -16,6 +16,9 @@ from dagster import DagsterInstance
 from definitions.daemon.abandoned_uploads import remove_abandoned
 from definitions.daemon.retention import Retention, RunsKept
 from definitions.execution.context import process_context
+from platform_core.audit.audit_store import record
+from platform_core.audit.chain import seal
+from platform_core.audit.entry import SYSTEM, Action, Target, TargetKind
 from platform_core.errors import RunNotFound
 from platform_core.runs.upload_store import folder_of, keep_file
 from tests.integration.definitions.documents import document, transform
@@ -55,6 +58,20 @@ def test_run_goes_with_its_events_values_and_files(site: Site) -> None:
     assert site.fetch("SELECT 1 FROM event_logs WHERE run_id = :run", run=run_id) == []
     assert not folder.exists()
     assert sweep(site) == 0
+
+
+def test_what_is_too_old_of_the_audit_log_goes(site: Site) -> None:
+    with site.engine.begin() as connection:
+        for name in ("old", "young"):
+            record(connection, SYSTEM, Action.SECRET_SET, Target(TargetKind.SECRET, name=name))
+        connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
+        older = "UPDATE headrace.audit SET at = at - interval '401 days' WHERE target_name = 'old'"
+        connection.execute(sa.text(older))
+        connection.execute(sa.text("SET LOCAL session_replication_role = origin"))
+        seal(connection)
+    sweep(site)
+    names = site.fetch("SELECT target_name FROM headrace.audit WHERE action = 'secret.set'")
+    assert [row.target_name for row in names] == ["young"]
 
 
 def test_files_that_were_sent_for_a_run_go_with_it_and_no_others(site: Site) -> None:

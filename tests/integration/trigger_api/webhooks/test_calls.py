@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 from platform_core.database.engine import build_engine
 from platform_core.identity.keys import KeyRing
 from platform_core.operation.metrics import Metrics
+from platform_core.secret_sources.outside import OutsideSecrets
 from platform_core.settings import Settings
 from platform_core.web.services import Services
 from tests.integration.trigger_api.conftest import API, another_process, assert_problem
@@ -143,7 +144,7 @@ def test_webhook_that_is_called_is_remembered_longer_than_one_that_was_read_late
         ).path.rpartition("/")[2]
         for name in ("one", "two", "three")
     )
-    webhooks = KnownWebhooks(Services(settings, engine, keys, Metrics()), SpecCache(), size=2)
+    webhooks = KnownWebhooks(Services(settings, engine, keys, Metrics()), SpecCache(), OutsideSecrets([]), size=2)
     for webhook in (first, second):
         webhooks.read(webhook)
     assert webhooks.recall(first) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -76,6 +77,33 @@ def test_secret_changed_or_deleted_counts_at_once_in_every_process(
         assert codes(SECRET) == [401, 401]
         ada.delete(f"{API}/secrets/webhook_secret")
         assert codes("changed") == [401, 401]
+
+
+def test_a_secret_in_a_file_of_the_operator_counts_and_so_does_its_change(
+    ada: httpx.Client,
+    settings: Settings,
+    engine: Engine,
+    keys: KeyRing,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    webhook = save_webhook(ada, verify=verify_of("bearer"))
+    ada.delete(f"{API}/secrets/webhook_secret").raise_for_status()
+    mounted = settings.model_copy(
+        update={"secrets_folder": tmp_path, "shared_secrets": {"webhook_secret": ["ada"], "others": ["bob"]}}
+    )
+    monkeypatch.setattr("trigger_api.live.known_webhooks.KEPT_SECONDS", 0.0)
+    with another_process(mounted, engine, keys) as other:
+
+        def code(secret: str) -> int:
+            return other.post(webhook, content=BODY, headers=JSON | {"Authorization": f"Bearer {secret}"}).status_code
+
+        assert code("first") == 401
+        for secret, former in (("first", "none"), ("second", "first")):
+            (tmp_path / "webhook_secret").write_text(secret + "\n")
+            assert (code(secret), code(former)) == (202, 401)
+        ada.put(f"{API}/secrets/webhook_secret", json={"value": "stored"})
+        assert (code("stored"), code("second")) == (202, 401)
 
 
 def test_saved_graph_counts_at_once_in_every_process(

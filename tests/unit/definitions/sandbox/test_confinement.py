@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from definitions.execution.context import ProcessContext
 from definitions.sandbox.confinement import landlock_version, shortcomings
 from definitions.sandbox.interpreter import CodeInterpreter
+from platform_core.settings import Settings
 
 needs_landlock = pytest.mark.skipif(landlock_version() < 4, reason="the kernel has no Landlock for files and ports")
 
@@ -64,6 +66,12 @@ def _run(interpreter: CodeInterpreter, body: str, **arguments: Any) -> Any:
 def test_nothing_below_a_hidden_folder_can_be_reached(confined: CodeInterpreter, home: Path, body: str) -> None:
     assert _run(confined, body, home=str(home)) in ("PermissionError", "OSError")  # the latter: EXDEV
     assert (home / "secret").read_text() == "VICTIM"
+
+
+@needs_landlock
+def test_the_operators_secrets_can_be_reached_by_no_code(home: Path) -> None:
+    with ProcessContext(Settings(home=home / "own", secrets_folder=home)).interpreter as interpreter:
+        assert _run(interpreter, "return open(place + '/secret').read()", place=str(home)) == "PermissionError"
 
 
 @needs_landlock

@@ -46,6 +46,14 @@ def main():
         code = "import json, os\ndef main(): return [hasattr(json, 'mark'), os.listdir('.')]"
         assert run(code) == [False, []]
 
+    def test_variables_are_the_calls_own(self, run: Run) -> None:
+        code = "import os, subprocess\ndef main(): return subprocess.check_output(['sh', '-c', 'echo $T']).decode()"
+        assert run(code, env={"T": "ö"}) == "ö\n"
+        assert run("import os\ndef main(): return 'T' in os.environ") is False
+
+    def test_a_variable_that_cannot_be_is_the_codes_error(self, run: Run) -> None:
+        assert failure(run, "def main(): pass", env={"T": "a\0b"})[0] == "code_error"
+
     def test_each_call_draws_other_random_numbers(self, run: Run) -> None:
         code = "import random\ndef main(): return random.random()"
         assert len({run(code) for _ in range(3)}) == 3

@@ -21,6 +21,16 @@ def test_what_an_older_key_encrypted_is_still_decrypted() -> None:
     assert KeyRing([NEW, OLD]).decrypt(cipher) == b"water"
 
 
+def test_what_the_active_key_encrypted_is_not_renewed_and_all_else_is() -> None:
+    ring, old = KeyRing([NEW, OLD]), KeyRing([OLD]).encrypt(b"water")
+    renewed = ring.renewed(old)
+    assert renewed is not None
+    assert KeyRing([NEW]).decrypt(renewed) == b"water"
+    assert ring.renewed(renewed) is None
+    with pytest.raises(BadConfiguration, match="not configured"):
+        KeyRing([NEW]).renewed(old)
+
+
 def test_a_ring_without_the_key_refuses_to_decrypt() -> None:
     with pytest.raises(BadConfiguration, match="not configured"):
         KeyRing([NEW]).decrypt(KeyRing([OLD]).encrypt(b"water"))

@@ -36,6 +36,22 @@ def test_args_may_be_one_template() -> None:
     assert found(nodes=nodes, params={"properties": {"all": {}}}) == []
 
 
+def test_secrets_come_by_env_and_args_and_what_is_not_text_is_json() -> None:
+    runtime = MemoryRuntime(secrets={"token": "s"}, params={"n": [1]})
+    config = {
+        "code": "def main(key): return key",
+        "args": {"key": "{{ secrets.token }}"},
+        "env": {"TOKEN": "{{ secrets.token }}", "N": "{{ params.n }}"},
+    }
+    assert run("python", config, {}, runtime) == {"result": "s"}
+    [(_, asked)] = runtime.calls
+    assert asked["env"] == {"TOKEN": "s", "N": "[1]"}
+
+
+def test_a_variable_has_a_name_that_a_shell_takes() -> None:
+    assert found(nodes=[python("def main(): pass", env={"1": "x"})]) == [("bad_name", "/nodes/0/config/env/1")]
+
+
 def test_lines_are_published_as_they_come_and_the_timeout_is_passed_on() -> None:
     runtime = MemoryRuntime()
     run("python", {"code": "def main(): print('hello', 1)"}, {}, runtime, timeout="3s")

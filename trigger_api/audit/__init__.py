@@ -1,0 +1,1 @@
+"""The audit log: read, exported and verified; nothing here changes it."""
