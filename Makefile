@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annot
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test unit watch test-kube fmt lint bench soak check docs lock wheel sbom clean
+.PHONY: help setup servers demo test unit watch test-kube fmt lint bench soak metering check docs lock wheel sbom clean
 
 # What `make test` runs: everything, on both cores, or what T names (a path, a file or folder of tests, a keyword).
 CHOSEN = $(if $(T),$(if $(findstring /,$(T)),$(T),$(or $(wildcard tests/*/$(T) tests/*/*/$(T)),-k '$(T)')))
@@ -69,6 +69,9 @@ bench: setup ## Measure against plain Dagster; writes a table
 
 soak: setup ## Load, kill, audit for SECONDS (1800): nothing may be lost, doubled or stuck
 	$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),1800)
+
+metering: setup ## Evaluate COUNT (100000) generated templates, queries, patterns, schemas and documents
+	$(BIN)/python -m tests.metering $(or $(COUNT),100000)
 
 docs: setup ## Write the generated reference pages again
 	$(BIN)/python -m headrace_cli.reference

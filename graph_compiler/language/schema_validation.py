@@ -23,7 +23,7 @@ from referencing import Registry
 
 from graph_compiler.values.binary import dumps, restored, stands_for_bytes
 from graph_compiler.values.file_values import is_file_value
-from graph_compiler.values.patterns import BadPattern, compiled, matches
+from graph_compiler.values.patterns import BadPattern, compiled, matches, work_of
 
 MAX_WORK = 200_000
 """Steps of one check: a keyword at a value, and each part that the keyword looks at."""
@@ -33,6 +33,8 @@ MAX_ERRORS = 100
 """Of one check; more are no news."""
 _MESSAGE_STEP = 100
 """Characters of messages that count as one step, since errors quote the value."""
+_INSTRUCTIONS = 1000
+"""Of a pattern's program that take as long as one step."""
 _Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
 _OVER_PARTS = frozenset(
     [
@@ -121,6 +123,7 @@ def _pattern(validator: Any, pattern: str, instance: Any, _: Any) -> Iterator[Va
     if validator.is_type(instance, "string"):
         spend(len(instance) // _MESSAGE_STEP)
         try:
+            spend(work_of(pattern, instance) // _INSTRUCTIONS)
             if not matches(pattern, instance):
                 yield ValidationError(f"{instance!r} does not match {pattern!r}")
         except BadPattern as error:
@@ -132,6 +135,7 @@ def _pattern_properties(validator: Any, patterns: Any, instance: Any, _: Any) ->
         return
     for pattern, subschema in patterns.items():
         try:
+            spend(work_of(pattern, "".join(instance)) // _INSTRUCTIONS)
             found = [name for name in instance if matches(pattern, name)]
         except BadPattern as error:
             yield ValidationError(f"the pattern {pattern!r} cannot be used: {error}")

@@ -21,8 +21,13 @@ from graph_compiler.values.texts import shortened
 
 MAX_LENGTH = 5_000
 """Characters of an expression."""
-MAX_WORK = 10_000_000
-"""Steps of one evaluation: parts visited, and items or characters built."""
+MAX_WORK = 16_000_000
+"""Steps of one evaluation: items and characters looked at or built."""
+VISIT = 20
+"""Steps of visiting one part of the expression once."""
+
+
+_ORDERING = frozenset(["sort", "sort_by", "min_by", "max_by", "min", "max"])
 
 
 class BadQuery(ValueError):
@@ -129,11 +134,24 @@ class _BoundedFunctions(Functions):
 class _Interpreter(TreeInterpreter):
     def __init__(self) -> None:
         self._work = _Work()
-        super().__init__(Options(custom_functions=_BoundedFunctions(self._work)))
+        self._called = _BoundedFunctions(self._work)
+        super().__init__(Options(custom_functions=self._called))
 
     def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:
-        self._work.spend()
+        self._work.spend(VISIT)
         return Visitor.visit(self, node, *args, **kwargs)
+
+    def visit_function_expression(self, node: Any, value: Any) -> Any:
+        """Functions look at the whole of what they are given, some more than once."""
+        given = [self.visit(child, value) for child in node["children"]]
+        self._work.weigh(given)
+        if node["value"] in _ORDERING:
+            self._work.spend(sum(map(_order_work, given)))
+        return self._called.call_function(node["value"], given)
+
+    def visit_slice(self, node: Any, value: Any) -> Any:
+        self._work.spend(len(value) if isinstance(value, list) else 0)
+        return super().visit_slice(node, value)
 
     def visit_flatten(self, node: Any, value: Any) -> Any:
         base = self.visit(node["children"][0], value)
@@ -143,10 +161,12 @@ class _Interpreter(TreeInterpreter):
         return [part for item in base for part in (item if isinstance(item, list) else [item])]
 
     def visit_comparator(self, node: Any, value: Any) -> Any:
-        sides = [self.visit(child, value) for child in node["children"]]
-        if all(isinstance(side, dict | list) for side in sides):
-            self._work.weigh(sides[0])
-        return super().visit_comparator(node, value)
+        left, right = (self.visit(child, value) for child in node["children"])
+        self._work.weigh([left, right])
+        compare = self.COMPARATOR_FUNC[node["value"]]
+        if node["value"] in ("eq", "ne") or (_is_comparable(left) and _is_comparable(right)):
+            return compare(left, right)
+        return None
 
     def visit_multi_select_dict(self, node: Any, value: Any) -> Any:
         made = super().visit_multi_select_dict(node, value)
@@ -157,6 +177,16 @@ class _Interpreter(TreeInterpreter):
         made = super().visit_multi_select_list(node, value)
         self._work.weigh(made)
         return made
+
+
+def _is_comparable(value: Any) -> bool:
+    """Whether `<` and its like take the value, as in `jmespath.visitor`."""
+    return isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _order_work(value: Any) -> int:
+    """What it takes to bring the items into an order, beside looking at each."""
+    return len(value) * len(value).bit_length() if isinstance(value, list) else 0
 
 
 def _short(text: str) -> str:

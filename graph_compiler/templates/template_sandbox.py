@@ -1,17 +1,18 @@
 """The Jinja2 environment of templates: sandboxed, strict, native, and bounded in what one expression may build.
 
 Templates are users' code inside our processes, so whatever can grow (repetition, powers, padding, joining,
-loops) is checked before it is done. CPU time is bounded by loop steps, not by a clock.
+loops) is checked before it is done. The processor's time is bounded by a budget of work, not by a clock.
 """
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, TemplateSyntaxError, nodes, pass_environment
 from jinja2.exceptions import SecurityError
+from jinja2.filters import make_attrgetter
 from jinja2.nativetypes import NativeCodeGenerator, NativeEnvironment
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -20,6 +21,10 @@ from jinja2.visitor import NodeTransformer
 from graph_compiler.templates.template_bounds import (
     MAX_TEXT,
     bounding,
+    charge,
+    charge_items,
+    charge_writing,
+    charging,
     check_format,
     check_growth,
     check_size,
@@ -42,6 +47,18 @@ REFUSED_FILTERS = frozenset([
 REFUSED_TEXT_METHODS = frozenset([
     "center", "ljust", "rjust", "zfill", "expandtabs", "format",
     "format_map", "join", "replace", "translate", "encode",
+])  # fmt: skip
+AT_ONCE = frozenset(["count", "d", "default", "first", "length"])
+"""Filters that take as long with a large value as with a small one."""
+BY_ITEMS = frozenset([
+    "batch", "items", "last", "list", "map", "reject", "rejectattr", "reverse", "select", "selectattr", "sum",
+])  # fmt: skip
+"""Filters that look at each item once; what they do with an item is charged by what they call for it."""
+BY_ORDER = frozenset(["dictsort", "groupby", "sort"])
+"""Filters that compare each item with some others."""
+TESTS_AT_ONCE = frozenset([
+    "boolean", "callable", "defined", "escaped", "false", "filter", "float", "integer", "iterable", "mapping", "none",
+    "number", "sameas", "sequence", "string", "test", "true", "undefined",
 ])  # fmt: skip
 TEXT_FILTERS = ["lower", "upper", "title", "capitalize", "trim", "striptags", "urlencode", "truncate", "wordcount"]
 
@@ -87,7 +104,14 @@ class Environment(ImmutableSandboxedEnvironment, NativeEnvironment):
         self.filters |= {"counted": _counted, "joined": _joined, "join": _join}
         self.filters |= {"replace": _replace, "string": as_text, "tojson": _to_json}
         self.filters |= {"to_base64": _to_base64, "from_base64": _from_base64}
-        self.filters |= {"to_bytes": _to_bytes, "to_text": _to_text}
+        self.filters |= {"to_bytes": _to_bytes, "to_text": _to_text, "sum": _sum}
+        for name, function in self.filters.items():
+            if name not in ("counted", "joined"):
+                self.filters[name] = charging(function, _charge_of_filter(name))
+        self.filters["charged"] = _charged
+        tests: dict[str, Any] = self.tests
+        for name, test in tests.items():
+            tests[name] = charging(test, _charge_once if name in TESTS_AT_ONCE else charge)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
@@ -110,16 +134,22 @@ class Environment(ImmutableSandboxedEnvironment, NativeEnvironment):
             raise SecurityError("str.format is not available; use the filter `format`")
         return None
 
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+        charge(getattr(__obj, "__self__", None), *args, *kwargs.values())
+        return super().call(__context, __obj, *args, **kwargs)
+
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if operator == "%":
             check_format(left)
         else:
             check_growth(operator, left, right)
+        charge_items(left)
+        charge_items(right)
         return super().call_binop(context, operator, left, right)
 
 
 class _Bounds(NodeTransformer):
-    """Refuses statements without a use here, and routes `~` and loops through what counts them."""
+    """Refuses statements without a use here, and routes `~`, loops, comparisons and slices through what counts them."""
 
     def generic_visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> nodes.Node:
         if isinstance(node, REFUSED_STATEMENTS):
@@ -132,10 +162,76 @@ class _Bounds(NodeTransformer):
         node.iter = nodes.Filter(node.iter, "counted", [], [], None, None, lineno=node.lineno)
         return self.generic_visit(node)
 
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+        self.generic_visit(node)
+        node.expr = _charged_node(node.expr)
+        for operand in node.ops:
+            operand.expr = _charged_node(operand.expr)
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
+        self.generic_visit(node)
+        if isinstance(node.arg, nodes.Slice):
+            node.node = _charged_node(node.node)
+        return node
+
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
         parts = nodes.List(node.nodes, lineno=node.lineno)
         return nodes.Filter(parts, "joined", [], [], None, None, lineno=node.lineno)
+
+
+def _charged_node(node: nodes.Expr) -> nodes.Expr:
+    if isinstance(node, nodes.Const):
+        return node
+    return nodes.Filter(node, "charged", [], [], None, None, lineno=node.lineno)
+
+
+def _charged(value: Any) -> Any:
+    charge(value)
+    return value
+
+
+def _charge_of_filter(name: str) -> Callable[..., None]:
+    if name in AT_ONCE:
+        return _charge_once
+    if name in BY_ITEMS:
+        return _charge_by_items
+    return _charge_by_order if name in BY_ORDER else charge
+
+
+def _charge_once(*_: Any) -> None:
+    spend()
+
+
+def _charge_by_items(value: Any = (), *_: Any) -> None:
+    charge_items(value)
+
+
+def _charge_by_order(*values: Any) -> None:
+    rounds = len(values[0]).bit_length() if values and isinstance(values[0], Sized) else 1
+    for _ in range(max(1, rounds // 2)):
+        charge(*values)
+
+
+@pass_environment
+def _sum(environment: Environment, items: Iterable[Any], attribute: str | int | None = None, start: Any = 0) -> Any:
+    """Jinja's, spending for each step: with lists it copies all that it has so far."""
+    if isinstance(start, str | bytes):
+        raise TypeError("sum adds up numbers and lists; texts are joined by the filter `join`")
+    get = make_attrgetter(environment, attribute) if attribute is not None else _itself
+    total = start
+    for item in _counted(items):
+        value = get(item)
+        check_growth("+", total, value)
+        charge_items(total)
+        charge_items(value)
+        total = total + value
+    return total
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def _counted(items: Iterable[Any]) -> Iterator[Any]:
@@ -146,8 +242,10 @@ def _counted(items: Iterable[Any]) -> Iterator[Any]:
 
 def as_text(value: Any) -> str:
     """The text of `values.as_text`, of no more than a template may write."""
-    if not isinstance(value, str):
-        weigh(value)
+    if isinstance(value, str):
+        charge(value)
+    else:
+        charge_writing(value)
     return values.as_text(value)
 
 
@@ -172,7 +270,7 @@ def _replace(text: Any, old: str, new: str, count: int = -1) -> str:
 
 
 def _to_json(value: Any) -> str:
-    weigh(value)
+    charge_writing(value)
     return dumps(as_json(value, "the value of tojson"), ensure_ascii=False)
 
 

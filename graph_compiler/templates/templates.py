@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Template, TemplateSyntaxError, Undefined, nodes
 
-from graph_compiler.templates.template_bounds import MAX_STEPS, spend, steps, weigh
+from graph_compiler.templates.template_bounds import MAX_WORK, spend, weigh, work
 from graph_compiler.templates.template_sandbox import Environment, as_text
 from graph_compiler.values.binary import stands_for_bytes
 from graph_compiler.values.errors import NodeError, TemplateFailed
@@ -131,7 +131,7 @@ def _is_lone(tree: nodes.Template) -> bool:
 
 
 def _render_text(text: str, context: Mapping[str, Any]) -> Any:
-    token = steps.set(MAX_STEPS)
+    token = work.set(MAX_WORK)
     try:
         compiled = _compiled(text)
         pieces = compiled.template.root_render_func(compiled.template.new_context(dict(context)))
@@ -142,7 +142,7 @@ def _render_text(text: str, context: Mapping[str, Any]) -> Any:
     except (Exception, RecursionError) as error:
         raise TemplateFailed(f"{_shortened(text)}: {error or type(error).__name__}") from None
     finally:
-        steps.reset(token)
+        work.reset(token)
 
 
 def _written(pieces: Iterator[Any]) -> str:

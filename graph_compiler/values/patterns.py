@@ -10,6 +10,8 @@ import re2  # type: ignore[import-untyped]  # it has no types
 
 MAX_LENGTH = 5_000
 """Characters of a pattern."""
+MAX_PROGRAM = 10_000
+"""Instructions of a compiled pattern."""
 _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|.)", re.DOTALL)
 _MEMORY = 1024 * 1024
 """Bytes of one compiled pattern; one that would need more is refused."""
@@ -24,6 +26,11 @@ def matches(pattern: str, text: str) -> bool:
     return compiled(pattern).search(text.encode("utf-8", "replace")) is not None
 
 
+def work_of(pattern: str, text: str) -> int:
+    """Instructions that RE2 may look at to match the text, where states are too many to keep. Raises `BadPattern`."""
+    return len(text) * int(compiled(pattern).programsize)
+
+
 @lru_cache(maxsize=256)
 def compiled(pattern: str) -> Any:
     """The pattern, ready to search bytes of UTF-8. Raises `BadPattern`."""
@@ -33,9 +40,12 @@ def compiled(pattern: str) -> Any:
     options.max_mem = _MEMORY
     options.log_errors = False
     try:
-        return re2.compile(_translated(pattern).encode("utf-8", "replace"), options)
+        made = re2.compile(_translated(pattern).encode("utf-8", "replace"), options)
     except re2.error as error:
         raise BadPattern(_reason(error)) from None
+    if made.programsize > MAX_PROGRAM:
+        raise BadPattern(f"it has {made.programsize} instructions; {MAX_PROGRAM} are the limit")
+    return made
 
 
 def _translated(pattern: str) -> str:

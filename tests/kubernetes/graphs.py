@@ -33,7 +33,7 @@ def slow(name: str, seconds: int, **settings: Any) -> Json:
     """Keeps its pod for so long."""
     node: Json = {"id": "nap", "type": "delay", "config": {"duration": f"{seconds}s"}}
     if seconds > SUSPENDED:
-        node = {"id": "nap", "type": "shell", "config": {"command": f"sleep {seconds}"}}
+        node = {"id": "nap", "type": "shell", "config": {"script": f"sleep {seconds}"}}
     return {"spec_version": 1, "name": name, "nodes": [node], "settings": settings}
 
 

@@ -8,16 +8,17 @@ import pytest
 from jinja2.exceptions import SecurityError
 
 from graph_compiler.templates.template_bounds import (
-    MAX_STEPS,
     MAX_TEXT,
+    MAX_WORK,
     Unbounded,
     bounding,
+    charge,
     check_format,
     check_growth,
     spend,
-    steps,
     weigh,
     weighing,
+    work,
 )
 
 
@@ -39,15 +40,16 @@ def test_a_list_that_holds_itself_is_refused_and_does_not_hang() -> None:
         weigh(endless)
 
 
-def test_the_budget_of_steps_is_spent_one_by_one() -> None:
-    token = steps.set(2)
+def test_the_budget_of_work_is_spent_by_what_is_done_and_by_the_size_of_what_is_looked_at() -> None:
+    token = work.set(30)
     try:
         spend()
-        spend()
-        with pytest.raises(Unbounded, match=f"more than {MAX_STEPS} loop steps"):
-            spend()
+        charge(["a", "b"], {"k": "x" * 64})
+        assert work.get() == 30 - 6 - 6 - 3 - 5
+        with pytest.raises(Unbounded, match=f"more than {MAX_WORK} steps of work"):
+            spend(11)
     finally:
-        steps.reset(token)
+        work.reset(token)
 
 
 @pytest.mark.parametrize(
