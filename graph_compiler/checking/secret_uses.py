@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+
+from pydantic import ValidationError
 
 from graph_compiler.language.spec import GraphSpec, NodeSpec
 from graph_compiler.language.webhook_trigger import WebhookTrigger
@@ -42,5 +45,8 @@ def _secrets_of(node: NodeSpec, node_types: NodeTypes) -> Iterator[str]:
         for reference in analyse(text).references:
             if reference.root == "secrets":
                 yield reference.path[1] if len(reference.path) > 1 else ANY
-    if (node_type := node_types.get(node.type)) is not None:
-        yield from node_type.secret_names(node_type.read_config(node.config, rendered=False))
+    node_type = node_types.get(node.type)
+    # A type that is of another version by now may read the config no more.
+    with suppress(ValidationError):
+        if node_type is not None:
+            yield from node_type.secret_names(node_type.read_config(node.config, rendered=False))

@@ -46,7 +46,7 @@ def environment(settings: Settings, up_id: str) -> dict[str, str]:
         "HEADRACE_HTTP_ALLOW_PRIVATE": private,
         "HEADRACE_SERVICES_ALLOW_PRIVATE": private,
         **os.environ,
-        **{name: str(path) for name, path in certificate.items() if path is not None},
+        **{name: str(path.absolute()) for name, path in certificate.items() if path is not None},
         "HEADRACE_HOME": str(settings.home),
         "HEADRACE_DATABASE_URL": settings.database_url,
         "HEADRACE_HOST": settings.host,

@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import sqlalchemy as sa
@@ -148,23 +149,18 @@ def forget(connection: Connection, days: int) -> int:
 
     The hash of the last of them is kept as an anchor, so that what stays can still be verified, and a row tells of it.
     """
-    connection.execute(_LOCK)
     before = connection.execute(sa.select(sa.func.clock_timestamp() - timedelta(days))).scalar_one()
-    oldest = _SEALED.with_only_columns(audit.c.place, audit.c.hash, audit.c.at).limit(BATCH)
-    last, count = None, 0
-    for row in connection.execute(oldest):
-        if row.at >= before:
-            break
-        last, count = row, count + 1
-    if last is None:
+    first = connection.execute(_SEALED.limit(1)).first()
+    if first is None or first.at >= before:
         return 0
+    connection.execute(_LOCK)
+    oldest = _SEALED.with_only_columns(audit.c.place, audit.c.hash, audit.c.at).limit(BATCH)
+    gone = list(takewhile(lambda row: row.at < before, connection.execute(oldest)))
+    if not gone:  # another one was quicker
+        return 0
+    last = gone[-1]
     connection.execute(audit_anchors.insert().values(place=last.place, hash=last.hash))
     connection.execute(audit.delete().where(audit.c.place <= last.place))
-    record(
-        connection,
-        SYSTEM,
-        Action.AUDIT_FORGOTTEN,
-        Target(TargetKind.AUDIT),
-        after={"rows": count, "place": last.place, "hash": last.hash.hex()},
-    )
-    return count
+    after = {"rows": len(gone), "place": last.place, "hash": last.hash.hex()}
+    record(connection, SYSTEM, Action.AUDIT_FORGOTTEN, Target(TargetKind.AUDIT), after=after)
+    return len(gone)

@@ -22,21 +22,36 @@ DEFAULTS = {POLICY: NO_PAGE, "Referrer-Policy": "no-referrer", "X-Frame-Options"
 """What an answer that says nothing else says."""
 
 
+_BEGINNINGS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
+"""The messages of ASGI that have the headers of an answer."""
+_EMPTY = ((b"content-length", b"0"),)
+
+
 class SecurityHeaders:
-    """Pure ASGI, outermost, so that refusals and unforeseen errors have the headers as well."""
+    """Pure ASGI, outermost, so that refusals and unforeseen errors have the headers as well.
+
+    A socket that is closed before it was accepted is refused by an answer of ours: the server's own has no headers.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         place = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        is_encrypted = scope.get("scheme") in ("https", "wss")
+        is_refused = scope["type"] == "websocket" and "websocket.http.response" in scope.get("extensions", {})
 
         async def send_secured(message: Message) -> None:
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            nonlocal is_refused
+            if is_refused and message["type"] == "websocket.close":
+                await send_secured({"type": "websocket.http.response.start", "status": 403, "headers": _EMPTY})
+                message = {"type": "websocket.http.response.body", "body": b""}
+            if message["type"] in _BEGINNINGS:
+                is_refused = False
                 message["headers"] = list(message.get("headers", ()))
                 headers = MutableHeaders(scope=message)
                 _secure(headers, place)
-                if scope.get("scheme") in ("https", "wss"):
+                if is_encrypted:
                     headers["Strict-Transport-Security"] = TRANSPORT
             await send(message)
 

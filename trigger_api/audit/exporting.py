@@ -13,7 +13,8 @@ from platform_core.audit.entry import Entry
 from platform_core.database.engine import Engine, reading
 from trigger_api.audit.schemas import row_of
 
-_PORTION = 500
+PORTION = 500
+"""Rows that are read at once."""
 CSV_COLUMNS = (
     *("place", "id", "at", "action", "actor_kind", "actor_id", "actor_name", "credential", "address", "request_id"),
     *("target_kind", "target_id", "target_name", "owner_id", "owner", "before", "after", "hash"),
@@ -39,7 +40,7 @@ def _portions(engine: Engine, wanted: AuditFilter) -> Iterator[list[Entry]]:
     last = None
     while True:
         with reading(engine) as connection:
-            entries = entries_after(connection, wanted, last, _PORTION)
+            entries = entries_after(connection, wanted, last, PORTION)
         if not entries:
             return
         yield entries

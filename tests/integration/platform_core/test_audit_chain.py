@@ -146,6 +146,18 @@ def test_retention_removes_the_oldest_and_says_so_and_the_rest_can_be_verified(e
         connection.execute(sa.text("DELETE FROM headrace.audit"))
 
 
+def test_portions_make_no_difference(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "BATCH", 2)
+    append(engine, *"abcde")
+    _age(engine, 5)
+    assert seal(engine) == 5
+    with engine.begin() as connection:
+        assert [chain.forget(connection, 400) for _ in range(4)] == [2, 2, 1, 0]
+    seal(engine)
+    found = verify(engine)
+    assert (found.anchor.place, found.rows, found.head.place, found.broken_at) == (5, 3, 8, None)
+
+
 def test_a_young_row_keeps_those_after_it(engine: Engine) -> None:
     append(engine, "young")
     seal(engine)

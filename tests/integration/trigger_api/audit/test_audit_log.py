@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from sqlalchemy.engine import Engine
 
 from platform_core.identity.keys import KeyRing
@@ -108,6 +109,15 @@ UNAUDITED = {
 }
 
 
+READING = {"GET", "HEAD", "OPTIONS"}
+HIDDEN = {
+    "launch_with_files": "is told, as its test below says",
+    "deliver": "is the same as above, by other methods",
+    "deliver_below": "is the same as above, with more of a path",
+}
+"""Routes that OpenAPI does not show."""
+
+
 def operations(document: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """Method and path of each operation that is no reading, by its name."""
     return {
@@ -130,6 +140,11 @@ def test_every_operation_that_changes_something_is_known_here(
     stream = create_stream_app(settings, engine=engine, keys=keys)
     named = operations(app.openapi()) | operations(stream.openapi())
     assert named.keys() == REQUESTS.keys() | UNAUDITED.keys()
+    # What FastAPI keeps of a router that was included.
+    routers = [getattr(included, "original_router", None) for each in (app, stream) for included in each.routes]
+    routes = [route for router in routers if isinstance(router, APIRouter) for route in router.routes]
+    hidden = [route for route in routes if isinstance(route, APIRoute) and not route.include_in_schema]
+    assert {route.name for route in hidden if set(route.methods or ()) - READING} == HIDDEN.keys()
 
 
 @pytest.mark.parametrize("operation", REQUESTS)
@@ -264,7 +279,11 @@ def test_filters_choose_and_pages_continue(ada: httpx.Client) -> None:
         assert_problem(ada.get(f"{API}/audit", params=wrong), 422, "invalid_request")
 
 
-def test_an_export_is_the_whole_log_the_oldest_first(ada: httpx.Client, admin: httpx.Client) -> None:
+@pytest.mark.parametrize("portion", [1, 3, 500])
+def test_an_export_is_the_whole_log_the_oldest_first(
+    ada: httpx.Client, admin: httpx.Client, portion: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trigger_api.audit.exporting.PORTION", portion)
     for number in range(3):
         ada.put(f"{API}/secrets/s{number}", json={"value": VALUE})
     ada.post(f"{API}/api-keys", json={"name": "=cmd|' /C calc'!A0", "scopes": ["runs:read"]})

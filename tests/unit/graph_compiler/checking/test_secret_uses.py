@@ -50,6 +50,10 @@ def test_webhooks_name_theirs() -> None:
     ]
 
 
+def test_a_config_that_its_type_reads_no_more_keeps_its_templates() -> None:
+    assert uses(node("q", "shell", script=7, env={"T": "{{ secrets.token }}"})) == [SecretUse("token", ["q"])]
+
+
 def test_a_type_that_is_not_installed_any_more_keeps_its_templates() -> None:
     assert uses(node("gone", "acme.gone", key="{{ secrets.token }}", broker="unknown")) == [
         SecretUse("token", ["gone"])
