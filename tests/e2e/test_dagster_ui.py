@@ -1,0 +1,95 @@
+"""Dagster's UI behind our sign-in, in a real installation: real Dagster, real HTTP and WebSocket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
+
+from tests.e2e.conftest import installed
+from tests.e2e.documents import sleeper
+from tests.e2e.installation import Installation
+
+pytestmark = pytest.mark.xdist_group("dagster-ui")
+
+RELOAD = 'mutation{reloadRepositoryLocation(repositoryLocationName:"headrace"){__typename}}'
+EVENTS = (
+    "subscription($run:ID!){pipelineRunLogs(runId:$run){... on PipelineRunLogsSubscriptionSuccess{hasMorePastEvents}}}"
+)
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    """With a port for Dagster's UI alone."""
+    with installed({"HEADRACE_UI_PORT": "0"}) as installation:
+        installation.apply(sleeper())
+        yield installation
+
+
+def _socket(url: str, headers: Any, origin: str) -> ClientConnection:
+    address = f"{url.replace('http', 'ws')}/dagster/graphql"
+    protocols = [Subprotocol("graphql-ws")]
+    return connect(address, additional_headers=headers, origin=Origin(origin), subprotocols=protocols, proxy=None)
+
+
+def _query(url: str, **headers: str) -> httpx.Response:
+    return httpx.post(f"{url}/dagster/graphql", json={"query": RELOAD}, headers=headers, timeout=60)
+
+
+def test_an_administrator_opens_it_asks_it_and_is_told_of_a_run(installation: Installation) -> None:
+    url = installation.record["url"]
+    page = httpx.get(f"{url}/dagster/runs", headers={**installation.bearer, "Accept": "text/html"}, timeout=60)
+    assert page.status_code == 200
+    assert '"pathPrefix": "/dagster"' in page.text
+    script = page.text.partition('src="')[2].partition('"')[0]
+    assert "javascript" in httpx.get(f"{url}{script}", headers=installation.bearer).headers["content-type"]
+    assert installation.ask_dagster(RELOAD)["reloadRepositoryLocation"]["__typename"] == "WorkspaceLocationEntry"
+    installation.succeed("run", "sleeper", "-p", "seconds=0", "--wait", "60")
+    (run,) = installation.get("runs")["items"]
+    with _socket(url, installation.bearer, url) as socket:
+        assert socket.subprotocol == "graphql-ws"
+        socket.send(json.dumps({"type": "connection_init"}))
+        assert json.loads(socket.recv(60)) == {"type": "connection_ack"}
+        payload = {"query": EVENTS, "variables": {"run": run["run_id"]}}
+        socket.send(json.dumps({"type": "start", "id": "1", "payload": payload}))
+        message = json.loads(socket.recv(60))
+    assert message["type"] == "data"
+    assert message["payload"]["data"]["pipelineRunLogs"] == {"hasMorePastEvents": False}
+
+
+def test_nobody_else_gets_past_us(installation: Installation) -> None:
+    url = installation.record["url"]
+    installation.succeed("user", "add", "eve", "--role", "editor", "--password-stdin", stdin="a long password\n")
+    login = {"username": "eve", "password": "a long password"}
+    token = httpx.post(f"{url}/api/v1/auth/token", data=login).raise_for_status().json()["access_token"]
+    assert _query(url).status_code == 401
+    assert _query(url, Authorization=f"Bearer {token}").status_code == 403
+    for headers in ({}, {"Authorization": f"Bearer {token}"}):
+        with pytest.raises(InvalidStatus, match=r"40[13]"), _socket(url, headers, url):
+            pass
+
+
+def test_pages_of_other_origins_do_nothing_with_an_administrators_browser(installation: Installation) -> None:
+    url, bearer = installation.record["url"], installation.bearer
+    for origin in ("https://evil.example", "null", "http://localhost:1"):
+        assert _query(url, **bearer, Origin=origin).status_code == 403
+        with pytest.raises(InvalidStatus, match="403"), _socket(url, bearer, origin):
+            pass
+    assert _query(url, **bearer, Host="evil.example").status_code == 403
+    assert httpx.get(f"{url}/dagster/graphql", params={"query": RELOAD}, headers=bearer).status_code == 405
+
+
+def test_its_own_port_asks_for_the_same_and_has_nothing_else(installation: Installation) -> None:
+    port = installation.record["ui_url"].removesuffix("/dagster")
+    assert port.startswith("http://127.0.0.1:")
+    assert port != installation.record["url"]
+    assert _query(port).status_code == 401
+    assert _query(port, **installation.bearer).json()["data"]["reloadRepositoryLocation"]
+    assert httpx.get(f"{port}/api/v1/graphs", headers=installation.bearer).status_code == 404
+    assert httpx.get(f"{port}/").headers["location"] == "/dagster/"
