@@ -15,7 +15,7 @@ from platform_core.errors import RunNotFound, VersionNotFound
 from platform_core.facts.run_ref import RunRef, VersionRef
 from platform_core.facts.run_status import RunStatus
 from platform_core.facts.trigger_kind import TriggerKind
-from platform_core.runs.run_store import announce, select_runs
+from platform_core.runs.run_store import LAUNCHED_BY, announce, select_runs
 
 DAGSTERS_UI = "dagster-ui"
 """What triggered a run that was started there."""
@@ -83,6 +83,8 @@ class AdoptedRun:
     """None: those of the run that it executes again, if it does, or else none."""
     parent_run_id: str | None = None
     retry_from: str | None = None
+    launched_by: str | None = None
+    """The name of the user who launched it."""
 
 
 def adopt_run(connection: Connection, new: AdoptedRun) -> bool:
@@ -102,7 +104,7 @@ def adopt_run(connection: Connection, new: AdoptedRun) -> bool:
         "params": dict(given),
         "parent_run_id": None if parent is None else parent.run_id,
         "retry_from": None if parent is None else new.retry_from,
-        "tags": {},
+        "tags": {} if new.launched_by is None else {LAUNCHED_BY: new.launched_by},
         "last_seq": 1,
         "submitted_at": sa.func.clock_timestamp(),
     }

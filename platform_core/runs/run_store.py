@@ -27,6 +27,8 @@ from platform_core.runs.run_event_store import RUN_QUEUED
 FROM_FAILURE = "failure"
 FROM_START = "start"
 """Where a retry begins that takes what its parent has done from there."""
+LAUNCHED_BY = "headrace/launched_by"
+"""Tag of a run that was launched in Dagster's UI: the name of the user."""
 
 
 @dataclass(frozen=True)
@@ -284,7 +286,7 @@ def retry_of(connection: Connection, parent: Run, start: str) -> NewRun:
         version=parent.version,
         owner_id=parent.owner_id,
         params=parent.params,
-        tags=parent.tags,
+        tags={key: value for key, value in parent.tags.items() if key != LAUNCHED_BY},
         parent_run_id=parent.run_id,
         retry_from=start,
         **row._mapping,

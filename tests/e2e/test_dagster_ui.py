@@ -13,8 +13,9 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 from tests.e2e.conftest import installed
-from tests.e2e.documents import sleeper
+from tests.e2e.documents import adder, sleeper
 from tests.e2e.installation import Installation
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("dagster-ui")
 
@@ -29,6 +30,7 @@ def installation() -> Iterator[Installation]:
     """With a port for Dagster's UI alone."""
     with installed({"HEADRACE_UI_PORT": "0"}) as installation:
         installation.apply(sleeper())
+        installation.apply(adder())
         yield installation
 
 
@@ -93,3 +95,57 @@ def test_its_own_port_asks_for_the_same_and_has_nothing_else(installation: Insta
     assert _query(port, **installation.bearer).json()["data"]["reloadRepositoryLocation"]
     assert httpx.get(f"{port}/api/v1/graphs", headers=installation.bearer).status_code == 404
     assert httpx.get(f"{port}/").headers["location"] == "/dagster/"
+
+
+SELECTOR = {"repositoryLocationName": "headrace", "repositoryName": "headrace", "jobName": "admin__sleeper"}
+CHECK = """query($config: RunConfigData!, $job: PipelineSelector!) { isPipelineConfigValid(
+    pipeline: $job, runConfigData: $config, mode: "default") {
+    __typename ... on RunConfigValidationInvalid { errors { message } } } }"""
+LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
+    __typename ... on LaunchRunSuccess { run { runId tags { key value } } } ... on PythonError { message } } }"""
+AGAIN = """mutation($params: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $params) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+JOB = {"repositoryLocationName": "headrace", "repositoryName": "headrace", "pipelineName": "admin__sleeper"}
+TERMINATE = "mutation($id: String!) { terminateRun(runId: $id) { __typename } }"
+
+
+def _config(**params: Any) -> dict[str, Any]:
+    return {"resources": {"runtime": {"config": {"params": params}}}}
+
+
+def test_the_launchpad_knows_the_params(installation: Installation) -> None:
+    def errors(config: dict[str, Any]) -> list[str]:
+        answer = installation.ask_dagster(CHECK, {"job": JOB, "config": config})
+        return [error["message"] for error in answer["isPipelineConfigValid"].get("errors", [])]
+
+    assert errors(_config(seconds=1)) == []
+    (message,) = errors(_config(secnds=1))
+    assert 'Received unexpected config entry "secnds"' in message
+
+
+def test_runs_of_the_ui_are_recorded_with_who_launched_and_who_ended_them(installation: Installation) -> None:
+    forged = [{"key": "headrace/launched_by", "value": "somebody else"}]
+    wanted = {"selector": SELECTOR, "runConfigData": _config(seconds=600), "executionMetadata": {"tags": forged}}
+    launched = installation.ask_dagster(LAUNCH, {"params": wanted})["launchRun"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    run_id = launched["run"]["runId"]
+    assert installation.get(f"runs/{run_id}")["tags"] == {"headrace/launched_by": "admin"}
+    wait_until(lambda: installation.status(run_id) == "RUNNING", "the run is running", 60)
+    assert installation.ask_dagster(TERMINATE, {"id": run_id})["terminateRun"]["__typename"] == "TerminateRunSuccess"
+    wait_until(lambda: installation.status(run_id) == "CANCELED", "the run is canceled", 60)
+    assert "admin ends the run in Dagster's UI." in installation.succeed("logs", run_id)
+    params = {"parentRunId": run_id, "strategy": "ALL_STEPS"}
+    again = installation.ask_dagster(AGAIN, {"params": params})["launchRunReexecution"]
+    assert again["__typename"] == "LaunchRunSuccess", again
+    run = installation.get(f"runs/{again['run']['runId']}")
+    assert (run["tags"], run["params"]["seconds"]) == ({"headrace/launched_by": "admin"}, 600)
+    installation.succeed("cancel", run["run_id"])
+
+
+def test_a_launch_whose_params_do_not_fit_says_why(installation: Installation) -> None:
+    selector = {**SELECTOR, "jobName": "admin__adder"}
+    body = {"query": LAUNCH, "variables": {"params": {"selector": selector, "runConfigData": {}}}}
+    url = f"{installation.record['ui_url']}/graphql"
+    refused = httpx.post(url, json=body, headers=installation.bearer, timeout=60).json()["data"]["launchRun"]
+    assert refused["__typename"] == "PythonError"
+    assert "/params/numbers: the param `numbers` is missing" in refused["message"]
