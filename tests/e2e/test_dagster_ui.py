@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from tests.e2e.browser import CHROMIUM, open_page
 from tests.e2e.conftest import installed
 from tests.e2e.documents import adder, sleeper
 from tests.e2e.installation import Installation
@@ -97,6 +98,22 @@ def test_its_own_port_asks_for_the_same_and_has_nothing_else(installation: Insta
     assert httpx.get(f"{port}/").headers["location"] == "/dagster/"
 
 
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; Debian's package is `chromium`")
+@pytest.mark.parametrize(
+    ("path", "shown"), [("/dagster/locations", "headrace@headrace"), ("/dagster/graphql", "query")]
+)
+def test_its_pages_work_in_a_browser_and_cannot_use_our_api(installation: Installation, path: str, shown: str) -> None:
+    url = installation.record["url"]
+    with open_page() as page:
+        page.call("Network.enable")
+        page.call("Network.setExtraHTTPHeaders", headers=dict(installation.bearer))
+        page.go(f"{url}{path}")
+        page.wait_for(f"document.body && document.body.innerText.includes({shown!r})", f"{path} is shown", 60)
+        assert page.complaints == []
+        assert page.evaluate("fetch('/dagster/server_info').then(answer => answer.status)") == 200
+        assert page.evaluate("fetch('/api/v1/graphs').then(() => 'reached', () => 'refused')") == "refused"
+
+
 SELECTOR = {"repositoryLocationName": "headrace", "repositoryName": "headrace", "jobName": "admin__sleeper"}
 CHECK = """query($config: RunConfigData!, $job: PipelineSelector!) { isPipelineConfigValid(
     pipeline: $job, runConfigData: $config, mode: "default") {
@@ -130,6 +147,8 @@ def test_runs_of_the_ui_are_recorded_with_who_launched_and_who_ended_them(instal
     assert launched["__typename"] == "LaunchRunSuccess", launched
     run_id = launched["run"]["runId"]
     assert installation.get(f"runs/{run_id}")["tags"] == {"headrace/launched_by": "admin"}
+    (found,) = installation.get("runs?tag=headrace/launched_by=admin")["items"]
+    assert found["run_id"] == run_id
     wait_until(lambda: installation.status(run_id) == "RUNNING", "the run is running", 60)
     assert installation.ask_dagster(TERMINATE, {"id": run_id})["terminateRun"]["__typename"] == "TerminateRunSuccess"
     wait_until(lambda: installation.status(run_id) == "CANCELED", "the run is canceled", 60)
