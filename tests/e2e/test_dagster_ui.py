@@ -74,7 +74,7 @@ def test_nobody_else_gets_past_us(installation: Installation) -> None:
     assert _query(url).status_code == 401
     assert _query(url, Authorization=f"Bearer {token}").status_code == 403
     for headers in ({}, {"Authorization": f"Bearer {token}"}):
-        with pytest.raises(InvalidStatus, match=r"40[13]"), _socket(url, headers, url):
+        with pytest.raises(InvalidStatus, match="403"), _socket(url, headers, url):
             pass
 
 

@@ -28,6 +28,9 @@ from trigger_api.dagster_ui.upstream import Upstream, target_of
 
 SIGN_IN = "/signin"
 
+_TRY_AGAIN_LATER = 1013
+"""Of the registry of close codes that RFC 6455, section 11.7, set up."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -47,19 +50,23 @@ class DagsterUiProxy:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["route"] = self
-        connection = HTTPConnection(scope)
+        if scope["type"] == "websocket":
+            await self._converse(WebSocket(scope, receive, send))
+        else:
+            response = await self._response(Request(scope, receive))
+            await response(scope, receive, send)
+
+    async def _response(self, request: Request) -> Response:
         try:
-            self._own_pages.demand(connection)
-            caller = await run_in_threadpool(administrator, self._services, connection)
-            if scope["type"] == "websocket":
-                await self._converse(WebSocket(scope, receive, send), caller)
-                return
-            response = await self._answer(Request(scope, receive), caller)
+            return await self._answer(request, await self._caller(request))
         except Unauthorized as error:
-            response = _sign_in(scope) if _is_page(connection) else problem(error)
+            return _sign_in(request.scope) if _is_page(request) else problem(error)
         except HeadraceError as error:
-            response = problem(error)
-        await response(scope, receive, send)
+            return problem(error)
+
+    async def _caller(self, connection: HTTPConnection) -> Principal:
+        self._own_pages.demand(connection)
+        return await run_in_threadpool(administrator, self._services, connection)
 
     async def _answer(self, request: Request, caller: Principal) -> Response:
         headers = asked(request.headers.raw, self._pass_for(caller))
@@ -69,10 +76,17 @@ class DagsterUiProxy:
         response.raw_headers = answered(answer.headers.raw, policy)
         return response
 
-    async def _converse(self, browser: WebSocket, caller: Principal) -> None:
-        target, protocols = target_of(browser.scope), browser.scope["subprotocols"]
-        async with self._upstream.socket(target, asked([], self._pass_for(caller)), protocols) as ui:
-            await relay(browser, ui, self._lapse(browser))
+    async def _converse(self, browser: WebSocket) -> None:
+        try:
+            shown = asked([], self._pass_for(await self._caller(browser)))
+            target, protocols = target_of(browser.scope), browser.scope["subprotocols"]
+            async with self._upstream.socket(target, shown, protocols) as ui:
+                await relay(browser, ui, self._lapse(browser))
+        except Unavailable as error:
+            await browser.accept()
+            await browser.close(_TRY_AGAIN_LATER, error.code)
+        except HeadraceError:
+            await browser.close()  # before it is accepted, that is a 403
 
     def _pass_for(self, caller: Principal) -> str:
         return issue_pass(self._services.keys, caller.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketState
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
@@ -25,6 +25,8 @@ async def relay(browser: WebSocket, ui: ClientConnection, lapse: Awaitable[Headr
     tasks = [lapsing, asyncio.ensure_future(_ask(browser, ui)), asyncio.ensure_future(_answer(browser, ui))]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if browser.client_state is WebSocketState.DISCONNECTED:
+            return
         if lapsing.done():
             await browser.close(_POLICY_VIOLATION, lapsing.result().code)
         elif ui.close_code is not None:
