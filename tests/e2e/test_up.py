@@ -85,6 +85,19 @@ def test_dagsters_ui_and_its_code_server_start_with_the_first_request(fresh: Ins
     assert {"ui", "code-server"} <= fresh.record["pids"].keys()
 
 
+def test_a_ui_of_dagster_that_does_not_start_is_a_clear_answer_and_stops_nothing_else(fresh: Installation) -> None:
+    fresh.start()
+    workspace = fresh.home / "dagster" / "workspace.yaml"
+    whole = workspace.read_text()
+    workspace.write_text("load_from: [{nonsense: 1}]")
+    url = f"{fresh.record['ui_url']}/server_info"
+    refused = httpx.get(url, headers=fresh.bearer, timeout=120)
+    assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+    assert httpx.get(f"{fresh.record['url']}/readyz").status_code == 200
+    workspace.write_text(whole)
+    assert httpx.get(url, headers=fresh.bearer, timeout=120).status_code == 200
+
+
 def test_second_up_names_the_holder(installation: Installation) -> None:
     second = installation.run("up", "--port", "0", "--ui-port", "0")
     assert second.returncode == 5
