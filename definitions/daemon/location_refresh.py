@@ -49,9 +49,7 @@ class LocationRefresh:
         headers = {HEADER: issue_pass(self._keys, "the daemon")}
         body = {"query": _MUTATION, "variables": {"name": LOCATION}}
         try:
-            with httpx.Client(
-                transport=httpx.HTTPTransport(uds=ui.socket), headers=headers, timeout=_TIMEOUT
-            ) as client:
+            with httpx.Client(transport=httpx.HTTPTransport(uds=ui.socket), timeout=_TIMEOUT) as client:
                 client.post(f"{ui.url}{PREFIX}/graphql", json=body, headers=headers).raise_for_status()
         except httpx.HTTPError as error:
             _logger.warning("Dagster's UI could not be refreshed: %s", error)
