@@ -14,6 +14,7 @@ from dagster._daemon.controller import DagsterDaemonController
 
 from definitions.shared import addresses
 from definitions.shared.names import LOCATION
+from platform_core.audit.entry import SYSTEM
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.ui_pass import HEADER, issue_pass
 from platform_core.loop import Loop
@@ -46,7 +47,7 @@ class LocationRefresh:
         ui = dagster_ui(self._settings)
         if not addresses.is_code_server_there(self._settings) or (ui.socket and not Path(ui.socket).exists()):
             return  # or the refresh would start it
-        headers = {HEADER: issue_pass(self._keys, "the daemon")}
+        headers = {HEADER: issue_pass(self._keys, SYSTEM)}
         body = {"query": _MUTATION, "variables": {"name": LOCATION}}
         try:
             with httpx.Client(transport=httpx.HTTPTransport(uds=ui.socket), timeout=_TIMEOUT) as client:

@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-CALLER: ContextVar[str | None] = ContextVar("caller", default=None)
-"""The user's name; None in every process but the UI's."""
+from platform_core.audit.entry import Author
+
+CALLER: ContextVar[Author | None] = ContextVar("caller", default=None)
+"""The user; None in every process but the UI's."""

@@ -102,7 +102,7 @@ def _attributed(run: DagsterRun) -> DagsterRun:
     """The run with the tag of who launches it, which nobody else can have set."""
     tags = {key: value for key, value in run.tags.items() if key != LAUNCHED_BY}
     caller = CALLER.get()
-    return run.with_tags(tags if caller is None else {**tags, LAUNCHED_BY: caller})
+    return run.with_tags(tags if caller is None else {**tags, LAUNCHED_BY: caller.name or ""})
 
 
 def _adopt(connection: Connection, run: DagsterRun) -> None:
@@ -116,8 +116,7 @@ def _adopt(connection: Connection, run: DagsterRun) -> None:
         stored = read_version(connection, graph_id, int(version))
         params, issues = apply(GraphSpec.model_validate_json(stored.document), given or {})
     retry_from = FROM_FAILURE if run.tags.get(RESUME_RETRY_TAG) == "true" else FROM_START
-    caller = run.tags.get(LAUNCHED_BY)
-    adopted = AdoptedRun(run.run_id, graph_id, int(version), params, run.parent_run_id, retry_from, caller)
+    adopted = AdoptedRun(run.run_id, graph_id, int(version), params, run.parent_run_id, retry_from, CALLER.get())
     if adopt_run(connection, adopted) and issues:
         said = "; ".join(f"{issue.path}: {issue.message}" for issue in issues)
         raise InvalidParams(f"The params do not fit the graph: {said}.", [issue.as_dict() for issue in issues])

@@ -8,7 +8,7 @@ from typing import Any
 from definitions.instance.caller import CALLER
 from platform_core.errors import Unauthorized
 from platform_core.identity.keys import KeyRing
-from platform_core.identity.ui_pass import HEADER, caller_of
+from platform_core.identity.ui_pass import HEADER, author_of
 from platform_core.operation.dagster_ui import HEALTH
 
 Scope = MutableMapping[str, Any]
@@ -33,7 +33,7 @@ class Door:
             return
         try:
             shown = dict(scope["headers"]).get(_HEADER, b"")
-            CALLER.set(caller_of(self._keys, shown.decode("latin-1")))
+            CALLER.set(author_of(self._keys, shown.decode("latin-1")))
         except Unauthorized:
             await _refuse(scope, send)
             return

@@ -153,6 +153,9 @@ def test_runs_of_the_ui_are_recorded_with_who_launched_and_who_ended_them(instal
     assert installation.ask_dagster(TERMINATE, {"id": run_id})["terminateRun"]["__typename"] == "TerminateRunSuccess"
     wait_until(lambda: installation.status(run_id) == "CANCELED", "the run is canceled", 60)
     assert "admin ends the run in Dagster's UI." in installation.succeed("logs", run_id)
+    deeds = installation.get(f"audit?target={run_id}")["items"]
+    actors = [(deed["action"], deed["actor"]["name"], deed["credential"], deed["address"]) for deed in deeds]
+    assert actors == [(action, "admin", "token", "127.0.0.1") for action in ("run.canceled", "run.launched")]
     params = {"parentRunId": run_id, "strategy": "ALL_STEPS"}
     again = installation.ask_dagster(AGAIN, {"params": params})["launchRunReexecution"]
     assert again["__typename"] == "LaunchRunSuccess", again

@@ -18,6 +18,7 @@ from platform_core.errors import Forbidden, HeadraceError, Unauthorized, Unavail
 from platform_core.identity.auth import Principal
 from platform_core.identity.ui_pass import issue_pass
 from platform_core.operation.dagster_ui import PREFIX, dagster_ui
+from platform_core.web.origin import origin_of
 from platform_core.web.problems import problem
 from platform_core.web.services import Services
 from trigger_api.dagster_ui.caller import administrator
@@ -69,7 +70,7 @@ class DagsterUiProxy:
         return await run_in_threadpool(administrator, self._services, connection)
 
     async def _answer(self, request: Request, caller: Principal) -> Response:
-        headers = asked(request.headers.raw, self._pass_for(caller))
+        headers = asked(request.headers.raw, self._pass_for(request, caller))
         answer = await self._upstream.send(request, headers)
         response = StreamingResponse(_body(answer), answer.status_code)
         policy = policy_for(request, self._services.settings.public_url)
@@ -78,7 +79,7 @@ class DagsterUiProxy:
 
     async def _converse(self, browser: WebSocket) -> None:
         try:
-            shown = asked([], self._pass_for(await self._caller(browser)))
+            shown = asked([], self._pass_for(browser, await self._caller(browser)))
             target, protocols = target_of(browser.scope), browser.scope["subprotocols"]
             async with self._upstream.socket(target, shown, protocols) as ui:
                 await relay(browser, ui, self._lapse(browser))
@@ -88,8 +89,8 @@ class DagsterUiProxy:
         except HeadraceError:
             await browser.close()  # before it is accepted, that is a 403
 
-    def _pass_for(self, caller: Principal) -> str:
-        return issue_pass(self._services.keys, caller.name)
+    def _pass_for(self, connection: HTTPConnection, caller: Principal) -> str:
+        return issue_pass(self._services.keys, origin_of(connection).author(caller))
 
     async def _lapse(self, connection: HTTPConnection) -> HeadraceError:
         """Why the caller may no longer; returns once that is so. While the database is away nobody loses a right."""

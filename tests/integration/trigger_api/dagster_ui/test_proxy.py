@@ -22,7 +22,7 @@ from websockets.typing import Origin, Subprotocol
 from headrace_cli.up.endpoint import listen_locally
 from platform_core.database.tables import users
 from platform_core.identity.keys import KeyRing
-from platform_core.identity.ui_pass import caller_of
+from platform_core.identity.ui_pass import author_of
 from platform_core.operation.dagster_ui import dagster_ui
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import Login, assert_problem
@@ -105,12 +105,12 @@ def test_what_an_administrator_asks_is_passed_on_with_a_pass_that_names_them(
     sent = _sent(answer)
     assert sent["x-own"] == "1"
     assert not {"authorization", "cookie"} & sent.keys()
-    assert caller_of(keys, sent["x-headrace-pass"]) == "root"
+    assert author_of(keys, sent["x-headrace-pass"]).name == "root"
 
 
 def test_a_browser_cannot_make_a_pass_of_its_own(admin: httpx.Client, keys: KeyRing) -> None:
     sent = _sent(admin.get("/dagster/x", headers={"X-Headrace-Pass": "mine", "Connection": "X-Own", "X-Own": "1"}))
-    assert caller_of(keys, sent["x-headrace-pass"]) == "root"
+    assert author_of(keys, sent["x-headrace-pass"]).name == "root"
     assert "x-own" not in sent
 
 
@@ -168,7 +168,7 @@ def test_messages_pass_both_ways_and_so_does_the_close(admin: httpx.Client, keys
     with _socket(admin, origin=Origin(str(admin.base_url).rstrip("/"))) as socket:
         assert socket.subprotocol == "graphql-ws"
         sent = dict(json.loads(socket.recv(30)))
-        assert caller_of(keys, sent["x-headrace-pass"]) == "root"
+        assert author_of(keys, sent["x-headrace-pass"]).name == "root"
         assert "authorization" not in sent
         socket.send("x" * 500_000)
         assert socket.recv(30) == "x" * 1_000_000

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 
 from definitions.daemon.location_refresh import LocationRefresh
 from platform_core.identity.keys import KeyRing
-from platform_core.identity.ui_pass import caller_of
+from platform_core.identity.ui_pass import author_of
 from platform_core.settings import Settings
 from tests.serving import served
 from tests.waiting import wait_until
@@ -51,7 +51,7 @@ def ui_url(asked: queue.Queue[Any]) -> Iterator[str]:
 
     @app.post("/dagster/graphql")
     async def answer(request: Request) -> dict[str, object]:
-        caller_of(KEYS, request.headers["x-headrace-pass"])
+        author_of(KEYS, request.headers["x-headrace-pass"])
         asked.put(await request.json())
         return {}
 

@@ -9,11 +9,13 @@ import pytest
 
 from definitions.instance.caller import CALLER
 from definitions.location.door import Door
+from platform_core.audit.entry import ActorKind, Author
 from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.ui_pass import issue_pass
 
 KEYS = KeyRing(["k" * 32])
+IDA = Author(ActorKind.USER, "u1", "ida")
 
 
 def _enter(shown: str | None, *, kind: str = "http", path: str = "/dagster/graphql") -> tuple[list[Any], list[Any]]:
@@ -37,13 +39,11 @@ def _enter(shown: str | None, *, kind: str = "http", path: str = "/dagster/graph
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_a_pass_lets_in_and_names_the_caller(kind: str) -> None:
-    assert _enter(issue_pass(KEYS, "ida"), kind=kind) == (["ida"], [])
+    assert _enter(issue_pass(KEYS, IDA), kind=kind) == ([IDA], [])
     assert CALLER.get() is None
 
 
-@pytest.mark.parametrize(
-    "shown", [None, "", "ida", issue_token(KEYS, "u1", 60), issue_pass(KeyRing(["x" * 32]), "ida")]
-)
+@pytest.mark.parametrize("shown", [None, "", "ida", issue_token(KEYS, "u1", 60), issue_pass(KeyRing(["x" * 32]), IDA)])
 def test_nothing_else_does(shown: str | None) -> None:
     reached, sent = _enter(shown)
     assert (reached, sent[0]["status"]) == ([], 401)
