@@ -23,6 +23,7 @@ from platform_core.web.application import build_application
 from platform_core.web.services import Services
 from trigger_api.api_keys.endpoints import router as api_keys
 from trigger_api.auth.endpoints import router as auth
+from trigger_api.auth.sessions import router as sessions
 from trigger_api.deliveries.endpoints import router as deliveries
 from trigger_api.files.endpoints import router as files
 from trigger_api.graphs.endpoints import router as graphs
@@ -84,6 +85,7 @@ def create_app(
         routers=[
             webhooks,
             auth,
+            sessions,
             users,
             api_keys,
             graphs,
