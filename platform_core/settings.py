@@ -121,6 +121,18 @@ class Settings(BaseSettings):
         description="PEM file of the authorities for its certificate, in place of the system's.",
     )
     token_ttl: int = Field(default=8 * 3600, gt=0, description="Seconds a bearer token lives.")
+    session_ttl: int = Field(
+        default=7 * 86_400,
+        gt=0,
+        le=366 * 86_400,
+        description="Seconds after which a browser signs in again at the latest.",
+    )
+    session_idle: int = Field(
+        default=12 * 3600,
+        ge=120,
+        le=366 * 86_400,
+        description="Seconds without a request that end a browser's session.",
+    )
     failed_logins_per_user: int = Field(
         default=10, gt=0, description="Logins of one user name that may fail in 5 minutes before all are refused."
     )

@@ -26,6 +26,7 @@ from platform_core.web.services import Services
 from trigger_api.api_keys.endpoints import router as api_keys
 from trigger_api.audit.endpoints import router as audit
 from trigger_api.auth.endpoints import router as auth
+from trigger_api.auth.sessions import router as sessions
 from trigger_api.dagster_ui.proxy import DagsterUiProxy
 from trigger_api.deliveries.endpoints import router as deliveries
 from trigger_api.files.endpoints import router as files
@@ -91,6 +92,7 @@ def create_app(
         routers=[
             webhooks,
             auth,
+            sessions,
             audit,
             users,
             api_keys,

@@ -66,6 +66,24 @@ def test_an_administrator_opens_it_asks_it_and_is_told_of_a_run(installation: In
     assert message["payload"]["data"]["pipelineRunLogs"] == {"hasMorePastEvents": False}
 
 
+def test_a_browser_that_is_signed_in_uses_it_at_both_ports(installation: Installation) -> None:
+    url, port = installation.record["url"], installation.record["ui_url"].removesuffix("/dagster")
+    admin = json.loads((installation.home / "admin.json").read_text())
+    login = {"username": admin["name"], "password": admin["password"]}
+    with httpx.Client(timeout=60) as browser:
+        assert browser.get(f"{url}/dagster/runs", headers={"Accept": "text/html"}).headers["location"] == (
+            "/signin?next=/dagster/runs"
+        )
+        browser.post(f"{url}/api/v1/auth/session", json=login, headers={"Origin": url}).raise_for_status()
+        for here in (url, port):
+            answer = browser.post(f"{here}/dagster/graphql", json={"query": RELOAD}, headers={"Origin": here})
+            assert answer.json()["data"]["reloadRepositoryLocation"]
+            assert browser.post(f"{here}/dagster/graphql", json={"query": RELOAD}).status_code == 403
+        cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
+        with _socket(url, cookie, url) as socket:
+            assert socket.subprotocol == "graphql-ws"
+
+
 def test_nobody_else_gets_past_us(installation: Installation) -> None:
     url = installation.record["url"]
     installation.succeed("user", "add", "eve", "--role", "editor", "--password-stdin", stdin="a long password\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 from sqlalchemy.engine import Engine
 from starlette.applications import Starlette
@@ -21,7 +22,9 @@ from websockets.typing import Origin, Subprotocol
 
 from headrace_cli.up.endpoint import listen_locally
 from platform_core.database.tables import users
+from platform_core.facts.credential import Credential
 from platform_core.identity.keys import KeyRing
+from platform_core.identity.session_store import SESSION_COOKIE, begin_session, end_session
 from platform_core.identity.ui_pass import author_of
 from platform_core.operation.dagster_ui import dagster_ui
 from platform_core.settings import Settings
@@ -86,8 +89,7 @@ def address(app: FastAPI, ui: None) -> Iterator[str]:
 
 def _socket(client: httpx.Client, origin: Origin | None = None) -> ClientConnection:
     url = str(client.base_url).replace("http", "ws").rstrip("/") + GRAPHQL
-    bearer = client.headers.get("Authorization")
-    headers = {} if bearer is None else {"Authorization": bearer}
+    headers = {name: client.headers[name] for name in ("Authorization", "Cookie") if name in client.headers}
     return connect(url, additional_headers=headers, subprotocols=[Subprotocol("graphql-ws")], proxy=None, origin=origin)
 
 
@@ -212,3 +214,44 @@ def test_a_ui_that_is_not_there_is_a_clear_answer(
             socket.recv(30)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1013
+
+
+@pytest.fixture
+def browser(admin: httpx.Client, engine: Engine, settings: Settings) -> httpx.Client:
+    """Of an administrator who is signed in, as a browser is."""
+    with engine.begin() as connection:
+        user_id = connection.execute(sa.select(users.c.id).where(users.c.name == "root")).scalar_one()
+        session = begin_session(connection, settings, user_id)
+    del admin.headers["Authorization"]
+    admin.headers["Cookie"] = f"other=1; {SESSION_COOKIE}={session.id}"
+    return admin
+
+
+def test_a_session_reaches_it_and_goes_no_further(browser: httpx.Client, keys: KeyRing) -> None:
+    sent = _sent(browser.get("/dagster/x"))
+    author = author_of(keys, sent["x-headrace-pass"])
+    assert (author.name, author.credential) == ("root", Credential.SESSION)
+    assert "cookie" not in sent
+
+
+def test_with_a_session_the_browser_says_which_page_asks(browser: httpx.Client) -> None:
+    here = str(browser.base_url).rstrip("/")
+    assert browser.post(GRAPHQL, headers={"Origin": here}).status_code == 200
+    for headers in ({}, {"Origin": "null"}, {"Sec-Fetch-Site": "same-site"}):
+        assert browser.post(GRAPHQL, headers=headers).status_code == 403
+    with pytest.raises(InvalidStatus, match="403"), _socket(browser):
+        pass
+
+
+def test_signing_out_ends_open_sockets(browser: httpx.Client, engine: Engine) -> None:
+    here = str(browser.base_url).rstrip("/")
+    with _socket(browser, origin=Origin(here)) as socket:
+        socket.recv(30)
+        with engine.begin() as connection:
+            end_session(connection, browser.headers["Cookie"].rpartition("=")[2])
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(30)
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "unauthorized")
+    page = browser.get("/dagster/", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["location"]) == (303, "/signin?next=/dagster/")
