@@ -58,8 +58,8 @@ class Stack:
     @contextmanager
     def running(self) -> Iterator[None]:
         """`headrace up` on free ports, ready; stopped at the end."""
-        print("$ headrace up --port 0 --ui-port 0", flush=True)
-        command = self.command("up", "--port", "0", "--ui-port", "0")
+        print("$ headrace up --port 0", flush=True)
+        command = self.command("up", "--port", "0")
         started = time.monotonic()
         with subprocess.Popen(command, env=self.environment, text=True, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None

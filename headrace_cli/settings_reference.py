@@ -17,6 +17,8 @@ UNITS = {
     "ui_port": "a TCP port",
     "code_server_port": "a TCP port",
     "metrics_port": "a TCP port",
+    "session_idle": "seconds",
+    "session_ttl": "seconds",
     "token_ttl": "seconds",
     "failed_logins_per_user": "logins",
     "failed_logins_per_network": "logins",

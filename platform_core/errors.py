@@ -196,6 +196,12 @@ class Forbidden(HeadraceError):
     title = "Forbidden"
 
 
+class ForeignPage(Forbidden):
+    """A request with a browser's session that no page of ours sent."""
+
+    code = "foreign_page"
+
+
 class CallerNotAllowed(Forbidden):
     """The call does not come from a network that the webhook allows."""
 

@@ -55,11 +55,19 @@ class Settings(BaseSettings):
         description="PEM file of a certificate, with what it was signed by: both APIs speak TLS and follow it.",
     )
     tls_key: Path | None = Field(default=None, description="PEM file of its key, without a password.")
-    ui_host: str = Field(default="127.0.0.1", description="Address Dagster's UI listens on; it has no login.")
-    ui_port: int = Field(default=3000, ge=0, le=65535, description="Port of Dagster's UI; 0 takes a free one.")
+    ui_host: str = Field(default="127.0.0.1", description="Address of `ui_port`.")
+    ui_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description=(
+            "Port of its own for Dagster's UI beside /dagster of the APIs, with the same session; 0 takes a free one."
+            " Of the service `headrace ui` alone: where it listens (3000) for the trigger API."
+        ),
+    )
     ui_names: str | None = Field(
         default=None,
-        description="Further host names (comma separated) by which browsers reach Dagster's UI, as that of a proxy.",
+        description="Host names (comma separated) by which browsers reach Dagster's UI, beside HEADRACE_PUBLIC_URL.",
     )
     code_server_host: str | None = Field(
         default=None, description="Host of the Dagster code server; without it a socket in HOME/run is used."
@@ -71,7 +79,10 @@ class Settings(BaseSettings):
     values_url: str | None = Field(
         default=None, description="Folder or object store for large values between nodes; without it HOME/values."
     )
-    ui_url: str | None = Field(default=None, description="Address of Dagster's UI, for links and reloads.")
+    ui_url: str | None = Field(
+        default=None,
+        description="Where the services reach Dagster's UI if it is a service of its own; else HOME/run/ui.sock.",
+    )
     secret_key: SecretStr | None = Field(
         default=None,
         description="Master keys (comma separated, the first one active); without it HOME/secret.key is used.",
@@ -110,6 +121,18 @@ class Settings(BaseSettings):
         description="PEM file of the authorities for its certificate, in place of the system's.",
     )
     token_ttl: int = Field(default=8 * 3600, gt=0, description="Seconds a bearer token lives.")
+    session_ttl: int = Field(
+        default=7 * 86_400,
+        gt=0,
+        le=366 * 86_400,
+        description="Seconds after which a browser signs in again at the latest.",
+    )
+    session_idle: int = Field(
+        default=12 * 3600,
+        ge=120,
+        le=366 * 86_400,
+        description="Seconds without a request that end a browser's session.",
+    )
     failed_logins_per_user: int = Field(
         default=10, gt=0, description="Logins of one user name that may fail in 5 minutes before all are refused."
     )

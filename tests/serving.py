@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from tests.waiting import wait_until
 
@@ -52,12 +52,14 @@ class PromptEnd(uvicorn.Server):
 
 
 @contextmanager
-def served(app: FastAPI, lifespan: Literal["on", "off"] = "on", **options: Any) -> Iterator[str]:
+def served(
+    app: ASGIApp, lifespan: Literal["on", "off"] = "on", listening: socket.socket | None = None, **options: Any
+) -> Iterator[str]:
     """The address at which the application answers, from a thread of its own, as in production.
 
     `options` are uvicorn's.
     """
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = listening or socket.create_server(("127.0.0.1", 0))
     plain: dict[str, Any] = {"ws": "none", "log_config": None, "access_log": False, "proxy_headers": False}
     server = PromptEnd(uvicorn.Config(app, lifespan=lifespan, **plain | options))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -65,7 +67,8 @@ def served(app: FastAPI, lifespan: Literal["on", "off"] = "on", **options: Any) 
     try:
         wait_until(lambda: server.started or not thread.is_alive(), "the application is served")
         scheme = "https" if server.config.is_ssl else "http"
-        yield f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
+        is_local = listening.family == socket.AF_UNIX
+        yield "http://localhost" if is_local else f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.end()
         thread.join()

@@ -16,6 +16,7 @@ from graph_compiler.nodes.node_type import NodeTypes
 from platform_core.database import schema
 from platform_core.database.engine import Engine
 from platform_core.identity.keys import KeyRing
+from platform_core.operation.dagster_ui import PREFIX as DAGSTER_UI
 from platform_core.operation.metrics import Metrics
 from platform_core.secret_sources.outside import OutsideSecrets
 from platform_core.settings import Settings
@@ -25,6 +26,8 @@ from platform_core.web.services import Services
 from trigger_api.api_keys.endpoints import router as api_keys
 from trigger_api.audit.endpoints import router as audit
 from trigger_api.auth.endpoints import router as auth
+from trigger_api.auth.sessions import router as sessions
+from trigger_api.dagster_ui.proxy import DagsterUiProxy
 from trigger_api.deliveries.endpoints import router as deliveries
 from trigger_api.files.endpoints import router as files
 from trigger_api.graphs.endpoints import router as graphs
@@ -74,11 +77,13 @@ def create_app(
             listening.cancel()
             with suppress(asyncio.CancelledError):
                 await listening
+            await ui.close()
 
     endings = RunEndings(engine)
     metrics = metrics or Metrics()
     metrics.registry.register(QueueMetrics(engine))
     services = Services(settings, engine, keys, metrics)
+    ui = DagsterUiProxy(services)
     app = build_application(
         "trigger_api",
         title="Headrace trigger API",
@@ -87,6 +92,7 @@ def create_app(
         routers=[
             webhooks,
             auth,
+            sessions,
             audit,
             users,
             api_keys,
@@ -104,6 +110,7 @@ def create_app(
         ],
         lifespan=lifespan,
     )
+    app.mount(DAGSTER_UI, ui)
     specs, outside = SpecCache(), OutsideSecrets.of(settings)
     app.state.trigger = State(
         Checker(engine, node_types or builtin_node_types(), cluster, settings.max_document_bytes),

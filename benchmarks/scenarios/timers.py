@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 
 from benchmarks.figures.figure import Figure
@@ -35,10 +34,10 @@ def measure(repetitions: int) -> list[Figure]:
         idle, everything = _share_of_a_core(running, psutil.Process(record["pids"]["daemon"]))
         late = _lateness(running)
         # What follows is of an installation where somebody looks at Dagster's UI, which reads all graphs at first.
-        _until_shown(record["ui_url"], f"stored-{SCHEDULES - 1}", time.monotonic(), patience=900)
+        _until_shown(running, f"stored-{SCHEDULES - 1}", time.monotonic(), patience=900)
         live, shown = [], []
         for number in range(repetitions):
-            seconds = _until_live(running, record["ui_url"], number)
+            seconds = _until_live(running, number)
             live.append(seconds[0])
             shown.append(seconds[1])
     return [
@@ -92,14 +91,14 @@ def _lateness(running: stack.Stack) -> tuple[list[float], list[float]]:
     return accepted, started
 
 
-def _until_live(running: stack.Stack, ui_url: str, number: int) -> tuple[float, float]:
+def _until_live(running: stack.Stack, number: int) -> tuple[float, float]:
     """Seconds from the answer to a save until its timer has fired, and until Dagster's UI knows its schedule."""
     name = f"live-{number}"
     every = {"id": "soon", "type": "schedule", "every": "1s"}
     graph = _graph(name, every, {"id": "tick", "type": "schedule", "cron": "0 3 * * *"})
     begin = time.monotonic()
     seconds: list[float] = []
-    watching = threading.Thread(target=lambda: seconds.append(_until_shown(ui_url, name, begin)))
+    watching = threading.Thread(target=lambda: seconds.append(_until_shown(running, name, begin)))
     running.apply(graph)
     begin = time.monotonic()
     watching.start()
@@ -110,14 +109,13 @@ def _until_live(running: stack.Stack, ui_url: str, number: int) -> tuple[float, 
     return fired, seconds[0]
 
 
-def _until_shown(ui_url: str, graph: str, begin: float, patience: float = 120) -> float:
+def _until_shown(running: stack.Stack, graph: str, begin: float, patience: float = 120) -> float:
     body = {"query": _SCHEDULE, "variables": {"name": f"admin__{graph.replace('-', '_')}__ON__tick"}}
-    with httpx.Client(timeout=60, trust_env=False) as client:
-        while time.monotonic() < begin + patience:
-            answer = client.post(f"{ui_url}/graphql", json=body).json()
-            if answer["data"]["scheduleOrError"]["__typename"] == "Schedule":
-                return time.monotonic() - begin
-            time.sleep(0.05)
+    while time.monotonic() < begin + patience:
+        answer = running.http.post("/dagster/graphql", json=body).json()
+        if answer["data"]["scheduleOrError"]["__typename"] == "Schedule":
+            return time.monotonic() - begin
+        time.sleep(0.05)
     raise AssertionError(f"Dagster's UI does not know the schedule after {patience:g} s")
 
 

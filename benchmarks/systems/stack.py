@@ -74,7 +74,7 @@ def running(home: Path) -> Iterator[Stack]:
     """`headrace up` in `home` on free ports, from ready to stopped."""
     environment = {**os.environ, "HEADRACE_HOME": str(home)}
     started = time.monotonic()
-    command = [HEADRACE, "up", "--port", "0", "--ui-port", "0"]
+    command = [HEADRACE, "up", "--port", "0"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

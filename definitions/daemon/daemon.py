@@ -98,7 +98,7 @@ def _run(
     supervision = _supervision(settings, instance)
     workspace = HomeWorkspace(settings)
     with daemon_controller_from_instance(instance, workspace, gen_daemons=daemons, log_format="colored") as controller:
-        refresh = LocationRefresh(controller, settings)
+        refresh = LocationRefresh(controller, settings, process_context().keys)
         on_notify = {channels.QUEUE: _both(queue.wake, timers.run_ended)}
         on_notify |= {channels.GRAPHS: refresh.request, channels.TIMERS: timers.wake}
         notifications = Notifications(

@@ -7,13 +7,18 @@ controller's `_workspace_process_context`, whose `refresh_workspace()` the contr
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import httpx
 from dagster._daemon.controller import DagsterDaemonController
 
 from definitions.shared import addresses
 from definitions.shared.names import LOCATION
+from platform_core.audit.entry import SYSTEM
+from platform_core.identity.keys import KeyRing
+from platform_core.identity.ui_pass import HEADER, issue_pass
 from platform_core.loop import Loop
+from platform_core.operation.dagster_ui import PREFIX, dagster_ui
 from platform_core.settings import Settings
 
 _MUTATION = "mutation($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name) { __typename } }"
@@ -25,9 +30,10 @@ _logger = logging.getLogger("headrace.location")
 class LocationRefresh:
     """Refreshes after `request()`; the graphs of one burst are seen by one refresh, and one that fails is repeated."""
 
-    def __init__(self, controller: DagsterDaemonController, settings: Settings) -> None:
+    def __init__(self, controller: DagsterDaemonController, settings: Settings, keys: KeyRing) -> None:
         self._controller = controller
         self._settings = settings
+        self._keys = keys
         self.loop = Loop("location-refresh", self._refresh, every=None, settle=_SETTLE, logger=_logger)
 
     def request(self) -> None:
@@ -38,11 +44,13 @@ class LocationRefresh:
         self._controller._workspace_process_context.refresh_workspace()
 
     def _refresh_ui(self) -> None:
-        ui_url = self._settings.ui_url
-        if ui_url is None or not addresses.is_code_server_there(self._settings):
+        ui = dagster_ui(self._settings)
+        if not addresses.is_code_server_there(self._settings) or (ui.socket and not Path(ui.socket).exists()):
             return  # or the refresh would start it
+        headers = {HEADER: issue_pass(self._keys, SYSTEM)}
         body = {"query": _MUTATION, "variables": {"name": LOCATION}}
         try:
-            httpx.post(f"{ui_url}/graphql", json=body, timeout=_TIMEOUT).raise_for_status()
+            with httpx.Client(transport=httpx.HTTPTransport(uds=ui.socket), timeout=_TIMEOUT) as client:
+                client.post(f"{ui.url}{PREFIX}/graphql", json=body, headers=headers).raise_for_status()
         except httpx.HTTPError as error:
             _logger.warning("Dagster's UI could not be refreshed: %s", error)

@@ -68,8 +68,8 @@ class ProcessContext:
     @cached_property
     def interpreter(self) -> CodeInterpreter:
         home, server = self.settings.home, code_server(self.settings)
-        # The UI and the code server have no login: anybody who reaches them is taken for us.
-        ports = [self.settings.ui_port] + ([] if server.port is None else [server.port])
+        # The code server has no login: anybody who reaches it is taken for us.
+        ports = [] if server.port is None else [server.port]
         hidden = [home, run_folder(home), socket_folder(home, "socket")]
         if self.settings.secrets_folder.is_dir():
             hidden.append(self.settings.secrets_folder)

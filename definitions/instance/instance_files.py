@@ -49,8 +49,8 @@ def _instance(settings: Settings, launches: bool) -> dict[str, Any]:
         },
         "run_launcher": _launcher(settings, launches),
         "run_coordinator": {
-            "module": "dagster.core.run_coordinator",
-            "class": "QueuedRunCoordinator",
+            "module": "definitions.instance.run_coordinator",
+            "class": "AttributedRunCoordinator",
             "config": {
                 "max_concurrent_runs": settings.max_concurrent_runs,
                 "tag_concurrency_limits": _graph_limits(settings.max_concurrent_runs),

@@ -15,12 +15,17 @@ from dagster import DagsterRun
 from dagster._core.storage.tags import RESUME_RETRY_TAG
 from dagster_postgres import PostgresRunStorage
 
+from definitions.instance.caller import CALLER
 from definitions.shared.names import GRAPH_ID_TAG, VERSION_TAG
 from definitions.shared.patience import patient_read, patiently
 from definitions.shared.pinning import pinned
+from graph_compiler.language.issues import Issue
+from graph_compiler.language.params import apply
+from graph_compiler.language.spec import GraphSpec
 from platform_core.database.engine import Connection, Engine
-from platform_core.runs.execution_store import AdoptedRun, adopt_run
-from platform_core.runs.run_store import FROM_FAILURE, FROM_START
+from platform_core.errors import InvalidParams
+from platform_core.runs.execution_store import AdoptedRun, adopt_run, read_version
+from platform_core.runs.run_store import FROM_FAILURE, FROM_START, LAUNCHED_BY
 
 T = TypeVar("T")
 
@@ -84,21 +89,37 @@ class PooledRunStorage(PostgresRunStorage):
         return self._has_backfill
 
     def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
-        run = super().add_run(pinned(dagster_run))
-        if not self.is_joined:  # else it is the queue's, whose row is there
-            self._adopt(run)
+        """Raises `InvalidParams` for a run of Dagster's UI whose params do not fit its graph."""
+        if self.is_joined:  # it is the queue's, whose row is there
+            return super().add_run(pinned(dagster_run))
+        with self.transaction() as connection:
+            run = super().add_run(pinned(_attributed(dagster_run)))
+            _adopt(connection, run)
         return run
 
-    def _adopt(self, run: DagsterRun) -> None:
-        graph_id, version = run.tags.get(GRAPH_ID_TAG), run.tags.get(VERSION_TAG)
-        if graph_id is None or version is None:
-            return
-        config: Any = run.run_config
-        config = config.get("resources", {}).get("runtime", {}).get("config", {})
-        retry_from = FROM_FAILURE if run.tags.get(RESUME_RETRY_TAG) == "true" else FROM_START
-        adopted = AdoptedRun(run.run_id, graph_id, int(version), config.get("params"), run.parent_run_id, retry_from)
-        with self.transaction() as connection:
-            adopt_run(connection, adopted)
+
+def _attributed(run: DagsterRun) -> DagsterRun:
+    """The run with the tag of who launches it, which nobody else can have set."""
+    tags = {key: value for key, value in run.tags.items() if key != LAUNCHED_BY}
+    caller = CALLER.get()
+    return run.with_tags(tags if caller is None else {**tags, LAUNCHED_BY: caller.name or ""})
+
+
+def _adopt(connection: Connection, run: DagsterRun) -> None:
+    graph_id, version = run.tags.get(GRAPH_ID_TAG), run.tags.get(VERSION_TAG)
+    if graph_id is None or version is None:
+        return
+    config: Any = run.run_config
+    given = config.get("resources", {}).get("runtime", {}).get("config", {}).get("params")
+    params, issues = given, list[Issue]()
+    if given is not None or run.parent_run_id is None:
+        stored = read_version(connection, graph_id, int(version))
+        params, issues = apply(GraphSpec.model_validate_json(stored.document), given or {})
+    retry_from = FROM_FAILURE if run.tags.get(RESUME_RETRY_TAG) == "true" else FROM_START
+    adopted = AdoptedRun(run.run_id, graph_id, int(version), params, run.parent_run_id, retry_from, CALLER.get())
+    if adopt_run(connection, adopted) and issues:
+        said = "; ".join(f"{issue.path}: {issue.message}" for issue in issues)
+        raise InvalidParams(f"The params do not fit the graph: {said}.", [issue.as_dict() for issue in issues])
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def compile_job(
     )
     return graph.to_job(
         name=name,
-        resource_defs={"runtime": launch_params, "io_manager": mem_io_manager},
+        resource_defs={"runtime": launch_params(spec.params), "io_manager": mem_io_manager},
         executor_def=engine_executor,
         tags={**run_tags(spec.settings), **(tags or {})},
     )

@@ -5,7 +5,7 @@ Internal used: the arguments and the error of Dagster's `Executor`, which is ask
 No postponed annotations here: Dagster reads the types of contexts itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dagster import (
@@ -17,11 +17,13 @@ from dagster import (
     InitResourceContext,
     IntSource,
     OpExecutionContext,
+    ResourceDefinition,
     executor,
-    resource,
 )
 from dagster._core.errors import DagsterInvariantViolationError
 from dagster._core.execution.retries import RetryMode
+
+from graph_compiler.jobs.params_config import params_field
 
 WHY = (
     "Headrace's engine executes this job, on Headrace's workers: launch it whole, from Headrace or its Dagster UI. "
@@ -35,9 +37,16 @@ def refuse(context: OpExecutionContext, inputs: Any) -> Iterator[Any]:
     yield  # Dagster takes a function of this form for one that gives outputs
 
 
-@resource(config_schema={"params": Field(dict, is_required=False, description="Params of a run started here")})
-def launch_params(context: InitResourceContext) -> None:
-    """What a run that is started in the launchpad is given; the daemon reads it when it takes the run over."""
+def launch_params(schema: Mapping[str, Any]) -> ResourceDefinition:
+    """What a run that is started in the launchpad is given, by the schema of the graph's params.
+
+    It is read when the run is stored.
+    """
+    return ResourceDefinition(_nothing, config_schema={"params": params_field(schema)})
+
+
+def _nothing(context: InitResourceContext) -> None:
+    """No op is executed that could use it."""
 
 
 class EngineExecutor(Executor):

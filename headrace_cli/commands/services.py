@@ -46,8 +46,8 @@ def _serve(which: Which) -> None:
     from headrace_cli.serve import applications
     from headrace_cli.up import endpoint
 
-    inherited = os.environ.get(endpoint.VARIABLE)
-    raise typer.Exit(applications.serve(settings, None if inherited is None else int(inherited), which))
+    inherited = [os.environ.get(name) for name in (endpoint.VARIABLE, endpoint.UI_PORT_VARIABLE)]
+    raise typer.Exit(applications.serve(settings, [int(fd) for fd in inherited if fd is not None], which))
 
 
 def code_server() -> None:
@@ -168,7 +168,8 @@ def serve_template(context: typer.Context) -> None:
 
     protect_process()
     preload()
-    inherited = [int(os.environ[name]) for name in (lifeline.VARIABLE, endpoint.VARIABLE, endpoint.UI_VARIABLE)]
+    names = (lifeline.VARIABLE, endpoint.VARIABLE, endpoint.UI_VARIABLE, endpoint.UI_PORT_VARIABLE)
+    inherited = [int(os.environ[name]) for name in names if name in os.environ]
     request = template.serve(socket.socket(fileno=int(os.environ[template.VARIABLE])), inherited)
     if request is not None:
         context.find_root().command.main(list(request.arguments))

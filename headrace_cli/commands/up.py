@@ -17,7 +17,11 @@ def up(
     ] = None,
     ui_port: Annotated[
         int | None,
-        typer.Option(envvar="HEADRACE_UI_PORT", help="Port of Dagster's UI; 0: a free one.", show_default="3000"),
+        typer.Option(
+            envvar="HEADRACE_UI_PORT",
+            help="Port for Dagster's UI alone, beside /dagster of --port; 0: a free one.",
+            show_default="none",
+        ),
     ] = None,
     tls_cert: Annotated[
         Path | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -13,6 +13,7 @@ from typing import Literal
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.responses import RedirectResponse
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -21,10 +22,13 @@ from definitions.sandbox.confinement import shortcomings
 from headrace_cli.serve.extensions import installed_node_types
 from headrace_cli.terminal.exit_codes import ExitCode
 from platform_core.database.engine import Engine, build_engine
+from platform_core.errors import NotFound
 from platform_core.identity.keys import KeyRing
 from platform_core.loop import Loop
+from platform_core.operation.dagster_ui import PREFIX as DAGSTER_UI
 from platform_core.operation.metrics import Metrics
 from platform_core.settings import Settings
+from platform_core.web.problems import problem
 from platform_core.web.server import Drain, Server, edge_options, server_config
 from platform_core.web.tls import LOOK_SECONDS, tls_of
 from stream_api.app import create_app as create_stream_app
@@ -86,8 +90,25 @@ def combine(trigger_app: FastAPI, stream_app: FastAPI) -> Starlette:
     return Starlette(lifespan=lifespan, routes=routes)
 
 
-def serve(settings: Settings, listen_fd: int | None, which: Which = "both") -> int:
-    """Serve until SIGTERM or SIGINT, on an inherited listening socket or on the settings' host and port.
+class UiPort:
+    """On the port that is Dagster's UI's own, another application answers with the UI alone."""
+
+    def __init__(self, app: ASGIApp, port: int) -> None:
+        self._app = app
+        self._port = port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        server = scope.get("server")
+        if server is None or server[1] != self._port or scope["path"].startswith(f"{DAGSTER_UI}/"):
+            await self._app(scope, receive, send)
+        elif scope["path"] in ("/", DAGSTER_UI):
+            await RedirectResponse(f"{DAGSTER_UI}/")(scope, receive, send)
+        else:
+            await problem(NotFound("Dagster's UI alone is at this port."))(scope, receive, send)
+
+
+def serve(settings: Settings, listen_fds: Sequence[int], which: Which = "both") -> int:
+    """Serve until SIGTERM or SIGINT, on inherited listening sockets or on the settings' host and port.
 
     `which` application: one alone, as in a cluster, or both on one port.
     """
@@ -101,6 +122,9 @@ def serve(settings: Settings, listen_fd: int | None, which: Which = "both") -> i
             cleanup.callback(watch.close)
             watch.start()
         application, drain = _application(services, which)
+        sockets = [socket.socket(fileno=descriptor) for descriptor in listen_fds]
+        if len(sockets) > 1:
+            application = UiPort(application, sockets[1].getsockname()[1])
         config = server_config(
             application,
             host=settings.host,
@@ -111,7 +135,7 @@ def serve(settings: Settings, listen_fd: int | None, which: Which = "both") -> i
         # uvicorn repeats the signal after its graceful end, for the handler that was there before.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _exit)
-        server.run(sockets=None if listen_fd is None else [socket.socket(fileno=listen_fd)])
+        server.run(sockets=sockets or None)
     return ExitCode.OK if server.started else ExitCode.BROKEN
 
 

@@ -6,35 +6,24 @@ By the standard library alone, since the supervisor is to stay small.
 from __future__ import annotations
 
 import http.client
-import json
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from definitions.shared import readiness
 
 _TIMEOUT = 5.0
-_DAGSTER_STATE = """{
-  workspaceOrError { ... on Workspace { locationEntries {
-    locationOrLoadError { __typename } } } }
-}"""
 
 
 def all_answer(*urls: str) -> Callable[[float], bool]:
     """A probe: GET gives a 200 for each of the urls."""
-    return lambda _: all(_request("GET", url)[0] == 200 for url in urls)
+    return lambda _: all(_answers(_connection(url), urlsplit(url).path) for url in urls)
 
 
-def code_location_loaded(ui_url: str) -> Callable[[float], bool]:
-    """A probe of the code server, as Dagster's UI sees it: every code location is loaded without an error."""
-
-    def probe(_: float) -> bool:
-        entries = (_dagster_state(ui_url).get("workspaceOrError") or {}).get("locationEntries") or []
-        loaded = [(entry.get("locationOrLoadError") or {}).get("__typename") for entry in entries]
-        return bool(loaded) and all(kind == "RepositoryLocation" for kind in loaded)
-
-    return probe
+def answers_locally(path: str, target: str) -> Callable[[float], bool]:
+    """A probe: GET of the target gives a 200 at the unix socket of this path."""
+    return lambda _: _answers(_LocalConnection(path), target)
 
 
 def has_reported(home: Path, service: str) -> Callable[[float], bool]:
@@ -42,16 +31,23 @@ def has_reported(home: Path, service: str) -> Callable[[float], bool]:
     return lambda started_at: readiness.reported_at(home, service) >= started_at
 
 
-def _dagster_state(ui_url: str) -> Mapping[str, Any]:
-    status, body = _request("POST", f"{ui_url}/graphql", json.dumps({"query": _DAGSTER_STATE}))
-    if status != 200:
-        return {}
-    data: Mapping[str, Any] | None = json.loads(body).get("data")
-    return data or {}
+class _LocalConnection(http.client.HTTPConnection):
+    """To a unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
 
 
-def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-    if scheme == "http":
+def _connection(url: str) -> http.client.HTTPConnection:
+    address = urlsplit(url)
+    host, port = address.hostname or "", address.port
+    if address.scheme == "http":
         return http.client.HTTPConnection(host, port, timeout=_TIMEOUT)
     import ssl
 
@@ -61,15 +57,11 @@ def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPCon
     return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT, context=context)
 
 
-def _request(method: str, url: str, body: str | None = None) -> tuple[int, bytes]:
-    """Status and body of an answer; status 0 when there is none."""
-    address = urlsplit(url)
-    connection = _connection(address.scheme, address.hostname or "", address.port)
+def _answers(connection: http.client.HTTPConnection, target: str) -> bool:
     try:
-        connection.request(method, address.path or "/", body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        return response.status, response.read()
+        connection.request("GET", target)
+        return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
-        return 0, b""
+        return False
     finally:
         connection.close()

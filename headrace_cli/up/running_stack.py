@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -23,6 +24,7 @@ from headrace_cli.up.child_log import is_alarm
 from headrace_cli.up.console import Console
 from headrace_cli.up.supervisor import StartFailed, StopRequested, Supervisor
 from headrace_cli.up.template import Template
+from platform_core.operation.dagster_ui import dagster_ui
 
 if TYPE_CHECKING:
     from platform_core.database.postgres import EmbeddedPostgres
@@ -62,15 +64,20 @@ class _Stack:
         self._up_id = uuid.uuid4().hex
         self._server = EmbeddedPostgres(settings.home) if settings.database_url is None else None
         self._socket = cleanup.enter_context(endpoint.listen(settings.host, settings.port, "--port"))
-        self._ui_socket = cleanup.enter_context(endpoint.listen(settings.ui_host, settings.ui_port, "--ui-port"))
-        ports = self._socket.getsockname()[1], self._ui_socket.getsockname()[1]
-        self._settings = _decide(settings, *ports, self._server)
+        ui_port = None
+        if settings.ui_port is not None:
+            ui_port = cleanup.enter_context(endpoint.listen(settings.ui_host, settings.ui_port, "--ui-port"))
+        self._settings = _decide(settings, self._socket, ui_port, self._server)
+        place = dagster_ui(self._settings).socket
+        assert place is not None
+        self._ui_socket = cleanup.enter_context(endpoint.listen_locally(Path(place)))
         self._template = Template()
         cleanup.callback(self._template.retire)
         lifeline_fd, held = os.pipe()
         cleanup.callback(os.close, lifeline_fd)
         cleanup.callback(os.close, held)
-        self._inheritance = stack.Inheritance(lifeline_fd, self._socket.fileno(), self._ui_socket.fileno())
+        descriptors = self._socket.fileno(), self._ui_socket.fileno(), None if ui_port is None else ui_port.fileno()
+        self._inheritance = stack.Inheritance(lifeline_fd, *descriptors)
         cleanup.callback(up_record.remove_record, settings.home)
         cleanup.callback(leftovers.end_leftovers, self._up_id, grace=2.0)
         self._supervisor = cleanup.enter_context(
@@ -127,7 +134,7 @@ class _Stack:
         settings, say = self._settings, self._console.put
         say(f"home   {settings.home} (logs in logs/)")
         say(f"api    {settings.public_url} (documentation at /docs)")
-        say(f"ui     {settings.ui_url} (starts when it is first opened)")
+        say(f"ui     {endpoint.ui_url(settings)} (Dagster's, for administrators; starts when it is first opened)")
         if admin.credentials_path(settings.home).exists():
             say(f"admin  credentials in {admin.credentials_path(settings.home)}")
         if weak := shortcomings():
@@ -137,12 +144,11 @@ class _Stack:
     def _record(self) -> None:
         settings = self._settings
         assert settings.database_url is not None
-        assert settings.ui_url is not None
         record = up_record.UpRecord(
             self._up_id,
             os.getpid(),
             endpoint.api_url(settings),
-            settings.ui_url,
+            endpoint.ui_url(settings),
             settings.database_url,
             dict(self._supervisor.pids),
             None if settings.tls_cert is None else str(settings.tls_cert.absolute()),
@@ -158,14 +164,16 @@ class _Stack:
         self._console.put(f"{name:<11} | {text}")
 
 
-def _decide(settings: Settings, port: int, ui_port: int, server: EmbeddedPostgres | None) -> Settings:
-    """The settings with every free choice made: ports, database, addresses."""
-    settings = settings.model_copy(update={"port": port})
+def _decide(
+    settings: Settings, apis: socket.socket, ui: socket.socket | None, server: EmbeddedPostgres | None
+) -> Settings:
+    """The settings with every free choice made: ports, database, addresses. Dagster's UI is ours, on a socket."""
+    settings = settings.model_copy(update={"port": apis.getsockname()[1]})
     decided = {
-        "ui_port": ui_port,
+        "ui_port": None if ui is None else ui.getsockname()[1],
         "database_url": settings.database_url if server is None else server.url,
         "public_url": settings.public_url or endpoint.api_url(settings),
-        "ui_url": settings.ui_url or endpoint.local_url(settings.ui_host, ui_port),
+        "ui_url": None,
     }
     return settings.model_copy(update=decided)
 

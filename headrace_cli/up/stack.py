@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from definitions.shared import addresses
 from headrace_cli.home import up_record
 from headrace_cli.up import endpoint, probes, template
 from headrace_cli.up.child import Fork, Program
 from platform_core.operation import lifeline
+from platform_core.operation.dagster_ui import HEALTH, dagster_ui
 
 if TYPE_CHECKING:
     from platform_core.database.postgres import EmbeddedPostgres
@@ -28,32 +30,41 @@ _HEADRACE = [sys.executable, "-P", "-m", "headrace_cli"]
 
 @dataclass(frozen=True)
 class Inheritance:
-    """What the children inherit: the read end of the lifeline, and the listening sockets of the APIs and of the UI."""
+    """What the children inherit: the read end of the lifeline, and listening sockets.
+
+    Those are of the APIs, of Dagster's UI, and of the port that the APIs have for the UI alone, if there is one.
+    """
 
     lifeline_fd: int
     listen_fd: int
     ui_fd: int
+    ui_port_fd: int | None
+
+    def of(self, service: str) -> tuple[int, ...]:
+        """The descriptors that a service keeps."""
+        ui_port = () if self.ui_port_fd is None else (self.ui_port_fd,)
+        everything = (self.listen_fd, self.ui_fd, *ui_port)
+        listening = {"api": (self.listen_fd, *ui_port), "ui": (self.ui_fd,), "template": everything}
+        return (self.lifeline_fd, *listening.get(service, ()))
 
 
 def environment(settings: Settings, up_id: str) -> dict[str, str]:
     """The environment of every child: this process's, the settings that were decided, and the marker of this `up`."""
     assert settings.database_url is not None
-    assert settings.ui_url is not None
     assert settings.public_url is not None
     private = str(_is_private(settings)).lower()
     certificate = {"HEADRACE_TLS_CERT": settings.tls_cert, "HEADRACE_TLS_KEY": settings.tls_key}
     return {
         "HEADRACE_HTTP_ALLOW_PRIVATE": private,
         "HEADRACE_SERVICES_ALLOW_PRIVATE": private,
-        **os.environ,
+        # The UI of a home is at its socket, whatever else there is.
+        **{name: value for name, value in os.environ.items() if name != "HEADRACE_UI_URL"},
         **{name: str(path.absolute()) for name, path in certificate.items() if path is not None},
         "HEADRACE_HOME": str(settings.home),
         "HEADRACE_DATABASE_URL": settings.database_url,
         "HEADRACE_HOST": settings.host,
         "HEADRACE_PORT": str(settings.port),
-        "HEADRACE_UI_PORT": str(settings.ui_port),
         "HEADRACE_PUBLIC_URL": settings.public_url,
-        "HEADRACE_UI_URL": settings.ui_url,
         "DAGSTER_HOME": str(settings.home / "dagster"),
         "PYTHONUNBUFFERED": "1",
         up_record.MARKER: up_id,
@@ -93,7 +104,7 @@ def template_process(base: Mapping[str, str], inheritance: Inheritance, served: 
         command=[*_HEADRACE, "template"],
         environment={**_variables(base, inheritance), template.VARIABLE: str(served.fd)},
         probe=lambda _: served.is_ready(),
-        pass_fds=(inheritance.lifeline_fd, inheritance.listen_fd, inheritance.ui_fd, served.fd),
+        pass_fds=(*inheritance.of("template"), served.fd),
         optional=True,
     )
 
@@ -128,10 +139,11 @@ def services(settings: Settings, base: Mapping[str, str], inheritance: Inheritan
 
 def dagsters_ui(settings: Settings, base: Mapping[str, str], inheritance: Inheritance) -> list[Program]:
     """Dagster's UI and the code server that it reads the graphs from, in the order of `DAGSTERS_UI`."""
-    ui_url = endpoint.local_url(settings.ui_host, settings.ui_port)
+    ui = dagster_ui(settings)
+    assert ui.socket is not None
     ready: dict[str, Callable[[float], bool]] = {
-        "code-server": probes.code_location_loaded(ui_url),
-        "ui": probes.all_answer(f"{ui_url}/server_info"),
+        "code-server": lambda _: addresses.is_code_server_there(settings),
+        "ui": probes.answers_locally(ui.socket, HEALTH),
     }
     return [_headrace(name, [name], base, inheritance, probe=ready[name]) for name in DAGSTERS_UI]
 
@@ -144,13 +156,12 @@ def _headrace(
     *,
     probe: Callable[[float], bool] | None = None,
 ) -> Program:
-    listening = {"api": (inheritance.listen_fd,), "ui": (inheritance.ui_fd,)}.get(name, ())
     return Program(
         name=name,
         command=[*_HEADRACE, *command],
         environment=_variables(base, inheritance),
         probe=probe,
-        pass_fds=(inheritance.lifeline_fd, *listening),
+        pass_fds=inheritance.of(name),
     )
 
 
@@ -159,5 +170,6 @@ def _variables(base: Mapping[str, str], inheritance: Inheritance) -> dict[str, s
         lifeline.VARIABLE: inheritance.lifeline_fd,
         endpoint.VARIABLE: inheritance.listen_fd,
         endpoint.UI_VARIABLE: inheritance.ui_fd,
+        endpoint.UI_PORT_VARIABLE: inheritance.ui_port_fd,
     }
-    return {**base, **{name: str(descriptor) for name, descriptor in descriptors.items()}}
+    return {**base, **{name: str(descriptor) for name, descriptor in descriptors.items() if descriptor is not None}}

@@ -59,8 +59,9 @@ class _Signal:
 
 @dataclass(frozen=True)
 class _Asked:
-    """Somebody connects to the socket for which these programs wait."""
+    """Somebody connects to the socket for which these programs wait; the last of them accepts."""
 
+    endpoint: socket.socket
     programs: tuple[Program, ...]
 
 
@@ -104,6 +105,7 @@ class Supervisor:
         self._stop_timeout = stop_timeout
         self._places: dict[str, _Place] = {}
         self._notices: queue.SimpleQueue[_Ready | _Signal | _Asked] = queue.SimpleQueue()
+        self._asked: _Asked | None = None
         self._stopping = threading.Event()
         self._previous: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
         self.on_change: Callable[[], None] = lambda: None
@@ -134,15 +136,11 @@ class Supervisor:
         self.on_change()
 
     def start_when_asked(self, endpoint: socket.socket, programs: Sequence[Program]) -> None:
-        """Start the programs once somebody connects to the listening socket; the last of them accepts."""
+        """Start the programs once somebody connects to the listening socket; the last of them accepts.
 
-        def wait() -> None:
-            while not self._stopping.is_set():
-                if select.select([endpoint], [], [], _LOOK)[0]:
-                    self._notices.put(_Asked(tuple(programs)))
-                    return
-
-        threading.Thread(target=wait, name=f"{programs[-1].name} socket", daemon=True).start()
+        If that one does not come up, who waits is turned away, and the next who connects has it tried again.
+        """
+        self._await(_Asked(endpoint, tuple(programs)))
 
     def wait_ready(self, names: Iterable[str], timeout: float) -> None:
         """Supervise until all named programs work (a task: has exited with 0).
@@ -171,6 +169,15 @@ class Supervisor:
         for place in places:
             place.log.close()
         self._places.clear()
+
+    def _await(self, asked: _Asked) -> None:
+        def wait() -> None:
+            while not self._stopping.is_set():
+                if select.select([asked.endpoint], [], [], _LOOK)[0]:
+                    self._notices.put(asked)
+                    return
+
+        threading.Thread(target=wait, name=f"{asked.programs[-1].name} socket", daemon=True).start()
 
     def _launch(self, program: Program, log: ChildLog) -> Child:
         child = Child(program, log, self._fork)
@@ -214,9 +221,10 @@ class Supervisor:
                 raise StopRequested(number)
             case _Ready(name, pid):
                 self._on_ready(self._places[name], pid)
-            case _Asked(programs):
+            case _Asked(_, programs):
+                self._asked = notice
                 for program in programs:
-                    self.start(program)
+                    self._start_again(program)
 
     def _reap(self) -> list[Exited]:
         """Take the status of every child that has ended; returns those that are ours, and forgets adopted ones."""
@@ -249,10 +257,33 @@ class Supervisor:
             place.backoff.reset()
         delay = place.backoff.next_delay()
         task_failed = place.program.probe is None
-        if task_failed or (not place.been_ready and place.backoff.failures >= self._start_crashes):
+        hopeless = not place.been_ready and place.backoff.failures >= self._start_crashes
+        if self._asked is not None and place.program == self._asked.programs[-1] and hopeless:
+            self._turn_away(self._asked, exited)
+            return
+        if task_failed or (hopeless and not self._is_asked_for(place.program)):
             raise StartFailed(exited.name, exited.reason, place.log)
         place.restart_at = time.monotonic() + delay
         self._say(exited.name, f"{exited.reason} after {exited.lived:.1f} s; starting it again in {delay:.1f} s")
+
+    def _is_asked_for(self, program: Program) -> bool:
+        return self._asked is not None and program in self._asked.programs
+
+    def _start_again(self, program: Program) -> None:
+        place = self._places.get(program.name)
+        if place is None:
+            self.start(program)
+        elif not place.child.alive:
+            place.backoff.reset()
+            place.restart_at = time.monotonic()
+
+    def _turn_away(self, asked: _Asked, exited: Exited) -> None:
+        self._say(exited.name, f"{exited.reason}; it is tried again when somebody asks for it")
+        asked.endpoint.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                asked.endpoint.accept()[0].close()
+        self._await(asked)
 
     def _restart_due(self) -> None:
         now = time.monotonic()

@@ -328,6 +328,17 @@ node_results = sa.Table(
     sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, index=True),
 )
 
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("session_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("headrace.users.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("idle_seconds", sa.Integer, nullable=False),
+    _time("created_at"),
+    _time("seen_at"),
+    _time("expires_at"),
+)
+
 tickets = sa.Table(
     "tickets",
     metadata,

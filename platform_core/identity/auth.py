@@ -91,7 +91,7 @@ def _nobodys_hash() -> str:
 def log_in(connection: Connection, name: str, password: str) -> Principal:
     """The principal of a name and password. Raises `BadCredentials`, without saying which of both is wrong."""
     # PostgreSQL text cannot hold NUL, so no user's name does.
-    row = connection.execute(_USER.where(users.c.name == name.replace("\0", ""))).first()
+    row = connection.execute(SELECT_USER.where(users.c.name == name.replace("\0", ""))).first()
     active = row is not None and row.disabled_at is None
     if not verify_password(row.password_hash if row is not None and active else None, password) or row is None:
         raise BadCredentials("The user name or the password is wrong.")
@@ -153,11 +153,18 @@ def authenticate(connection: Connection, keys: KeyRing, bearer: str) -> Principa
 
 
 def _present_user(connection: Connection, user_id: str, since: float) -> Principal:
-    row = connection.execute(_USER.where(users.c.id == user_id)).first()
+    return present_principal(connection.execute(SELECT_USER.where(users.c.id == user_id)).first(), since)
+
+
+def present_principal(row: sa.Row[*tuple[Any, ...]] | None, since: float) -> Principal:
+    """The user of a row of `SELECT_USER` as who they proved to be at `since`, in seconds of the epoch.
+
+    Raises `Unauthorized` unless they are still there, and neither password nor role was changed after that.
+    """
     if row is None or row.disabled_at is not None:
-        raise Unauthorized("The user of this token does not exist or is disabled.")
+        raise Unauthorized("The user of these credentials does not exist or is disabled.")
     if row.tokens_valid_from is not None and since < row.tokens_valid_from.timestamp():
-        raise Unauthorized("The user's password was changed after this token was issued; get a new one.")
+        raise Unauthorized("The user's password or role was changed after these credentials were given; log in again.")
     return _principal(row._mapping)
 
 
@@ -182,7 +189,7 @@ def _claims(keys: KeyRing, token: str, issuer: str, *needed: str) -> dict[str, A
 
 
 def _authenticate_key(connection: Connection, key: str) -> Principal:
-    query = _USER.add_columns(api_keys.c.scopes, api_keys.c.expires_at < sa.func.now()).join(
+    query = SELECT_USER.add_columns(api_keys.c.scopes, api_keys.c.expires_at < sa.func.now()).join(
         api_keys, api_keys.c.user_id == users.c.id
     )
     row = connection.execute(query.where(api_keys.c.key_hash == hash_api_key(key))).first()
@@ -193,7 +200,7 @@ def _authenticate_key(connection: Connection, key: str) -> Principal:
     return dataclasses.replace(_principal(row._mapping, row.scopes), credential=Credential.KEY)
 
 
-_USER = sa.select(
+SELECT_USER = sa.select(
     users.c.id, users.c.name, users.c.role, users.c.disabled_at, users.c.tokens_valid_from, users.c.password_hash
 )
 

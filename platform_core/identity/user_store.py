@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from platform_core import channels
 from platform_core.database.pagination import Page, decode_cursor, encode_cursor
-from platform_core.database.tables import tickets, users
+from platform_core.database.tables import sessions, tickets, users
 from platform_core.errors import LastAdmin, UserExists, UserNotFound
 from platform_core.identity.auth import hash_password
 from platform_core.limits import DEFAULT_PAGE
@@ -108,8 +108,9 @@ def change_user(
 ) -> User:
     """Change what is given.
 
-    A disabled user's tokens and keys stop working at once. A new password ends the user's tokens, tickets and open
-    streams, but not API keys, which are credentials of their own with names to be deleted by.
+    A disabled user's tokens and keys stop working at once. A new password or another role ends the user's tokens,
+    sessions, tickets and open streams, but not API keys, which are credentials of their own with names to be deleted
+    by.
 
     Raises `UserNotFound`, and `LastAdmin` if no administrator who is not disabled would be left.
     """
@@ -122,10 +123,11 @@ def change_user(
         changes[users.c.password_hash] = hash_password(password)
     if disabled is not None:
         changes[users.c.disabled_at] = sa.func.clock_timestamp() if disabled else None
-    if password is not None or disabled:
+    if password is not None or disabled or _is_another_role(connection, name, role):
         # The clock by which tokens are dated, which need not be that of the database.
         changes[users.c.tokens_valid_from] = datetime.now(UTC)
-        connection.execute(tickets.delete().where(tickets.c.user_id == _id_of(name)))
+        for table in (tickets, sessions):
+            connection.execute(table.delete().where(table.c.user_id == _id_of(name)))
     return _change(connection, name, changes)
 
 
@@ -140,6 +142,10 @@ def _change(connection: Connection, name: str, changes: Mapping[sa.Column[Any], 
     if row is None:
         raise UserNotFound(f"There is no user {name}.")
     return User(**row._mapping)
+
+
+def _is_another_role(connection: Connection, name: str, role: str | None) -> bool:
+    return role is not None and connection.scalar(sa.select(users.c.role).where(users.c.name == name)) != role
 
 
 def _id_of(name: str) -> sa.ScalarSelect[str]:

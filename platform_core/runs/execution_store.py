@@ -10,12 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
+from platform_core.audit.audit_store import record
+from platform_core.audit.entry import Action, Author, Target, TargetKind
 from platform_core.database.tables import graph_versions, graphs, runs, users
 from platform_core.errors import RunNotFound, VersionNotFound
 from platform_core.facts.run_ref import RunRef, VersionRef
 from platform_core.facts.run_status import RunStatus
 from platform_core.facts.trigger_kind import TriggerKind
-from platform_core.runs.run_store import announce, select_runs
+from platform_core.runs.run_store import LAUNCHED_BY, announce, run_facts, select_runs
 
 DAGSTERS_UI = "dagster-ui"
 """What triggered a run that was started there."""
@@ -83,13 +85,15 @@ class AdoptedRun:
     """None: those of the run that it executes again, if it does, or else none."""
     parent_run_id: str | None = None
     retry_from: str | None = None
+    launched_by: Author | None = None
 
 
 def adopt_run(connection: Connection, new: AdoptedRun) -> bool:
-    """Give the run its row here; returns whether it had none and now has one."""
+    """Give the run its row here, and the audit log one; returns whether it had none and now has one."""
     is_parent = (runs.c.run_id == new.parent_run_id, runs.c.graph_id == new.graph_id)
     parent = connection.execute(_PARENT.where(*is_parent)).first()
     given = new.params if new.params is not None else (dict(parent.params) if parent is not None else {})
+    parent_id, start = (None, None) if parent is None else (parent.run_id, new.retry_from)
     owner = sa.select(graphs.c.owner_id).where(graphs.c.id == new.graph_id).scalar_subquery()
     values = {
         "run_id": new.run_id,
@@ -100,15 +104,22 @@ def adopt_run(connection: Connection, new: AdoptedRun) -> bool:
         "trigger_kind": TriggerKind.MANUAL,
         "trigger_id": DAGSTERS_UI,
         "params": dict(given),
-        "parent_run_id": None if parent is None else parent.run_id,
-        "retry_from": None if parent is None else new.retry_from,
-        "tags": {},
+        "parent_run_id": parent_id,
+        "retry_from": start,
+        "tags": {} if new.launched_by is None else {LAUNCHED_BY: new.launched_by.name},
         "last_seq": 1,
         "submitted_at": sa.func.clock_timestamp(),
     }
     statement = insert(runs).values(values).on_conflict_do_nothing(index_elements=["run_id"])
-    if connection.execute(statement.returning(runs.c.run_id)).first() is None:
+    stored = connection.execute(statement.returning(runs.c.owner_id)).first()
+    if stored is None:
         return False
+    if new.launched_by is not None:
+        name = connection.execute(sa.select(graphs.c.name).where(graphs.c.id == new.graph_id)).scalar_one()
+        target = Target(TargetKind.RUN, new.run_id, name, stored.owner_id)
+        action = Action.RUN_LAUNCHED if parent is None else Action.RUN_RETRIED
+        facts = run_facts(new.version, DAGSTERS_UI, parent_id, start)
+        record(connection, new.launched_by, action, target, after=facts)
     announce(connection, new.run_id, TriggerKind.MANUAL)
     return True
 

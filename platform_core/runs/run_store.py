@@ -27,6 +27,8 @@ from platform_core.runs.run_event_store import RUN_QUEUED
 FROM_FAILURE = "failure"
 FROM_START = "start"
 """Where a retry begins that takes what its parent has done from there."""
+LAUNCHED_BY = "headrace/launched_by"
+"""Tag of a run that was launched in Dagster's UI: the name of the user."""
 
 
 @dataclass(frozen=True)
@@ -189,9 +191,14 @@ def accept_run(connection: Connection, new: NewRun, deed: Deed | None = None) ->
     return run, True
 
 
+def run_facts(version: int, trigger: str | None, parent: str | None, start: str | None) -> dict[str, Any]:
+    """What the audit log says of a new run: for a retry also the run before, and from where."""
+    facts = {"version": version, "trigger": trigger, "parent": parent, "from": start}
+    return {name: fact for name, fact in facts.items() if fact is not None}
+
+
 def _facts(new: NewRun) -> str | None:
-    facts = {"version": new.version, "trigger": new.trigger_id, "parent": new.parent_run_id, "from": new.retry_from}
-    return json_text({name: fact for name, fact in facts.items() if fact is not None})
+    return json_text(run_facts(new.version, new.trigger_id, new.parent_run_id, new.retry_from))
 
 
 def _values(new: NewRun, run_id: str) -> dict[str, Any]:
@@ -284,7 +291,7 @@ def retry_of(connection: Connection, parent: Run, start: str) -> NewRun:
         version=parent.version,
         owner_id=parent.owner_id,
         params=parent.params,
-        tags=parent.tags,
+        tags={key: value for key, value in parent.tags.items() if key != LAUNCHED_BY},
         parent_run_id=parent.run_id,
         retry_from=start,
         **row._mapping,

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query, Request, Security
-from fastapi.security import OAuth2PasswordBearer, SecurityScopes
+from fastapi.security import APIKeyCookie, OAuth2PasswordBearer, SecurityScopes
 from sqlalchemy.engine import Connection
 
 from platform_core.database.engine import reading, transaction
-from platform_core.errors import Forbidden, TokenExpired, Unauthorized
+from platform_core.errors import Forbidden, ForeignPage, TokenExpired, Unauthorized
 from platform_core.identity.auth import Principal, authenticate
 from platform_core.identity.keys import KeyRing
+from platform_core.identity.session_store import SESSION_COOKIE, session_principal
 from platform_core.limits import LARGEST_CURSOR, LARGEST_PAGE
+from platform_core.web.own_pages import demand_harmless
 from platform_core.web.services import Services, services_of
 
-AUTH_ERRORS = (Unauthorized, TokenExpired, Forbidden)
+AUTH_ERRORS = (Unauthorized, TokenExpired, Forbidden, ForeignPage)
 """What any route with a principal can raise."""
 
 
@@ -43,27 +45,42 @@ _bearer = OAuth2PasswordBearer(
 BearerDep = Annotated[str | None, Depends(_bearer)]
 """The bearer token or API key of the request, unchecked; for routes that take other credentials too."""
 
+_session = APIKeyCookie(name=SESSION_COOKIE, auto_error=False, description="The session of auth/session.")
+SessionDep = Annotated[str | None, Depends(_session)]
+"""The id of the browser's session that the request carries, unchecked; a bearer token goes before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request carries to say who calls, and the scopes that its route needs."""
+    """What a request carries to say who calls, and the scopes that its route needs.
 
-    bearer: str
+    That is a bearer token or API key; or, if `bearer` is None, the id of a browser's session.
+    """
+
+    bearer: str | None
+    session_id: str
     keys: KeyRing
     scopes: Sequence[str]
 
     def principal(self, connection: Connection) -> Principal:
         """The caller; raises `Unauthorized`, `TokenExpired` or, lacking a scope, `Forbidden`."""
-        principal = authenticate(connection, self.keys, self.bearer)
+        if self.bearer is None:
+            principal = session_principal(connection, self.session_id)
+        else:
+            principal = authenticate(connection, self.keys, self.bearer)
         for scope in self.scopes:
             principal.demand(scope)
         return principal
 
 
-async def _credentials(needed: SecurityScopes, services: ServicesDep, bearer: BearerDep) -> Credentials:
-    if bearer is None:
-        raise Unauthorized("This needs a bearer token: Authorization: Bearer ...")
-    return Credentials(bearer, services.keys, needed.scopes)
+async def _credentials(
+    needed: SecurityScopes, request: Request, services: ServicesDep, bearer: BearerDep, session_id: SessionDep
+) -> Credentials:
+    if bearer is None and session_id is None:
+        raise Unauthorized("This needs a bearer token (Authorization: Bearer ...) or a browser's session.")
+    if bearer is None and session_id is not None:
+        demand_harmless(request, session_id, services.settings.public_url)
+    return Credentials(bearer, session_id or "", services.keys, needed.scopes)
 
 
 def authenticated(services: ServicesDep, credentials: Annotated[Credentials, Security(_credentials)]) -> Principal:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
 
 from platform_core.audit.entry import Action, ActorKind, Author, Deed
 from platform_core.identity.auth import Principal
@@ -33,9 +34,15 @@ class Origin:
         return Deed(action, self.author(principal))
 
 
+def origin_of(connection: HTTPConnection) -> Origin:
+    """Where a request or a socket comes from."""
+    address = connection.client.host if connection.client else None
+    return Origin(address, getattr(connection.state, "request_id", None))
+
+
 # Asynchronous although it waits for nothing: a plain function would cost a change of threads.
 async def _origin(request: Request) -> Origin:
-    return Origin(request.client.host if request.client else None, getattr(request.state, "request_id", None))
+    return origin_of(request)
 
 
 OriginDep = Annotated[Origin, Depends(_origin)]

@@ -10,7 +10,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from platform_core.errors import BadCursor, BadFilter, RunNotFound, TooManyStreams, Unavailable
 from platform_core.runs.run_event_store import parse_cursor
-from platform_core.web.dependencies import AUTH_ERRORS, BearerDep, ServicesDep
+from platform_core.web.dependencies import AUTH_ERRORS, BearerDep, ServicesDep, SessionDep
+from platform_core.web.own_pages import refuse_foreign_page
 from platform_core.web.problems import problems
 from stream_api.following.filters import LEVELS, EventFilter, parse_filter, split
 from stream_api.following.follower import Follower
@@ -64,10 +65,12 @@ def _streams(request: Request) -> Streams:
     },
 )
 async def follow_run(
+    request: Request,
     run_id: str,
     services: ServicesDep,
     streams: Annotated[Streams, Depends(_streams)],
     bearer: BearerDep,
+    session_id: SessionDep,
     wanted: Annotated[EventFilter, Depends(_wanted)],
     ticket: TicketQuery = None,
     cursor: CursorQuery = None,
@@ -77,7 +80,11 @@ async def follow_run(
     """Follow a run: every event after the cursor exactly once and in order, until the final one ends the stream."""
     # EventSource repeats its first address when it reconnects, so the header is the newer of both.
     position = last_event_id or cursor
-    admission = await run_in_threadpool(admit, services, run_id, position, bearer=bearer, ticket=ticket)
+    if bearer is None and ticket is None and session_id is not None:
+        refuse_foreign_page(request, services.settings.public_url)
+    admission = await run_in_threadpool(
+        admit, services, run_id, position, bearer=bearer, ticket=ticket, session_id=session_id
+    )
     parse_cursor(cursor)  # the one that does not count is not ignored either
     if admission.after is None:
         return Response(status_code=204)

@@ -9,7 +9,9 @@ from fastapi import APIRouter, WebSocket
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocketDisconnect
 
-from platform_core.errors import InvalidRequest
+from platform_core.errors import ForeignPage, InvalidRequest
+from platform_core.identity.session_store import SESSION_COOKIE
+from platform_core.web.own_pages import demand_own_page
 from platform_core.web.problems import request_issue
 from platform_core.web.query import names_of, query_issues, refuse_query
 from platform_core.web.services import services_of
@@ -99,7 +101,16 @@ async def _serve(websocket: WebSocket, query: SocketQuery, only_run: str | None,
     streams = websocket.app.state.streams
     assert isinstance(streams, Streams)
     session = Session(websocket, services_of(websocket), streams, only_run)
-    await session.serve(_bearer(websocket), query.ticket, opening)
+    await session.serve(_bearer(websocket), query.ticket, opening, _session_id(websocket))
+
+
+def _session_id(websocket: WebSocket) -> str | None:
+    """The browser's session, for pages of ours only: a browser sends the cookie with the sockets of any page."""
+    try:
+        demand_own_page(websocket, services_of(websocket).settings.public_url)
+    except ForeignPage:
+        return None
+    return websocket.cookies.get(SESSION_COOKIE)
 
 
 def _bearer(websocket: WebSocket) -> str | None:

@@ -29,7 +29,13 @@ class Admission:
 
 
 def admit(
-    services: Services, run_id: str, cursor: str | None, *, bearer: str | None, ticket: str | None = None
+    services: Services,
+    run_id: str,
+    cursor: str | None,
+    *,
+    bearer: str | None,
+    ticket: str | None = None,
+    session_id: str | None = None,
 ) -> Admission:
     """Let a client follow a run.
 
@@ -37,7 +43,9 @@ def admit(
     (also for one ahead of a run that goes on) and `Unavailable`.
     """
     with transaction(services.engine) as connection:
-        principal, credentials = identify(connection, services.keys, bearer=bearer, ticket=ticket, run_id=run_id)
+        principal, credentials = identify(
+            connection, services.keys, bearer=bearer, ticket=ticket, run_id=run_id, session_id=session_id
+        )
         after, last, demand = find_start(connection, principal, credentials, run_id, cursor)
     return Admission(principal, credentials, after, last, demand)
 

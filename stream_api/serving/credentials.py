@@ -9,23 +9,28 @@ from platform_core.database.engine import Connection
 from platform_core.errors import Unauthorized
 from platform_core.identity.auth import WATCH_PREFIX, Principal, authenticate, authenticate_watcher, present_viewer
 from platform_core.identity.keys import KeyRing
+from platform_core.identity.session_store import session_principal
 from platform_core.identity.ticket_store import redeem_ticket
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A bearer token, API key or watch token; or, once a ticket was redeemed, the user it was for and when that was.
+    """A bearer token, API key or watch token; or the id of a browser's session; or, once a ticket was redeemed, the
+    user it was for and when that was.
 
     `run_id` is the one run that a watch token or a ticket is good for; None if there is no such limit.
     """
 
     bearer: str | None = None
+    session_id: str | None = None
     user_id: str | None = None
     since: float = 0.0
     run_id: str | None = None
 
     def present(self, connection: Connection, keys: KeyRing) -> Principal:
         """The principal as it is now. Raises `Unauthorized`, `TokenExpired`."""
+        if self.session_id is not None:
+            return session_principal(connection, self.session_id)
         if self.bearer is None:
             assert self.user_id is not None
             return present_viewer(connection, self.user_id, self.since)
@@ -35,10 +40,17 @@ class Credentials:
 
 
 def identify(
-    connection: Connection, keys: KeyRing, *, bearer: str | None, ticket: str | None, run_id: str | None
+    connection: Connection,
+    keys: KeyRing,
+    *,
+    bearer: str | None,
+    ticket: str | None,
+    run_id: str | None,
+    session_id: str | None = None,
 ) -> tuple[Principal, Credentials]:
-    """Who calls. A ticket is used up by this, so call it in a transaction that is committed.
+    """Who calls: the first that is given of a bearer token, a ticket and a browser's session.
 
+    A ticket is used up by this, so call it in a transaction that is committed.
     Raises `Unauthorized`, `TokenExpired`.
     """
     if bearer is not None and bearer.startswith(WATCH_PREFIX):
@@ -51,4 +63,6 @@ def identify(
     if ticket is not None:
         principal = redeem_ticket(connection, ticket, run_id)
         return principal, Credentials(user_id=principal.user_id, since=time.time(), run_id=run_id)
-    raise Unauthorized("This needs a bearer token, or a ticket as ?ticket=.")
+    if session_id is not None:
+        return session_principal(connection, session_id), Credentials(session_id=session_id)
+    raise Unauthorized("This needs a bearer token, a ticket as ?ticket=, or a browser's session.")

@@ -62,7 +62,9 @@ class Session:
         self._lost: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._tasks = asyncio.TaskGroup()
 
-    async def serve(self, bearer: str | None, ticket: str | None, opening: Subscribe | None) -> None:
+    async def serve(
+        self, bearer: str | None, ticket: str | None, opening: Subscribe | None, session_id: str | None = None
+    ) -> None:
         """Until the client leaves, the server stops, the right is lost, or the run of `opening` has ended."""
         closed = Closed(closing.BROKEN, "internal_error", "Something broke here.")
         with self._streams.connected():
@@ -70,7 +72,7 @@ class Session:
                 async with self._tasks:
                     self._tasks.create_task(self._end_with_server())
                     self._tasks.create_task(self._end_with_right())
-                    self._tasks.create_task(self._converse(bearer, ticket, opening))
+                    self._tasks.create_task(self._converse(bearer, ticket, opening, session_id))
             except* Closed as group:
                 closed = _first(group)
             except* WebSocketDisconnect:
@@ -78,9 +80,11 @@ class Session:
             finally:
                 await self._say_goodbye(closed)
 
-    async def _converse(self, bearer: str | None, ticket: str | None, opening: Subscribe | None) -> None:
+    async def _converse(
+        self, bearer: str | None, ticket: str | None, opening: Subscribe | None, session_id: str | None
+    ) -> None:
         try:
-            await self._authenticate(bearer, ticket)
+            await self._authenticate(bearer, ticket, session_id)
             await self._say(messages.Ready(user=self._principal.name))
             with self._held(may_read, self._lose):
                 if opening is not None:
@@ -95,8 +99,8 @@ class Session:
         assert self._identity is not None
         return self._identity[0]
 
-    async def _authenticate(self, bearer: str | None, ticket: str | None) -> None:
-        if bearer is None and ticket is None:
+    async def _authenticate(self, bearer: str | None, ticket: str | None, session_id: str | None) -> None:
+        if bearer is None and ticket is None and session_id is None:
             try:
                 async with asyncio.timeout(AUTHENTICATION_SECONDS):
                     first = messages.parse(await self._receive())
@@ -105,12 +109,14 @@ class Session:
             if not isinstance(first, Authenticate):
                 raise BadMessage("The first message is `authenticate`, unless the request carries credentials.")
             bearer = first.token
-        await self._identify(bearer, ticket)
+        await self._identify(bearer, ticket, session_id)
 
-    async def _identify(self, bearer: str | None, ticket: str | None) -> None:
+    async def _identify(self, bearer: str | None, ticket: str | None, session_id: str | None = None) -> None:
         keys, only_run = self._services.keys, self._only_run
         identity = await self._read(
-            lambda connection: identify(connection, keys, bearer=bearer, ticket=ticket, run_id=only_run)
+            lambda connection: identify(
+                connection, keys, bearer=bearer, ticket=ticket, run_id=only_run, session_id=session_id
+            )
         )
         principal, credentials = identity
         principal.demand(SCOPE)

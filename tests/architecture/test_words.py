@@ -76,7 +76,7 @@ WORDS = {
         {
             r"\b(left|leaves?|leaving|lea(f|v)ing) ([\w-]+ ){0,3}behind": "what stays when another goes",
             r"\b(falls?|fell|is|are|events) behind(?! (it|this|the))": "a lag",
-            r"behind (an API|your own screens|a real proxy|a proxy|one address|gRPC|`fd`)": "a place",
+            r"behind (an API|your own screens|a real proxy|a proxy|our sign-in|one address|gRPC|`fd`)": "a place",
             r"services-behind-the-runtime": "the address of a decision",
             r"Behind a proxy": "a place",
         },

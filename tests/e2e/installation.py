@@ -39,7 +39,7 @@ class Installation:
     def start(self, *options: str) -> None:
         """Start `up` on free ports, with these options; returns when it has printed the ready line."""
         self.lines.clear()
-        command = [*_headrace(), "up", "--port", "0", "--ui-port", "0", *options]
+        command = [*_headrace(), "up", "--port", "0", *options]
         self.process = subprocess.Popen(
             command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -92,11 +92,19 @@ class Installation:
         assert done.returncode == 0, f"headrace {arguments}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def open_ui(self) -> str:
-        """Dagster's UI, which starts when it is first opened; its address."""
-        url = str(self.record["ui_url"])
-        httpx.get(f"{url}/server_info", timeout=60).raise_for_status()
-        return url
+    def ask_dagster(self, query: str, variables: Mapping[str, Any] | None = None) -> Any:
+        """What Dagster's UI, which starts when it is first asked, answers the administrator."""
+        assert self._client is not None
+        body = {"query": query, "variables": dict(variables or {})}
+        answer = self._client.post(f"{self.record['ui_url']}/graphql", json=body).raise_for_status().json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    @property
+    def bearer(self) -> Mapping[str, str]:
+        """The administrator's credentials, as a header."""
+        assert self._client is not None
+        return {"Authorization": self._client.headers["Authorization"]}
 
     def apply(self, document: Mapping[str, Any]) -> Any:
         """Save a graph; the server's answer."""

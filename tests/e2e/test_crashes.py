@@ -23,7 +23,7 @@ ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 def installation() -> Iterator[Installation]:
     with installed() as installation:
         installation.apply(sleeper())
-        installation.open_ui()
+        installation.ask_dagster("{version}")
         yield installation
 
 

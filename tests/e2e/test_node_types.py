@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.e2e.conftest import installed
@@ -46,11 +45,10 @@ def test_apis_know_the_type(installation: Installation) -> None:
 def test_worker_executes_it_and_dagster_shows_it(installation: Installation) -> None:
     installation.apply(SHOUT)
     assert installation.succeed("run", "shout", "-p", "t=hey", "--wait", "60") == '{"said": "HEY"}\n'
-    ui = installation.open_ui()
 
     def shown() -> bool:
-        answer = httpx.post(f"{ui}/graphql", json={"query": JOBS}, timeout=60).json()
-        jobs = [job for node in answer["data"]["repositoriesOrError"]["nodes"] for job in node["jobs"]]
+        nodes = installation.ask_dagster(JOBS)["repositoriesOrError"]["nodes"]
+        jobs = [job for node in nodes for job in node["jobs"]]
         return any(
             op["name"] == "a" and op["definition"]["name"].startswith("acme_shout__")
             for job in jobs

@@ -53,6 +53,6 @@ def main(count: int, first: int = 0) -> int:
                     worst[kind] = Worst(one.seconds, one.number, max(one.megabytes, worst[kind].megabytes))
             if done % 20 == 0:
                 sys.stderr.write(f"{done * PORTION} of {count}\n")
-    found = {"count": count, "worst": {kind: asdict(one) for kind, one in worst.items()}, "crashed": crashed}
-    sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    summary = {"count": count, "worst": {kind: asdict(one) for kind, one in worst.items()}, "crashed": crashed}
+    sys.stdout.write(json.dumps(summary, indent=2) + "\n")
     return int(bool(crashed))

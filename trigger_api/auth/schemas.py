@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import datetime
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trigger_api.shared.schemas import Answer
+from platform_core.limits import LONGEST_PASSWORD
+from trigger_api.shared.schemas import Answer, RequestBody
 
 
 class TokenAnswer(Answer):
@@ -24,3 +26,19 @@ class PrincipalAnswer(Answer):
     name: str
     role: str
     scopes: list[str]
+
+
+class SignIn(RequestBody):
+    """Who begins a session."""
+
+    username: Annotated[str, Field(max_length=100)]
+    password: Annotated[str, Field(max_length=LONGEST_PASSWORD)]
+
+
+class SessionAnswer(Answer):
+    """A browser's session: whose it is, when it ends at the latest, and what requests that change something carry."""
+
+    user: str
+    role: str
+    expires_at: datetime
+    csrf_token: Annotated[str, Field(description="Sent as X-CSRF-Token with every request that changes something.")]

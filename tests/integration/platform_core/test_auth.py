@@ -116,13 +116,15 @@ def test_tokens_from_before_a_user_was_disabled_do_not_come_back(
         authenticate(connection, keys, token)
 
 
-def test_a_role_that_was_lowered_counts_for_old_tokens_and_keys(
+def test_another_role_ends_the_tokens_before_it_and_counts_for_keys(
     connection: Connection, keys: KeyRing, ada: User
 ) -> None:
     _, key = create_api_key(connection, _principal(ada), "ci", ["graphs:write", "runs:read"])
     token = issue_token(keys, ada.id, 60)
     change_user(connection, "ada", role="viewer")
-    assert authenticate(connection, keys, token).scopes == ROLE_SCOPES["viewer"]
+    with pytest.raises(Unauthorized, match="role was changed"):
+        authenticate(connection, keys, token)
+    assert authenticate(connection, keys, issue_token(keys, ada.id, 60)).scopes == ROLE_SCOPES["viewer"]
     assert authenticate(connection, keys, key).scopes == {"runs:read"}
 
 

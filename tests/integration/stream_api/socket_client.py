@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -46,11 +46,24 @@ class Socket:
 
 
 @contextmanager
+def open_page_socket(url: str, path: str, headers: Mapping[str, str]) -> Iterator[Socket]:
+    """A socket with the headers that a browser sends for a page."""
+    with _connected(f"ws{url.removeprefix('http')}/api/v1/{path}", headers) as socket:
+        yield socket
+
+
+@contextmanager
 def open_socket(url: str, path: str, token: str | None = None, **query: str) -> Iterator[Socket]:
     """A socket of the application at `url`."""
     parameters = "&".join(f"{name}={value}" for name, value in query.items())
     address = f"ws{url.removeprefix('http')}/api/v1/{path}" + (f"?{parameters}" if parameters else "")
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    with _connected(address, headers) as socket:
+        yield socket
+
+
+@contextmanager
+def _connected(address: str, headers: Mapping[str, str]) -> Iterator[Socket]:
     with connect(
         address,
         additional_headers=headers,

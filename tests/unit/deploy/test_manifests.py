@@ -184,6 +184,15 @@ def test_workers_of_the_compose_file_have_the_time_that_they_take_to_end() -> No
     assert int(str(workers.get("stop_grace_period", COMPOSE_GRACE)).removesuffix("s")) > POOL_STOP
 
 
+def test_dagsters_ui_is_reached_by_the_trigger_api_and_the_daemon_alone() -> None:
+    text = (DEPLOY / "k8s" / "base" / "network-policies.yaml").read_text()
+    (policy,) = [each for each in yaml.safe_load_all(text) if each["metadata"]["name"] == "headrace-ui"]
+    (rule,) = policy["spec"]["ingress"]
+    sources = [source["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for source in rule["from"]]
+    assert sorted(sources) == ["daemon", "trigger-api"]
+    assert "ports" not in yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["ui"]
+
+
 def test_the_compose_file_names_what_there_is() -> None:
     content = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     services = content["services"]

@@ -106,6 +106,8 @@ UNAUDITED = {
     "deliver": "the delivery log has every call; a row of the audit log for each would cost as much as the run",
     "begin_watching": "gives a reader a token to go on reading",
     "create_token": "has no principal; its tests are below",
+    "begin_session": "checks and tells of a password as create_token does",
+    "end_session": "takes from a browser what its user may begin again",
 }
 
 

@@ -12,9 +12,13 @@ import pytest
 from fastapi import FastAPI, Request
 
 from definitions.daemon.location_refresh import LocationRefresh
+from platform_core.identity.keys import KeyRing
+from platform_core.identity.ui_pass import author_of
 from platform_core.settings import Settings
 from tests.serving import served
 from tests.waiting import wait_until
+
+KEYS = KeyRing(["k" * 32])
 
 
 class Controller:
@@ -45,8 +49,9 @@ def asked() -> queue.Queue[Any]:
 def ui_url(asked: queue.Queue[Any]) -> Iterator[str]:
     app = FastAPI()
 
-    @app.post("/graphql")
+    @app.post("/dagster/graphql")
     async def answer(request: Request) -> dict[str, object]:
+        author_of(KEYS, request.headers["x-headrace-pass"])
         asked.put(await request.json())
         return {}
 
@@ -58,7 +63,7 @@ def refresh(controller: Controller, ui_url: str | None, home: Path | None = None
     """Of a UI whose code server stands elsewhere, or is that of a home."""
     place = {"code_server_host": "graphs.test"} if home is None else {"home": home}
     settings = Settings(ui_url=ui_url, **place)
-    location = LocationRefresh(controller, settings)  # type: ignore[arg-type]  # see Controller
+    location = LocationRefresh(controller, settings, KEYS)  # type: ignore[arg-type]  # see Controller
     location.loop.start()
     return location
 

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI, WebSocket
 from starlette.types import Message
 
-from headrace_cli.serve.applications import combine
+from headrace_cli.serve.applications import UiPort, combine
 
 
 def application(name: str, lives: list[str]) -> FastAPI:
@@ -77,3 +77,18 @@ async def test_both_lifespans_are_run() -> None:
     async with app.router.lifespan_context(app):
         assert lives == ["trigger starts", "stream starts"]
     assert lives == ["trigger starts", "stream starts", "stream ends", "trigger ends"]
+
+
+@pytest.mark.parametrize(
+    ("port", "path", "status"),
+    [
+        (8000, "/api/v1/graphs", 200),
+        (3000, "/dagster/runs", 200),
+        (3000, "/api/v1/graphs", 404),
+        (3000, "/", 307),
+    ],
+)
+async def test_the_port_of_dagsters_ui_is_for_it_alone(port: int, path: str, status: int) -> None:
+    transport = httpx.ASGITransport(UiPort(application("trigger", []), 3000))
+    async with httpx.AsyncClient(transport=transport) as client:
+        assert (await client.get(f"http://localhost:{port}{path}")).status_code == status

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import stat
+from pathlib import Path
 
 import pytest
 
 from headrace_cli.terminal.errors import CommandError
-from headrace_cli.up.endpoint import listen, local_url
+from headrace_cli.up.endpoint import listen, listen_locally, local_url
 
 
 def test_taken_port_is_a_clear_refusal_that_names_the_option() -> None:
@@ -37,3 +39,13 @@ def test_connections_wait_while_nobody_accepts() -> None:
 )
 def test_local_url_is_reachable_from_this_machine(host: str, url: str) -> None:
     assert local_url(host, 80) == url
+
+
+def test_a_local_socket_is_in_a_folder_that_nobody_else_may_enter(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "ui.sock"
+    listen_locally(path).close()
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    listen_locally(path).close()  # over what a killed process has left
+    path.parent.chmod(0o755)
+    with pytest.raises(CommandError, match="Others may enter the folder"):
+        listen_locally(path)

@@ -11,7 +11,7 @@ NAMES = ["HEADRACE_HTTP_ALLOW_PRIVATE", "HEADRACE_SERVICES_ALLOW_PRIVATE"]
 
 
 def given(host: str, name: str) -> str:
-    settings = Settings(host=host, database_url="postgresql:///x", ui_url="http://x", public_url="http://x")
+    settings = Settings(host=host, database_url="postgresql:///x", public_url="http://x")
     return stack.environment(settings, "up")[name]
 
 
@@ -46,3 +46,15 @@ def test_behind_a_public_address_nobody_is_local(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HEADRACE_PUBLIC_URL", "https://headrace.example.com")
     assert given("127.0.0.1", name) == "false"
+
+
+def test_the_ui_of_a_home_is_at_its_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_UI_URL", "http://elsewhere:3000")
+    settings = Settings(database_url="postgresql:///x", public_url="http://x")
+    assert "HEADRACE_UI_URL" not in stack.environment(settings, "up")
+
+
+def test_only_those_who_answer_at_a_socket_inherit_it() -> None:
+    inheritance = stack.Inheritance(lifeline_fd=3, listen_fd=4, ui_fd=5, ui_port_fd=6)
+    assert [inheritance.of(name) for name in ("api", "ui", "daemon")] == [(3, 4, 6), (3, 5), (3,)]
+    assert stack.Inheritance(3, 4, 5, None).of("template") == (3, 4, 5)

@@ -90,6 +90,40 @@ def test_programs_of_a_socket_start_with_its_first_connection(supervisor: Superv
             assert "beside" in supervisor.pids
 
 
+REFUSES_UNTIL = (
+    """
+import pathlib, socket, sys
+if not pathlib.Path(sys.argv[2]).exists():
+    sys.exit(3)
+"""
+    + ACCEPTS
+)
+
+
+def test_who_waits_for_a_program_that_does_not_come_up_is_turned_away_and_the_next_has_it_tried_again(
+    supervisor: Supervisor, console: Console, tmp_path: Path
+) -> None:
+    answers: list[bytes] = []
+    mended = tmp_path / "mended"
+
+    def ask_twice() -> None:
+        for _ in range(2):
+            with socket.create_connection(endpoint.getsockname(), timeout=30) as client:
+                answers.append(client.recv(4))
+            mended.touch()
+
+    with socket.create_server(("127.0.0.1", 0)) as endpoint:
+        accepts = program("accepts", REFUSES_UNTIL, pass_fds=(endpoint.fileno(),), probe=lambda _: False)
+        accepts = replace(accepts, command=[*accepts.command, str(endpoint.fileno()), str(mended)])
+        supervisor.start_when_asked(endpoint, [program("beside", SLEEP), accepts])
+        asking = threading.Thread(target=ask_twice)
+        asking.start()
+        watch_until(supervisor, lambda: len(answers) == 2)
+        asking.join()
+    assert answers == [b"", b"here"]
+    assert any("it is tried again when somebody asks for it" in line for line in console.said)
+
+
 def watch_until(supervisor: Supervisor, condition: Callable[[], object]) -> None:
     thread = stop_when(condition)
     with pytest.raises(StopRequested, match="SIGTERM"):

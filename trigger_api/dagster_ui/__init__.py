@@ -1,0 +1,1 @@
+"""Dagster's UI at `/dagster`, for administrators who are signed in."""
