@@ -20,6 +20,7 @@ UNITS = {
     "session_idle": "seconds",
     "session_ttl": "seconds",
     "token_ttl": "seconds",
+    "watch_ttl": "seconds",
     "failed_logins_per_user": "logins",
     "failed_logins_per_network": "logins",
     "max_document_bytes": "bytes",

@@ -120,7 +120,10 @@ class Settings(BaseSettings):
         default=None,
         description="PEM file of the authorities for its certificate, in place of the system's.",
     )
-    token_ttl: int = Field(default=8 * 3600, gt=0, description="Seconds a bearer token lives.")
+    token_ttl: int = Field(default=8 * 3600, gt=0, le=86_400, description="Seconds a bearer token lives.")
+    watch_ttl: int = Field(
+        default=8 * 3600, gt=0, le=86_400, description="Seconds that a page that watches a run may go on."
+    )
     session_ttl: int = Field(
         default=7 * 86_400,
         gt=0,

@@ -27,6 +27,7 @@ from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import save_graph
 from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
+from platform_core.identity.signing_keys import SigningKeys
 from platform_core.identity.user_store import create_user
 from platform_core.runs.run_store import NewRun, accept_run
 from platform_core.settings import Settings
@@ -36,6 +37,7 @@ SERVER = """
 import pathlib, socket, sys
 from platform_core.database.engine import build_engine
 from platform_core.identity.keys import KeyRing
+from platform_core.identity.signing_keys import SigningKeys
 from platform_core.settings import Settings
 from platform_core.web.server import Server, server_config
 from stream_api.app import create_app
@@ -209,6 +211,8 @@ def running() -> Iterator[Bench]:
         engine = build_engine(server.url)
         with transaction(engine) as connection:
             owner = create_user(connection, "ada", "correct horse battery", "editor")
+            keys = SigningKeys(KeyRing.load_or_create(Settings(home=home)))
+            token = issue_token(connection, keys, owner.id, 3600)
         engine.dispose()
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=2048))
         command = [sys.executable, "-c", SERVER, str(home), server.url, str(listening.fileno())]
@@ -217,5 +221,4 @@ def running() -> Iterator[Bench]:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         while httpx.get(f"{url}/healthz", timeout=60).status_code != 200:
             time.sleep(0.05)
-        token = issue_token(KeyRing.load_or_create(Settings(home=home)), owner.id, 3600)
         yield Bench(home, url, server.url, token, owner.id, psutil.Process(process.pid))

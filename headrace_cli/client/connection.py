@@ -59,9 +59,10 @@ def home_folder(home: Path | None) -> Path:
 
 
 def admin_token(home: Path, ttl: int | None = None) -> str:
-    """A bearer token for the home's administrator, signed here with the home's key; `ttl` in seconds.
+    """A bearer token for the home's administrator, signed here with the key of the home's database; `ttl` in seconds.
 
-    Raises `CommandError` if this home made no administrator.
+    Raises `CommandError` if this home made no administrator or nothing names its database, `Unavailable` if that is
+    away.
     """
     credentials = read_credentials(home)
     if credentials is None:
@@ -70,9 +71,18 @@ def admin_token(home: Path, ttl: int | None = None) -> str:
             hint="`headrace up` writes that file when it creates the first administrator of its database.",
             exit_code=ExitCode.REFUSED,
         )
-    from headrace_cli.home.configuration import read_settings
+    from headrace_cli.home.configuration import read_settings, with_database
+    from platform_core.database.engine import build_engine, reading
     from platform_core.identity.auth import issue_token
     from platform_core.identity.keys import KeyRing
+    from platform_core.identity.signing_keys import SigningKeys
 
-    settings = read_settings(home=home)
-    return issue_token(KeyRing.load_or_create(settings), credentials.user_id, ttl or settings.token_ttl)
+    settings = with_database(read_settings(home=home))
+    assert settings.database_url is not None
+    engine = build_engine(settings.database_url, pool_size=1)
+    try:
+        with reading(engine) as connection:
+            keys = SigningKeys(KeyRing.load_or_create(settings))
+            return issue_token(connection, keys, credentials.user_id, ttl or settings.token_ttl)
+    finally:
+        engine.dispose()

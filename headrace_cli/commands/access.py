@@ -15,7 +15,9 @@ user_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who ma
 
 
 def token(
-    ttl: Annotated[int | None, typer.Option(min=1, help="Seconds it lives.", show_default="HEADRACE_TOKEN_TTL")] = None,
+    ttl: Annotated[
+        int | None, typer.Option(min=1, max=86_400, help="Seconds it lives.", show_default="HEADRACE_TOKEN_TTL")
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:

@@ -339,6 +339,16 @@ sessions = sa.Table(
     _time("expires_at"),
 )
 
+signing_keys = sa.Table(
+    "signing_keys",
+    metadata,
+    sa.Column("kid", sa.Text, primary_key=True),
+    sa.Column("public_key", sa.LargeBinary, nullable=False),
+    sa.Column("private_key", sa.LargeBinary, nullable=False),
+    _time("created_at"),
+    _time("signs_from"),
+)
+
 tickets = sa.Table(
     "tickets",
     metadata,

@@ -6,23 +6,20 @@ import dataclasses
 import functools
 import hashlib
 import secrets
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import argon2
-import jwt
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import api_keys, users
 from platform_core.errors import BadCredentials, Forbidden, TokenExpired, Unauthorized
 from platform_core.facts.credential import Credential
-from platform_core.identity.keys import KeyRing
+from platform_core.identity.access_tokens import Audience, sign, verify
+from platform_core.identity.signing_keys import SigningKeys
 
-ISSUER = "headrace"
-_WATCH_ISSUER = "headrace/watch"
 API_KEY_PREFIX = "hr_"
 WATCH_PREFIX = "hw_"
 """Begins a watch token: what a page that shows one run keeps, so that it survives the loss of its connection."""
@@ -39,8 +36,6 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
 }
 """What each role may do. `admin` administers users and sees what others own."""
 
-_ALGORITHM = "HS256"
-_CLOCK_SKEW = 5
 # OWASP's first choice for argon2id: a login costs 19 MiB, so that many at once cannot exhaust the memory.
 _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
@@ -98,26 +93,22 @@ def log_in(connection: Connection, name: str, password: str) -> Principal:
     return dataclasses.replace(_principal(row._mapping), credential=Credential.PASSWORD)
 
 
-def issue_token(keys: KeyRing, user_id: str, ttl: int) -> str:
+def issue_token(connection: Connection, keys: SigningKeys, user_id: str, ttl: int) -> str:
     """A bearer token for the user that lives `ttl` seconds."""
-    now = time.time()
-    claims = {"iss": ISSUER, "sub": user_id, "iat": now, "exp": int(now) + ttl}
-    return jwt.encode(claims, keys.signing_key(), algorithm=_ALGORITHM)
+    return sign(connection, keys, Audience.API, user_id, ttl)
 
 
-def issue_watch_token(keys: KeyRing, user_id: str, run_id: str, ttl: int) -> str:
+def issue_watch_token(connection: Connection, keys: SigningKeys, user_id: str, run_id: str, ttl: int) -> str:
     """A token to follow this run and nothing else, that lives `ttl` seconds."""
-    now = time.time()
-    claims = {"iss": _WATCH_ISSUER, "sub": user_id, "run": run_id, "iat": now, "exp": int(now) + ttl}
-    return WATCH_PREFIX + jwt.encode(claims, keys.signing_key(), algorithm=_ALGORITHM)
+    return WATCH_PREFIX + sign(connection, keys, Audience.WATCH, user_id, ttl, run=run_id)
 
 
-def authenticate_watcher(connection: Connection, keys: KeyRing, token: str) -> tuple[Principal, str]:
+def authenticate_watcher(connection: Connection, keys: SigningKeys, token: str) -> tuple[Principal, str]:
     """The principal of a watch token, who may only read runs, and the run it is for.
 
     Raises `Unauthorized`, `TokenExpired`.
     """
-    claims = _claims(keys, token.removeprefix(WATCH_PREFIX), _WATCH_ISSUER, "run")
+    claims = verify(connection, keys, Audience.WATCH, token.removeprefix(WATCH_PREFIX), "run")
     return present_viewer(connection, claims["sub"], claims["iat"]), claims["run"]
 
 
@@ -141,14 +132,14 @@ def hash_api_key(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-def authenticate(connection: Connection, keys: KeyRing, bearer: str) -> Principal:
+def authenticate(connection: Connection, keys: SigningKeys, bearer: str) -> Principal:
     """The principal of a bearer token or API key, as the database knows the user now.
 
     Raises `TokenExpired` for an old token or key and `Unauthorized` for anything else that does not hold.
     """
     if bearer.startswith(API_KEY_PREFIX):
         return _authenticate_key(connection, bearer)
-    claims = _claims(keys, bearer, ISSUER)
+    claims = verify(connection, keys, Audience.API, bearer)
     return _present_user(connection, claims["sub"], claims["iat"])
 
 
@@ -166,26 +157,6 @@ def present_principal(row: sa.Row[*tuple[Any, ...]] | None, since: float) -> Pri
     if row.tokens_valid_from is not None and since < row.tokens_valid_from.timestamp():
         raise Unauthorized("The user's password or role was changed after these credentials were given; log in again.")
     return _principal(row._mapping)
-
-
-def _claims(keys: KeyRing, token: str, issuer: str, *needed: str) -> dict[str, Any]:
-    for key in keys.verification_keys():
-        try:
-            return jwt.decode(
-                token,
-                key,
-                algorithms=[_ALGORITHM],
-                issuer=issuer,
-                leeway=_CLOCK_SKEW,
-                options={"require": ["iss", "sub", "iat", "exp", *needed]},
-            )
-        except jwt.InvalidSignatureError:
-            continue
-        except jwt.ExpiredSignatureError:
-            raise TokenExpired("The token has expired; get a new one.") from None
-        except jwt.InvalidTokenError:
-            break
-    raise Unauthorized("The bearer token is not valid here.")
 
 
 def _authenticate_key(connection: Connection, key: str) -> Principal:

@@ -67,11 +67,11 @@ class KeyRing:
         return None
 
     def signing_key(self) -> bytes:
-        """The active key for tokens (HS256)."""
+        """The active key for passes between our own processes (HS256)."""
         return self._signing[0]
 
     def verification_keys(self) -> Sequence[bytes]:
-        """All keys a valid token may be signed with, the active one first."""
+        """All keys a valid pass may be signed with, the active one first."""
         return self._signing
 
 

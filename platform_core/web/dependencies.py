@@ -13,8 +13,8 @@ from sqlalchemy.engine import Connection
 from platform_core.database.engine import reading, transaction
 from platform_core.errors import Forbidden, ForeignPage, TokenExpired, Unauthorized
 from platform_core.identity.auth import Principal, authenticate
-from platform_core.identity.keys import KeyRing
 from platform_core.identity.session_store import SESSION_COOKIE, session_principal
+from platform_core.identity.signing_keys import SigningKeys
 from platform_core.limits import LARGEST_CURSOR, LARGEST_PAGE
 from platform_core.web.own_pages import demand_harmless
 from platform_core.web.services import Services, services_of
@@ -59,7 +59,7 @@ class Credentials:
 
     bearer: str | None
     session_id: str
-    keys: KeyRing
+    keys: SigningKeys
     scopes: Sequence[str]
 
     def principal(self, connection: Connection) -> Principal:
@@ -80,7 +80,7 @@ async def _credentials(
         raise Unauthorized("This needs a bearer token (Authorization: Bearer ...) or a browser's session.")
     if bearer is None and session_id is not None:
         demand_harmless(request, session_id, services.settings.public_url)
-    return Credentials(bearer, session_id or "", services.keys, needed.scopes)
+    return Credentials(bearer, session_id or "", services.signing_keys, needed.scopes)
 
 
 def authenticated(services: ServicesDep, credentials: Annotated[Credentials, Security(_credentials)]) -> Principal:

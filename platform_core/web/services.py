@@ -8,6 +8,7 @@ from sqlalchemy.engine import Engine
 from starlette.requests import HTTPConnection
 
 from platform_core.identity.keys import KeyRing
+from platform_core.identity.signing_keys import SigningKeys
 from platform_core.operation.metrics import Metrics
 from platform_core.settings import Settings
 
@@ -20,6 +21,10 @@ class Services:
     engine: Engine
     keys: KeyRing
     metrics: Metrics = field(default_factory=Metrics)
+    signing_keys: SigningKeys = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "signing_keys", SigningKeys(self.keys))
 
 
 def services_of(connection: HTTPConnection) -> Services:

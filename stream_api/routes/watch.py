@@ -96,14 +96,17 @@ async def begin_watching(
 
 def _begin(services: Services, run_id: str, bearer: str | None, ticket: str | None) -> WatchSession:
     with transaction(services.engine) as connection:
-        principal, credentials = identify(connection, services.keys, bearer=bearer, ticket=ticket, run_id=run_id)
+        principal, credentials = identify(
+            connection, services.signing_keys, bearer=bearer, ticket=ticket, run_id=run_id
+        )
         principal.demand(SCOPE)
         run = visible_run(connection, principal, run_id)
+        if credentials.bearer is not None and credentials.bearer.startswith(WATCH_PREFIX):
+            token = credentials.bearer
+        else:
+            ttl = services.settings.watch_ttl
+            token = issue_watch_token(connection, services.signing_keys, principal.user_id, run_id, ttl)
         document = json.loads(get_version(connection, run.graph_id, run.version).document)
-    if credentials.bearer is not None and credentials.bearer.startswith(WATCH_PREFIX):
-        token = credentials.bearer
-    else:
-        token = issue_watch_token(services.keys, principal.user_id, run_id, services.settings.token_ttl)
     nodes = document.get("nodes", [])
     return WatchSession(
         token=token,

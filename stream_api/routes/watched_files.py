@@ -56,7 +56,7 @@ def get_watched_file(
 def _owner(services: Services, run_id: str, bearer: str | None, path: str) -> str:
     """The owner of the run, which names the file. Raises `FileMissing` for one that it does not name."""
     with reading(services.engine) as connection:
-        principal, _ = identify(connection, services.keys, bearer=bearer, ticket=None, run_id=run_id)
+        principal, _ = identify(connection, services.signing_keys, bearer=bearer, ticket=None, run_id=run_id)
         principal.demand(SCOPE)
         run = visible_run(connection, principal, run_id)
         if path not in {file.path for file in files_of_run(connection, run)}:

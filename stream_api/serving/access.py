@@ -44,7 +44,7 @@ def admit(
     """
     with transaction(services.engine) as connection:
         principal, credentials = identify(
-            connection, services.keys, bearer=bearer, ticket=ticket, run_id=run_id, session_id=session_id
+            connection, services.signing_keys, bearer=bearer, ticket=ticket, run_id=run_id, session_id=session_id
         )
         after, last, demand = find_start(connection, principal, credentials, run_id, cursor)
     return Admission(principal, credentials, after, last, demand)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from platform_core.database.engine import Connection
 from platform_core.errors import Unauthorized
 from platform_core.identity.auth import WATCH_PREFIX, Principal, authenticate, authenticate_watcher, present_viewer
-from platform_core.identity.keys import KeyRing
 from platform_core.identity.session_store import session_principal
+from platform_core.identity.signing_keys import SigningKeys
 from platform_core.identity.ticket_store import redeem_ticket
 
 
@@ -27,7 +27,7 @@ class Credentials:
     since: float = 0.0
     run_id: str | None = None
 
-    def present(self, connection: Connection, keys: KeyRing) -> Principal:
+    def present(self, connection: Connection, keys: SigningKeys) -> Principal:
         """The principal as it is now. Raises `Unauthorized`, `TokenExpired`."""
         if self.session_id is not None:
             return session_principal(connection, self.session_id)
@@ -41,7 +41,7 @@ class Credentials:
 
 def identify(
     connection: Connection,
-    keys: KeyRing,
+    keys: SigningKeys,
     *,
     bearer: str | None,
     ticket: str | None,

@@ -102,7 +102,7 @@ class Rights:
 
     def _present(self, connection: Connection, credentials: Credentials) -> Principal | Ending:
         try:
-            return credentials.present(connection, self._services.keys)
+            return credentials.present(connection, self._services.signing_keys)
         except Unauthorized as error:
             return Ending(error.code, error.detail)
 

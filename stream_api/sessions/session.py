@@ -112,7 +112,7 @@ class Session:
         await self._identify(bearer, ticket, session_id)
 
     async def _identify(self, bearer: str | None, ticket: str | None, session_id: str | None = None) -> None:
-        keys, only_run = self._services.keys, self._only_run
+        keys, only_run = self._services.signing_keys, self._only_run
         identity = await self._read(
             lambda connection: identify(
                 connection, keys, bearer=bearer, ticket=ticket, run_id=only_run, session_id=session_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Response
 
 from platform_core.database.engine import reading
 from platform_core.errors import (
@@ -16,12 +16,13 @@ from platform_core.errors import (
     Unavailable,
 )
 from platform_core.identity.auth import issue_token
+from platform_core.identity.signing_keys import PUBLISHED_FOR, published
 from platform_core.limits import LONGEST_PASSWORD
 from platform_core.web.dependencies import PrincipalDep, ServicesDep
 from platform_core.web.origin import OriginDep
 from platform_core.web.problems import problems
 from trigger_api.auth.passwords import LoginTurn, proven
-from trigger_api.auth.schemas import PrincipalAnswer, TokenAnswer
+from trigger_api.auth.schemas import KeyAnswer, KeySetAnswer, PrincipalAnswer, TokenAnswer
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
@@ -42,8 +43,17 @@ def create_token(
     """Exchange a user name and password for a bearer token (the OAuth2 password form)."""
     with reading(services.engine) as connection:
         principal = proven(connection, services.settings, origin, username, password)
-    ttl = services.settings.token_ttl
-    return TokenAnswer(access_token=issue_token(services.keys, principal.user_id, ttl), expires_in=ttl)
+        ttl = services.settings.token_ttl
+        token = issue_token(connection, services.signing_keys, principal.user_id, ttl)
+    return TokenAnswer(access_token=token, expires_in=ttl)
+
+
+@router.get("/jwks", operation_id="get_jwks", responses=problems(Unavailable))
+def get_jwks(services: ServicesDep, response: Response) -> KeySetAnswer:
+    """The public keys of tokens (RFC 7517, RFC 8037), also those that sign only later."""
+    response.headers["Cache-Control"] = f"public, max-age={PUBLISHED_FOR}"
+    with reading(services.engine) as connection:
+        return KeySetAnswer(keys=[KeyAnswer.of(key) for key in published(connection)])
 
 
 @router.get("/me", operation_id="get_me", responses=problems(Unauthorized, TokenExpired, Unavailable))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from platform_core.identity.signing_keys import SigningKey
 from platform_core.limits import LONGEST_PASSWORD
 from trigger_api.shared.schemas import Answer, RequestBody
 
@@ -26,6 +28,28 @@ class PrincipalAnswer(Answer):
     name: str
     role: str
     scopes: list[str]
+
+
+class KeyAnswer(Answer):
+    """A public key as RFC 8037 writes it; `x` is base64url."""
+
+    kty: Literal["OKP"] = "OKP"
+    crv: Literal["Ed25519"] = "Ed25519"
+    use: Literal["sig"] = "sig"
+    alg: Literal["EdDSA"] = "EdDSA"
+    kid: str
+    x: str
+
+    @classmethod
+    def of(cls, key: SigningKey) -> KeyAnswer:
+        x = base64.urlsafe_b64encode(key.public.public_bytes_raw()).rstrip(b"=").decode()
+        return cls(kid=key.kid, x=x)
+
+
+class KeySetAnswer(Answer):
+    """A JWK Set."""
+
+    keys: list[KeyAnswer]
 
 
 class SignIn(RequestBody):

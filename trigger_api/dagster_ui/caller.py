@@ -29,7 +29,7 @@ def administrator(services: Services, connection: HTTPConnection) -> Principal:
 def _principal(services: Services, database: Connection, connection: HTTPConnection) -> Principal:
     scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return authenticate(database, services.keys, bearer.strip())
+        return authenticate(database, services.signing_keys, bearer.strip())
     session_id = connection.cookies.get(SESSION_COOKIE)
     if session_id is None:
         raise Unauthorized("Dagster's UI is for administrators who are signed in.")

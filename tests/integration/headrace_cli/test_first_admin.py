@@ -14,6 +14,7 @@ from headrace_cli.terminal.errors import CommandError
 from platform_core.database.engine import transaction
 from platform_core.identity.auth import authenticate, log_in
 from platform_core.identity.keys import KeyRing
+from platform_core.identity.signing_keys import SigningKeys
 from platform_core.settings import Settings
 
 
@@ -46,9 +47,12 @@ def test_home_that_made_no_admin_gets_no_credentials(tmp_path: Path, database_ur
         admin_token(tmp_path / "two")
 
 
-def test_token_signed_with_the_homes_key_holds(settings: Settings, engine: Engine, database_url: str) -> None:
+def test_token_signed_with_the_homes_key_holds(
+    settings: Settings, engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADRACE_DATABASE_URL", database_url)
     keys = KeyRing.load_or_create(settings)
     create_first_admin(settings.home, database_url)
     with transaction(engine) as connection:
-        principal = authenticate(connection, keys, admin_token(settings.home))
+        principal = authenticate(connection, SigningKeys(keys), admin_token(settings.home))
     assert (principal.name, principal.is_admin) == ("admin", True)

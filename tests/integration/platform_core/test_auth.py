@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 
-import jwt
 import pytest
 from sqlalchemy.engine import Connection, Engine
 
@@ -21,67 +19,38 @@ from platform_core.identity.auth import (
     log_in,
 )
 from platform_core.identity.keys import KeyRing
+from platform_core.identity.signing_keys import SigningKeys
 from platform_core.identity.ticket_store import issue_ticket, redeem_ticket
 from platform_core.identity.user_store import User, change_user, create_user
+
+
+@pytest.fixture
+def keys() -> SigningKeys:
+    return SigningKeys(KeyRing(["k" * 32]))
 
 
 def _principal(user: User) -> Principal:
     return Principal(user.id, user.name, user.role, ROLE_SCOPES[user.role])
 
 
-def test_a_token_is_its_user(connection: Connection, keys: KeyRing, ada: User) -> None:
-    assert authenticate(connection, keys, issue_token(keys, ada.id, 60)) == _principal(ada)
+def test_a_token_is_its_user(connection: Connection, keys: SigningKeys, ada: User) -> None:
+    assert authenticate(connection, keys, issue_token(connection, keys, ada.id, 60)) == _principal(ada)
 
 
-def test_an_old_token_has_expired(connection: Connection, keys: KeyRing, ada: User) -> None:
+def test_an_old_token_has_expired(connection: Connection, keys: SigningKeys, ada: User) -> None:
     with pytest.raises(TokenExpired):
-        authenticate(connection, keys, issue_token(keys, ada.id, -60))
-
-
-def _claims(ada: User) -> dict[str, object]:
-    now = int(time.time())
-    return {"iss": "headrace", "sub": ada.id, "iat": now, "exp": now + 60}
-
-
-def test_a_foreign_key_and_a_foreign_issuer_are_refused(connection: Connection, keys: KeyRing, ada: User) -> None:
-    foreign_key = jwt.encode(_claims(ada), b"f" * 32, algorithm="HS256")
-    foreign_issuer = jwt.encode(_claims(ada) | {"iss": "elsewhere"}, keys.signing_key(), algorithm="HS256")
-    for token in (foreign_key, foreign_issuer):
-        with pytest.raises(Unauthorized, match="not valid here"):
-            authenticate(connection, keys, token)
-
-
-@pytest.mark.parametrize("algorithm", ["none", "HS512"])
-def test_the_token_does_not_choose_its_algorithm(
-    connection: Connection, keys: KeyRing, ada: User, algorithm: str
-) -> None:
-    key: str | bytes = "" if algorithm == "none" else keys.signing_key() * 2
-    with pytest.raises(Unauthorized):
-        authenticate(connection, keys, jwt.encode(_claims(ada), key, algorithm=algorithm))
-
-
-@pytest.mark.parametrize("claim", ["iss", "sub", "iat", "exp"])
-def test_every_claim_is_needed(connection: Connection, keys: KeyRing, ada: User, claim: str) -> None:
-    claims = _claims(ada)
-    del claims[claim]
-    with pytest.raises(Unauthorized):
-        authenticate(connection, keys, jwt.encode(claims, keys.signing_key(), algorithm="HS256"))
+        authenticate(connection, keys, issue_token(connection, keys, ada.id, -60))
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "hr_", "hr_unknown", "é", "\0"])
-def test_nonsense_is_refused(connection: Connection, keys: KeyRing, text: str) -> None:
+def test_nonsense_is_refused(connection: Connection, keys: SigningKeys, text: str) -> None:
     with pytest.raises(Unauthorized):
         authenticate(connection, keys, text)
 
 
-def test_tokens_of_the_key_before_hold_after_rotation(connection: Connection, ada: User) -> None:
-    token = issue_token(KeyRing(["o" * 32]), ada.id, 60)
-    assert authenticate(connection, KeyRing(["n" * 32, "o" * 32]), token) == _principal(ada)
-
-
-def test_a_disabled_user_is_out_at_once(connection: Connection, keys: KeyRing, ada: User) -> None:
+def test_a_disabled_user_is_out_at_once(connection: Connection, keys: SigningKeys, ada: User) -> None:
     _, key = create_api_key(connection, _principal(ada), "ci", ["runs:read"])
-    token = issue_token(keys, ada.id, 60)
+    token = issue_token(connection, keys, ada.id, 60)
     change_user(connection, "ada", disabled=True)
     for bearer in (token, key):
         with pytest.raises(Unauthorized):
@@ -90,9 +59,11 @@ def test_a_disabled_user_is_out_at_once(connection: Connection, keys: KeyRing, a
         log_in(connection, "ada", "correct horse")
 
 
-def test_a_new_password_ends_the_tokens_before_it_but_no_key(connection: Connection, keys: KeyRing, ada: User) -> None:
+def test_a_new_password_ends_the_tokens_before_it_but_no_key(
+    connection: Connection, keys: SigningKeys, ada: User
+) -> None:
     _, key = create_api_key(connection, _principal(ada), "ci", ["runs:read"])
-    token, watch = issue_token(keys, ada.id, 60), issue_watch_token(keys, ada.id, "run-1", 60)
+    token, watch = issue_token(connection, keys, ada.id, 60), issue_watch_token(connection, keys, ada.id, "run-1", 60)
     ticket = issue_ticket(connection, ada.id, "run-1")
     change_user(connection, "ada", password="battery staple")
     for refused in (
@@ -102,14 +73,14 @@ def test_a_new_password_ends_the_tokens_before_it_but_no_key(connection: Connect
     ):
         with pytest.raises(Unauthorized):
             refused()
-    assert authenticate(connection, keys, issue_token(keys, ada.id, 60)) == _principal(ada)
+    assert authenticate(connection, keys, issue_token(connection, keys, ada.id, 60)) == _principal(ada)
     assert authenticate(connection, keys, key).scopes == {"runs:read"}
 
 
 def test_tokens_from_before_a_user_was_disabled_do_not_come_back(
-    connection: Connection, keys: KeyRing, ada: User
+    connection: Connection, keys: SigningKeys, ada: User
 ) -> None:
-    token = issue_token(keys, ada.id, 60)
+    token = issue_token(connection, keys, ada.id, 60)
     change_user(connection, "ada", disabled=True)
     change_user(connection, "ada", disabled=False)
     with pytest.raises(Unauthorized):
@@ -117,14 +88,14 @@ def test_tokens_from_before_a_user_was_disabled_do_not_come_back(
 
 
 def test_another_role_ends_the_tokens_before_it_and_counts_for_keys(
-    connection: Connection, keys: KeyRing, ada: User
+    connection: Connection, keys: SigningKeys, ada: User
 ) -> None:
     _, key = create_api_key(connection, _principal(ada), "ci", ["graphs:write", "runs:read"])
-    token = issue_token(keys, ada.id, 60)
+    token = issue_token(connection, keys, ada.id, 60)
     change_user(connection, "ada", role="viewer")
     with pytest.raises(Unauthorized, match="role was changed"):
         authenticate(connection, keys, token)
-    assert authenticate(connection, keys, issue_token(keys, ada.id, 60)).scopes == ROLE_SCOPES["viewer"]
+    assert authenticate(connection, keys, issue_token(connection, keys, ada.id, 60)).scopes == ROLE_SCOPES["viewer"]
     assert authenticate(connection, keys, key).scopes == {"runs:read"}
 
 
@@ -142,7 +113,7 @@ def test_log_in_gives_the_principal(connection: Connection, ada: User) -> None:
     assert log_in(connection, "ada", "correct horse") == _principal(ada)
 
 
-def test_an_api_key_has_its_scopes_until_it_expires(connection: Connection, keys: KeyRing, ada: User) -> None:
+def test_an_api_key_has_its_scopes_until_it_expires(connection: Connection, keys: SigningKeys, ada: User) -> None:
     now = datetime.now(UTC)
     _, fresh = create_api_key(connection, _principal(ada), "ci", ["runs:read"], now + timedelta(hours=1))
     _, stale = create_api_key(connection, _principal(ada), "ci", ["runs:read"], now - timedelta(seconds=1))

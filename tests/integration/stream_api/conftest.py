@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from platform_core.database.engine import plain_url
-from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.user_store import User
 from platform_core.settings import Settings
@@ -23,6 +22,7 @@ from stream_api.serving.streams import Streams
 from tests.integration.stream_api.runs import create_owner, create_run
 from tests.integration.stream_api.sse_client import SseClient
 from tests.serving import PromptEnd
+from tests.tokens import bearer_token
 from tests.waiting import wait_until
 
 
@@ -88,8 +88,8 @@ def owner(engine: Engine) -> User:
 
 
 @pytest.fixture
-def token(owner: User, keys: KeyRing) -> str:
-    return issue_token(keys, owner.id, 3600)
+def token(owner: User, engine: Engine, keys: KeyRing) -> str:
+    return bearer_token(engine, keys, owner.id, 3600)
 
 
 @pytest.fixture

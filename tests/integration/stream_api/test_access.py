@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 
 from platform_core.database.engine import build_engine, transaction
 from platform_core.identity.api_key_store import create_api_key
-from platform_core.identity.auth import ROLE_SCOPES, Principal, issue_token
+from platform_core.identity.auth import ROLE_SCOPES, Principal
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.ticket_store import issue_ticket
 from platform_core.identity.user_store import User
@@ -21,6 +21,7 @@ from platform_core.settings import Settings
 from stream_api.app import create_app
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_owner, create_run
+from tests.tokens import bearer_token
 
 
 @pytest.fixture
@@ -68,8 +69,10 @@ async def test_a_token_that_does_not_hold_is_refused(app: FastAPI, run_id: str, 
     assert problem(await ask(app, events_of(run_id), token)) == refused(401, "unauthorized")
 
 
-async def test_an_expired_token_says_so(app: FastAPI, run_id: str, owner: User, keys: KeyRing) -> None:
-    assert problem(await ask(app, events_of(run_id), issue_token(keys, owner.id, -60))) == refused(401, "token_expired")
+async def test_an_expired_token_says_so(app: FastAPI, run_id: str, owner: User, engine: Engine, keys: KeyRing) -> None:
+    assert problem(await ask(app, events_of(run_id), bearer_token(engine, keys, owner.id, -60))) == refused(
+        401, "token_expired"
+    )
 
 
 async def test_an_api_key_needs_the_scope(app: FastAPI, run_id: str, owner: User, engine: Engine) -> None:
@@ -83,7 +86,7 @@ async def test_an_api_key_needs_the_scope(app: FastAPI, run_id: str, owner: User
 async def test_a_run_of_somebody_else_does_not_exist(
     app: FastAPI, run_id: str, engine: Engine, keys: KeyRing, role: str
 ) -> None:
-    other = issue_token(keys, create_owner(engine, "eve", role).id, 600)
+    other = bearer_token(engine, keys, create_owner(engine, "eve", role).id, 600)
     foreign = await ask(app, events_of(run_id), other)
     unknown = await ask(app, events_of("run-x"), other)
     assert problem(foreign) == problem(unknown) == refused(404, "run_not_found")
@@ -116,7 +119,7 @@ async def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(
 def test_an_administrator_follows_every_run(
     serve: Callable[..., Served], run_id: str, engine: Engine, keys: KeyRing
 ) -> None:
-    admin = issue_token(keys, create_owner(engine, "root", "admin").id, 600)
+    admin = bearer_token(engine, keys, create_owner(engine, "root", "admin").id, 600)
     assert len(serve().client(admin).events(run_id, limit=3)) == 3
 
 

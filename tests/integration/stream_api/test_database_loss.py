@@ -11,7 +11,6 @@ from sqlalchemy.engine import Engine
 from platform_core.database import schema
 from platform_core.database.engine import build_engine, plain_url
 from platform_core.database.postgres import EmbeddedPostgres
-from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.user_store import User
 from platform_core.settings import Settings
@@ -19,6 +18,7 @@ from stream_api.serving.streams import LISTENER
 from tests.integration.stream_api.conftest import Served, serving
 from tests.integration.stream_api.runs import append, create_owner, create_run
 from tests.running_postgres import prepared, running
+from tests.tokens import bearer_token
 
 
 def end_connections(connection: psycopg.Connection, name: str) -> int:
@@ -62,7 +62,7 @@ def test_a_stream_goes_on_after_the_database_was_killed(server: EmbeddedPostgres
         owner = create_owner(engine, "ada")
         run_id = create_run(engine, owner)
         with serving(settings, engine, keys) as served:
-            client = served.client(issue_token(keys, owner.id, 600))
+            client = served.client(bearer_token(engine, keys, owner.id, 600))
             with client.open(run_id) as blocks:
                 next(blocks)
                 assert next(blocks).id == "1"

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from platform_core.database.engine import transaction
-from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.ticket_store import issue_ticket
 from platform_core.identity.user_store import User, change_user
@@ -19,6 +18,7 @@ from stream_api.serving.access import admit
 from tests.integration.stream_api.conftest import Serve
 from tests.integration.stream_api.runs import create_owner
 from tests.integration.stream_api.socket_client import open_socket
+from tests.tokens import bearer_token
 
 
 def events(messages: list[dict[str, object]]) -> list[object]:
@@ -27,11 +27,13 @@ def events(messages: list[dict[str, object]]) -> list[object]:
 
 def test_strangers_do_not_follow(serve: Serve, run_id: str, engine: Engine, keys: KeyRing) -> None:
     url = serve().url
-    with open_socket(url, f"runs/{run_id}/ws", issue_token(keys, create_owner(engine, "eve").id, 600)) as socket:
+    with open_socket(
+        url, f"runs/{run_id}/ws", bearer_token(engine, keys, create_owner(engine, "eve").id, 600)
+    ) as socket:
         assert socket.rest()[1:] == (4404, "run_not_found")
     with open_socket(url, f"runs/{run_id}/ws", "nonsense") as socket:
         assert socket.rest()[1:] == (4401, "unauthorized")
-    with open_socket(url, "ws", issue_token(keys, "00000000-0000-0000-0000-000000000000", 600)) as socket:
+    with open_socket(url, "ws", bearer_token(engine, keys, "00000000-0000-0000-0000-000000000000", 600)) as socket:
         assert socket.rest()[1:] == (4401, "unauthorized")
 
 
@@ -80,12 +82,12 @@ def test_a_new_password_ends_a_socket_that_began_with_a_ticket(
         assert socket.rest()[1] == 4401
 
 
-def test_a_token_can_be_renewed_before_it_expires(serve: Serve, run_id: str, owner: User, keys: KeyRing) -> None:
-    short = issue_token(keys, owner.id, 0)  # a clock may be five seconds off, so that it has those left
+def test_a_token_can_be_renewed_before_it_expires(serve: Serve, owner: User, engine: Engine, keys: KeyRing) -> None:
+    short = bearer_token(engine, keys, owner.id, 0)  # a clock may be five seconds off, so that it has those left
     url = serve(right_check=0.05).url
     with open_socket(url, "ws", short) as renewed, open_socket(url, "ws", short) as expired:
         renewed.hear()
-        renewed.say(op="authenticate", token=issue_token(keys, owner.id, 600))
+        renewed.say(op="authenticate", token=bearer_token(engine, keys, owner.id, 600))
         renewed.hear()
         assert expired.rest()[1:] == (4401, "token_expired")
         renewed.say(op="ping")

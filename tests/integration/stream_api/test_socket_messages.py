@@ -8,12 +8,12 @@ import psycopg
 import pytest
 from sqlalchemy.engine import Engine
 
-from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
 from platform_core.web.server import LARGEST_MESSAGE
 from tests.integration.stream_api.conftest import Serve
 from tests.integration.stream_api.runs import append, create_owner
 from tests.integration.stream_api.socket_client import open_socket
+from tests.tokens import bearer_token
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_message_that_is_refused_is_answered_and_the_other_subscriptions_go_on
     detail: str,
 ) -> None:
     if message.get("token") == "EVE":
-        message = {**message, "token": issue_token(keys, create_owner(engine, "eve").id, 600)}
+        message = {**message, "token": bearer_token(engine, keys, create_owner(engine, "eve").id, 600)}
     with open_socket(serve().url, "ws", token) as socket:
         socket.hear()
         socket.say(op="subscribe", id="a", run=run_id)

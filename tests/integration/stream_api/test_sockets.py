@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from platform_core.database.engine import transaction
-from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.user_store import User
 from platform_core.runs.run_store import get_run
@@ -20,6 +19,7 @@ from stream_api.sessions.subscription import Outlet
 from tests.integration.stream_api.conftest import Serve
 from tests.integration.stream_api.runs import append, create_owner, create_run
 from tests.integration.stream_api.socket_client import open_socket
+from tests.tokens import bearer_token
 
 
 def events(messages: list[dict[str, object]]) -> list[object]:
@@ -140,7 +140,7 @@ def test_acknowledgements_hold_back_the_server(
 def test_a_run_can_be_canceled_by_those_who_may(
     serve: Serve, token: str, run_id: str, engine: Engine, keys: KeyRing, connection: psycopg.Connection
 ) -> None:
-    viewer = issue_token(keys, create_owner(engine, "vic", "viewer").id, 600)
+    viewer = bearer_token(engine, keys, create_owner(engine, "vic", "viewer").id, 600)
     url = serve().url
     with open_socket(url, "ws", viewer) as socket:
         socket.hear()

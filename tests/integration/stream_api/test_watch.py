@@ -14,7 +14,6 @@ from platform_core.database.engine import transaction
 from platform_core.database.tables import runs
 from platform_core.facts.trigger_kind import TriggerKind
 from platform_core.graphs.graph_store import save_graph
-from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.ticket_store import issue_ticket
 from platform_core.identity.user_store import User, change_user
@@ -23,6 +22,7 @@ from platform_core.settings import Settings
 from tests.integration.stream_api.conftest import Served
 from tests.integration.stream_api.runs import append, create_owner, create_run
 from tests.integration.stream_api.socket_client import open_socket
+from tests.tokens import bearer_token
 
 Serve = Callable[..., Served]
 DOCUMENT = """{"nodes": [{"id": "a", "type": "transform"}, {"id": "b", "type": "python", "foreach": "{{ inputs.x }}"},
@@ -104,7 +104,7 @@ def test_who_may_not_see_the_run_gets_no_session(
     if who == "nobody":
         response, status, code = begin(served, run_id), 401, "unauthorized"
     elif who == "stranger":
-        stranger = issue_token(keys, create_owner(engine, "eve").id, 600)
+        stranger = bearer_token(engine, keys, create_owner(engine, "eve").id, 600)
         response, status, code = begin(served, run_id, bearer=stranger), 404, "run_not_found"
     else:
         watching = begin(served, run_id, bearer=token).json()["token"]
@@ -137,7 +137,7 @@ def test_a_watch_token_opens_the_files_that_its_run_names_and_no_others(
     with transaction(engine) as connection:
         connection.execute(runs.update().where(runs.c.run_id == run_id).values(params={"files": values}))
     served = serve()
-    token = begin(served, run_id, bearer=issue_token(keys, owner.id, 60)).json()["token"]
+    token = begin(served, run_id, bearer=bearer_token(engine, keys, owner.id, 60)).json()["token"]
 
     def get(path: str, bearer: str | None = token, run: str = run_id) -> httpx.Response:
         headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}

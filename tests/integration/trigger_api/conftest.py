@@ -13,11 +13,11 @@ from fastapi import FastAPI
 from sqlalchemy.engine import Engine
 
 from platform_core.database.tables import runs
-from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.user_store import create_user
 from platform_core.settings import Settings
 from tests.serving import served
+from tests.tokens import bearer_token
 from trigger_api.app import create_app
 
 API = "/api/v1"
@@ -56,7 +56,7 @@ def login(address: str, engine: Engine, keys: KeyRing) -> Iterator[Login]:
         def log_in(name: str, role: str = "editor") -> httpx.Client:
             with engine.begin() as connection:
                 user = create_user(connection, name, PASSWORD, role)
-            bearer = {"Authorization": f"Bearer {issue_token(keys, user.id, 600)}"}
+            bearer = {"Authorization": f"Bearer {bearer_token(engine, keys, user.id, 600)}"}
             limits = httpx.Limits(max_connections=None)
             client = httpx.Client(base_url=address, headers=bearer, timeout=60, limits=limits, verify=NO_TLS)
             return clients.enter_context(client)

@@ -19,7 +19,6 @@ from platform_core.database import schema
 from platform_core.database.engine import build_engine
 from platform_core.database.postgres import EmbeddedPostgres
 from platform_core.database.tables import deliveries, runs
-from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.user_store import create_user
 from platform_core.settings import Settings
@@ -27,6 +26,7 @@ from tests.integration.trigger_api.conftest import NO_TLS, assert_problem
 from tests.integration.trigger_api.webhooks.graphs import save_webhook
 from tests.running_postgres import prepared, running
 from tests.serving import served
+from tests.tokens import bearer_token
 from tests.waiting import wait_until
 from trigger_api.app import create_app
 
@@ -129,6 +129,6 @@ def test_every_202_has_its_delivery_and_its_run_and_every_503_can_be_sent_again(
 def _saved_webhook(site: Site, address: str) -> str:
     with site.engine.begin() as connection:
         user = create_user(connection, "ada", "a password", "editor")
-    bearer = {"Authorization": f"Bearer {issue_token(site.keys, user.id, 600)}"}
+    bearer = {"Authorization": f"Bearer {bearer_token(site.engine, site.keys, user.id, 600)}"}
     with httpx.Client(base_url=address, headers=bearer, timeout=60, verify=NO_TLS) as client:
         return save_webhook(client)

@@ -15,11 +15,11 @@ from sqlalchemy.engine import Engine
 from platform_core.database import schema
 from platform_core.database.engine import build_engine
 from platform_core.errors import SchemaTooNew, SchemaTooOld
-from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, assert_problem, document
 from tests.serving import served
+from tests.tokens import bearer_token
 from trigger_api.app import create_app
 
 
@@ -73,7 +73,7 @@ def adrift(settings: Settings, engine: Engine, keys: KeyRing, database_url: str)
     away.dispose()
 
 
-def test_with_the_database_away_nothing_is_acknowledged(adrift: str, keys: KeyRing) -> None:
+def test_with_the_database_away_nothing_is_acknowledged(adrift: str, engine: Engine, keys: KeyRing) -> None:
     requests = [
         ("GET", f"{API}/graphs"),
         ("POST", f"{API}/graphs"),
@@ -81,7 +81,7 @@ def test_with_the_database_away_nothing_is_acknowledged(adrift: str, keys: KeyRi
         ("POST", "/hooks/abc"),
         ("GET", "/readyz"),
     ]
-    bearer = {"Authorization": f"Bearer {issue_token(keys, '0', 60)}"}
+    bearer = {"Authorization": f"Bearer {bearer_token(engine, keys, '0', 60)}"}
     with httpx.Client(base_url=adrift, headers=bearer) as client:
         for method, path in requests:
             refused = client.request(method, path, json={} if method == "POST" else None)

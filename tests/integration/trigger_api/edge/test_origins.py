@@ -12,13 +12,13 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from sqlalchemy.engine import Engine
 
-from platform_core.identity.auth import issue_token
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.user_store import create_user
 from platform_core.settings import Settings
 from platform_core.web.server import edge_options
 from tests.integration.trigger_api.conftest import API, NO_TLS, PASSWORD, document
 from tests.serving import served
+from tests.tokens import bearer_token
 from trigger_api.app import create_app
 
 Reach = Callable[..., httpx.Client]
@@ -35,7 +35,7 @@ def reach(settings: Settings, engine: Engine, keys: KeyRing) -> Iterator[Reach]:
             chosen = Settings(**{**settings.model_dump(exclude_unset=True), "trusted_proxies": trusted, **more})
             app: FastAPI = create_app(chosen, engine=engine, keys=keys)
             address = stack.enter_context(served(app, **edge_options(chosen, None)))
-            bearer = {"Authorization": f"Bearer {issue_token(keys, user.id, 60)}"}
+            bearer = {"Authorization": f"Bearer {bearer_token(engine, keys, user.id, 60)}"}
             return stack.enter_context(httpx.Client(base_url=address, headers=bearer, verify=NO_TLS))
 
         yield reached
