@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 
 from definitions.journal.connection import JournalConnection
@@ -17,6 +19,7 @@ from definitions.services.spilled_values import SpilledValues
 from graph_engine.given.limits import Limits
 from graph_engine.journal import records
 from graph_engine.testing.contract import compared, differences
+from platform_core.runs.wait_store import give_answer, wait_of_node
 from tests.integration.definitions.documents import versioned
 from tests.integration.definitions.site import Site
 from tests.unit.graph_engine.documents import Library, shelves
@@ -64,7 +67,17 @@ def eventful() -> Execution:
         node("config", config={"value": "x" * 70_000}),
         node("off", when=False),
         node("skipped", after=["off"]),
+        node(
+            "again", config={"value": "{{ [iteration] * 70000 }}"}, repeat={"until": "{{ iteration == 3 }}", "delay": 0}
+        ),
+        call("calls", repeat={"until": "{{ false }}", "max": 2, "delay": 0}, retry=retry, on_error="continue"),
+        node("poll", repeat={"until": "{{ iteration == 9 }}", "delay": "1h"}),
+        node("quick", "wait", config={"event": {}, "timeout": 1}),
+        node("paid", "wait", config={"event": {}, "timeout": "1h"}),
+        node("told", config={"value": "{{ inputs.at }}"}),
+        node("ask", "approval", config={"message": "Go on?"}),
         node("nap", "delay", config={"duration": "1h"}),
+        edges=("paid.address -> told.at",),
         outputs={"items": "{{ nodes.items.value }}"},
     )
     return execution(document, library=library, limits=SUSPENDING).run()
@@ -75,6 +88,40 @@ def test_journal_proves_after_each_commit_what_was_told(site: Site, connection: 
     stored = Stored(site, connection, run)
     assert differences(run.journal.durable, stored.journal, stored.known) == []
     assert site.run(stored.run_id).status == "WAITING"
+
+
+def test_run_that_is_answered_while_it_falls_asleep_is_due_at_once(site: Site, connection: JournalConnection) -> None:
+    for is_answered in (False, True):
+        run = execution(graph(node("ask", "approval", config={"message": "Go on?"})), limits=SUSPENDING).run()
+        stored = Stored(site, connection, run)
+        stored.journal.attach(lambda: None)
+        *before, suspended = run.journal.durable
+        for record in before:
+            stored.journal.append(record)
+        stored.journal.commit()
+        with site.engine.begin() as database:
+            if is_answered:
+                database.execute(sa.text("UPDATE headrace.waits SET until = now() + interval '1 hour'"))
+                give_answer(database, wait_of_node(database, stored.run_id, "ask"), {}, by="ida", approves=True)
+        assert isinstance(suspended, records.RunSuspended)
+        stored.journal.append(suspended._replace(until=time.time() + 3600))
+        stored.journal.commit()
+        wake_at = site.run(stored.run_id).wake_at
+        assert wake_at is not None
+        assert (wake_at.timestamp() <= time.time()) is is_answered
+
+
+def test_only_the_last_outputs_of_a_repeat_are_kept(site: Site, connection: JournalConnection) -> None:
+    repeat = {"until": "{{ iteration == 8 }}", "delay": 0}
+    run = execution(graph(node("again", config={"value": "{{ [iteration] * 70000 }}"}, repeat=repeat))).run()
+    stored = Stored(site, connection, run)
+    stored.journal.attach(lambda: None)
+    for record in run.journal.durable[:-1]:
+        stored.journal.append(record)
+        stored.journal.commit()
+    assert len(list((site.settings.home / "values" / stored.run_id).iterdir())) == 3
+    assert connection.rows("SELECT count(*) FROM headrace.run_values WHERE run_id = %s", (stored.run_id,)) == [(3,)]
+    assert stored.known().steps["again", None].outputs == {"value": [8] * 70_000}
 
 
 def test_journal_proves_how_a_run_that_is_stopped_will_end(site: Site, connection: JournalConnection) -> None:
