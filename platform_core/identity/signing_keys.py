@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import signing_keys
+from platform_core.errors import BadConfiguration
 from platform_core.identity.keys import KeyRing
 
 LONGEST_TOKEN = 86_400
@@ -97,6 +98,24 @@ def rotate(connection: Connection, keys: KeyRing) -> None:
     replaced = [since for since in present if since < now - _KEPT]
     if replaced:
         connection.execute(signing_keys.delete().where(signing_keys.c.signs_from < replaced[-1]))
+
+
+def renew_signing_keys(connection: Connection, keys: KeyRing) -> tuple[int, list[str]]:
+    """Encrypt the private parts with the active master key, unless they are.
+
+    How many were not, and the names of those that no master key opens; they stay, and verify.
+    """
+    renewed, unreadable = 0, []
+    for key in _select(connection).values():
+        try:
+            ciphertext = keys.renewed(key.ciphertext)
+        except BadConfiguration:
+            unreadable.append(key.kid)
+            continue
+        if ciphertext is not None:
+            change = signing_keys.update().where(signing_keys.c.kid == key.kid).values(private_key=ciphertext)
+            renewed += connection.execute(change).rowcount
+    return renewed, unreadable
 
 
 def _select(connection: Connection) -> dict[str, SigningKey]:

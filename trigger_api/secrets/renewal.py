@@ -9,6 +9,7 @@ from platform_core.audit.entry import Action, Target, TargetKind
 from platform_core.database.engine import transaction
 from platform_core.errors import InvalidRequest, Unavailable
 from platform_core.identity.secret_store import renew_secrets
+from platform_core.identity.signing_keys import renew_signing_keys
 from platform_core.web.dependencies import AUTH_ERRORS, Admin, ServicesDep
 from platform_core.web.origin import OriginDep
 from platform_core.web.problems import problems
@@ -26,8 +27,14 @@ BATCH = 500
     responses=problems(*AUTH_ERRORS, InvalidRequest, Unavailable),
 )
 def rotate_keys(admin: Admin, services: ServicesDep, origin: OriginDep) -> RenewalAnswer:
-    """Encrypt all stored secrets with the active master key, while services run; asking again changes nothing."""
-    renewed, unreadable, last, is_first = 0, list[str](), None, True
+    """Encrypt all stored secrets, and the keys that sign tokens, with the active master key, while services run.
+
+    Asking again changes nothing.
+    """
+    with transaction(services.engine) as connection:
+        renewed, unreadable = renew_signing_keys(connection, services.keys)
+    unreadable = [f"signing key {kid}" for kid in unreadable]
+    last, is_first = None, True
     while is_first or last is not None:
         with transaction(services.engine) as connection:
             batch = renew_secrets(connection, services.keys, last, BATCH)

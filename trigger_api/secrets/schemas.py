@@ -17,7 +17,7 @@ class SecretValue(RequestBody):
 
 
 class RenewalAnswer(Answer):
-    """What became of the stored secrets of all owners."""
+    """What became of the stored secrets of all owners, and of the keys that sign tokens."""
 
     renewed: int = Field(description="How many were encrypted with an older master key, and are with the active one.")
     unreadable: list[str] = Field(description="Names of those that no configured master key opens; they stay.")

@@ -11,9 +11,11 @@ from sqlalchemy.engine import Engine
 from typer.testing import CliRunner
 
 from headrace_cli.main import app as commands
+from platform_core.database.tables import signing_keys
 from platform_core.identity.auth import ROLE_SCOPES
 from platform_core.identity.keys import KeyRing
 from platform_core.identity.secret_store import put_secret, read_secret
+from platform_core.identity.signing_keys import published
 from platform_core.settings import Settings
 from tests.integration.trigger_api.conftest import API, PASSWORD, Login, another_process, assert_problem, document
 from tests.tokens import bearer_token
@@ -244,13 +246,15 @@ def test_master_keys_are_rotated_by_administrators_and_by_the_command_line(
     with engine.begin() as connection:
         ada_id = ada.get(f"{API}/auth/me").json()["id"]
         put_secret(connection, KeyRing([old]), ada_id, "oak", "x")
+        connection.execute(signing_keys.update().values(private_key=KeyRing([old]).encrypt(bytes(32))))
+        count = len(published(connection))
     ring = KeyRing([new, old])
     bearers = [{"Authorization": client.headers["Authorization"]} for client in (ada, admin)]
     with another_process(settings, engine, ring) as other:
         path = f"{API}/secrets:rotate-keys"
         assert_problem(other.post(path, headers=bearers[0]), 403, "forbidden")
         answers = [other.post(path, headers=bearers[1]).json() for _ in range(2)]
-        assert answers == [{"renewed": 1, "unreadable": []}, {"renewed": 0, "unreadable": []}]
+        assert answers == [{"renewed": 1 + count, "unreadable": []}, {"renewed": 0, "unreadable": []}]
         with engine.begin() as connection:
             assert read_secret(connection, KeyRing([new]), ada_id, "oak") == "x"
             put_secret(connection, KeyRing(["l" * 32]), ada_id, "lost", "x")
@@ -258,6 +262,8 @@ def test_master_keys_are_rotated_by_administrators_and_by_the_command_line(
         result = CliRunner().invoke(commands, ["secret", "rotate-keys"], env=environment)
         assert result.exit_code != 0
         assert "No configured master key opens: lost." in str(result.exception)
+    with engine.begin() as connection:
+        connection.execute(signing_keys.delete())  # nothing signs with what they hold now
 
 
 def test_a_refused_secret_is_not_quoted(ada: httpx.Client) -> None:
