@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from graph_compiler.running.naming import OUTPUTS_OP, PARAMS_OP, collect_name, expand_name, step_key
+from graph_compiler.running.naming import OUTPUTS_OP, PARAMS_OP, collect_name, dagster_name, expand_name, step_key
 from graph_compiler.running.plan import PlannedNode
 from graph_engine.journal.place import Place
+
+TURNS = ("turn0_", "turn1_")
+"""Under which the outputs of turns of a `repeat` are kept in turn: those of the last two."""
 
 
 class DagsterPlace:
     """Step keys of a place."""
 
-    __slots__ = ("first", "is_awaited", "is_call", "is_each", "is_step", "items_fail", "key", "last", "name")
+    __slots__ = ("first", "is_awaited", "is_call", "is_each", "is_step", "items_fail", "key", "last", "name", "turn")
 
-    def __init__(self, node: PlannedNode, name: str, key: str, *, is_step: bool) -> None:
+    def __init__(self, node: PlannedNode, name: str, key: str, *, is_step: bool, turn: int | None = None) -> None:
         spec = node.spec
         self.name = name
         self.is_step = is_step
         self.key = step_key(name) if is_step else key
         """Under which its values are kept: the step's key, or that of the place."""
+        self.turn = turn
         self.is_each = spec.foreach is not None
         self.is_call = node.called is not None
         self.is_awaited = node.is_awaited
@@ -39,6 +43,12 @@ class DagsterPlace:
         """The key of an item; without one, that of the place."""
         return self.key if item is None else f"{self.key}[{item}]"
 
+    def turns(self) -> tuple[str, str]:
+        """Of a turn: step and port under which its outputs are kept."""
+        assert self.turn is not None
+        node = self.key.rpartition("#")[0]
+        return node if "/" in node or "[" in node else dagster_name(node), TURNS[self.turn % 2]
+
     def start(self, item: int | None) -> str:
         """The step that the beginning of the place, or of one of its items, is."""
         return self.first if item is None else f"{self.key}[{item}]"
@@ -47,7 +57,8 @@ class DagsterPlace:
 def dagster_place(place: Place) -> DagsterPlace:
     """What the place is; kept with it, since that is the same in each run of the plan."""
     if place.memo is None:
-        place.memo = DagsterPlace(place.node, place.name, place.key, is_step=_is_step(place))
+        is_step = place.turn is None and _is_step(place)
+        place.memo = DagsterPlace(place.node, place.name, place.key, is_step=is_step, turn=place.turn)
     found: DagsterPlace = place.memo
     return found
 

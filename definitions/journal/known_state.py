@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from definitions.journal.connection import JournalConnection
+from definitions.journal.dagster_place import TURNS
 from definitions.journal.projection import ITEMS, OUTPUTS_ERROR, RESULT, RUN_STEP, STOPPING, params_port
 from definitions.services.spilled_values import SpilledValues
 from graph_compiler.running.naming import PARAMS_OUTPUT, dagster_name, node_id, step_place
 from graph_compiler.running.plan import GraphPlan
 from graph_compiler.values.binary import loads
-from graph_engine.journal.known import Known, KnownStep, calls_around
+from graph_engine.journal.known import Known, KnownStep, calls_around, repeats_around
+from graph_engine.journal.place import turn_key
 
 _RUN = """
 SELECT extract(epoch FROM started_at)::float8, outputs, parent_run_id, retry_from FROM headrace.runs WHERE run_id = %s
@@ -70,6 +72,9 @@ class KnownStates:
                 _take_end(known, port, value())
                 continue
             key, item = place_of(step)
+            if port in TURNS:
+                _take_turn(known, key, value())
+                continue
             found = known.steps.get((key, item))
             each = _MAPPED.fullmatch(port)
             if each is not None:
@@ -99,6 +104,12 @@ def _take_end(known: Known, port: str, value: Any) -> None:
         known.outputs_error = value
 
 
+def _take_turn(known: Known, key: str, value: Any) -> None:
+    step = known.steps.get((turn_key(key, value["turn"]), None))
+    if step is not None and not step.is_inherited and step.outputs is not None:
+        step.outputs = value["outputs"]
+
+
 def _take_value(step: KnownStep, port: str, value: Callable[[], Any]) -> None:
     if port == ITEMS:
         if not _ended_well(step):
@@ -123,6 +134,7 @@ def _is_past(known: Known, key: str, item: int | None) -> bool:
     around: list[tuple[tuple[str, int | None], int]] = list(calls_around(key))
     if item is not None:
         around.append(((key, None), 1))
+    around += [((repeated, None), 1) for repeated in repeats_around(key)]
     steps = [(known.steps[call], attempt) for call, attempt in around if call in known.steps]
     return any(_ended_well(step) or attempt < step.attempts for step, attempt in steps)
 
@@ -151,7 +163,7 @@ class _Reading:
         place = (self._key(event.node), event.item)
         step = self._known.step(*place)
         if step.is_inherited:
-            step = self._known.steps[place] = KnownStep(items=step.items, params=step.params)
+            step = self._known.steps[place] = step.inherited()
         return step
 
     def _take(self, event: _Event, step: KnownStep, note: Mapping[str, Any]) -> None:
@@ -159,7 +171,10 @@ class _Reading:
             case "node.started":
                 self._begin(event, step, note)
             case "node.waiting":
-                step.waits_since, step.waits_until = note["since"], note["until"]
+                if "turn" in note:
+                    step.turn, step.turn_at = note["turn"], note["due"]
+                else:
+                    step.waits_since, step.waits_until = note["since"], note["until"]
             case "node.retrying":
                 step.is_open, step.retry_at = False, note.get("due", event.ts)
             case "node.succeeded":

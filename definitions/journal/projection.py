@@ -64,6 +64,7 @@ class Projection:
             records.Expanded: self._expanded,
             records.Opened: self._opened,
             records.Waiting: self._waiting,
+            records.Repeating: self._repeating,
             records.Retrying: self._retrying,
             records.Succeeded: self._succeeded,
             records.Skipped: self._skipped,
@@ -198,6 +199,12 @@ class Projection:
             None, NewEvent(record.ts, "node.waiting", f"{name} waits.", name, record.item, data=data), note=note
         )
 
+    def _repeating(self, record: records.Repeating) -> Iterator[Record]:
+        name, data = record.place.name, {"until": record.due, "turn": record.turn}
+        note = compact({"turn": record.turn, "due": record.due})
+        said = f"{name} waits for its next turn, {record.turn}."
+        yield Record(None, NewEvent(record.ts, "node.waiting", said, name, data=data), note=note)
+
     # -- steps end
 
     def _retrying(self, record: records.Retrying) -> Iterator[Record]:
@@ -211,6 +218,9 @@ class Projection:
         event = NewEvent(record.ts, "node.succeeded", f"{place.name} succeeded.", place.name, record.item)
         if record.item is not None:
             yield from self._item_succeeded(record, place, event)
+            return
+        if place.turn is not None:
+            yield from self._turn_succeeded(record, place, event)
             return
         given = list(self._given(place, record.outputs, record.ts))
         if place.is_step and place.first != place.last:
@@ -228,6 +238,12 @@ class Projection:
         row = self._rows.output(key, RESULT, ts) if place.is_step else None
         yield Record(row, value=NewValue(key, RESULT, result))
         yield Record(self._success(key, ts) if place.is_step else None, event)
+
+    def _turn_succeeded(self, record: records.Succeeded, place: DagsterPlace, event: NewEvent) -> Iterator[Record]:
+        text = kept({"turn": place.turn, "outputs": record.outputs}, "the turn's outputs")
+        for port, value in record.outputs.items():
+            yield Record(event=_shown(record.ts, place.name, None, port, value, compact(value)))
+        yield Record(None, event, NewValue(*place.turns(), text))
 
     def _given(self, place: DagsterPlace, outputs: Mapping[str, Any], ts: float) -> Iterator[Record]:
         for port, value in outputs.items():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from definitions.instance.event_statement import Record, RunChange, build_journaled
 from definitions.journal.connection import Connection, JournalConnection
+from definitions.journal.dagster_place import TURNS
 from definitions.journal.pending import LARGEST_BATCH, Pending
 from definitions.journal.projection import Projection
 from definitions.journal.values import LARGEST_INLINE
@@ -45,6 +46,8 @@ class RunJournal:
         self._pending = Pending()
         self._changes: list[tuple[int, RunChange]] = []
         """Each with the number of pending records up to its own."""
+        self._turns: dict[tuple[str, str], str] = {}
+        """Where this worker keeps large outputs of turns, by step and port."""
         self._waits: Sequence[Wait] = ()
         self._due = 0.0
         self._committed = float("-inf")
@@ -116,6 +119,18 @@ class RunJournal:
         status, was_sent = self._connection.do(write_with_waits if waits else write)
         if status is None and not was_sent:
             raise JournalLost(f"Run {self._run_id} has ended, or another worker has it.")
+        for location in self._replaced(reported):
+            self._spilled.discard(location)
+
+    def _replaced(self, written: Sequence[Record]) -> Iterator[str]:
+        """Where turns of a `repeat` were kept, in whose place there are later ones now."""
+        for value in (record.value for record in written if record.value is not None):
+            if value.port in TURNS:
+                before = self._turns.pop((value.step, value.port), None)
+                if before is not None:
+                    yield before
+                if value.location is not None:
+                    self._turns[value.step, value.port] = value.location
 
     def _write_waits(self, connection: Connection, waits: Sequence[Wait]) -> None:
         connection.execute("DELETE FROM headrace.waits WHERE run_id = %s", (self._run_id,))

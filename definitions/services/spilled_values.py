@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 
 from upath import UPath
@@ -26,6 +27,11 @@ class SpilledValues:
     def read(self, location: str) -> str:
         """The text at a location. Raises FileNotFoundError."""
         return (self._root / location).read_bytes().decode()
+
+    def discard(self, location: str) -> None:
+        """Remove what is at a location, which nobody knows any more; it is left for `delete` if that fails."""
+        with contextlib.suppress(OSError):
+            (self._root / location).unlink(missing_ok=True)
 
     def delete(self, run_id: str) -> None:
         """Remove all that a run has kept; a run without anything is fine. Raises `Unavailable`."""

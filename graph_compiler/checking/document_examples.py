@@ -35,6 +35,7 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "cache": '{key: "{{ inputs.x }}", ttl: 1h}',
         "repeatable": "true",
         "retry": "{max_attempts: 3, delay: 1s, backoff: exponential}",
+        "repeat": "{until: \"{{ outputs.body.status == 'done' }}\", delay: 30s, max: 200}",
         "timeout": "30s",
     },
     "EdgeSpec": {"from": "recent.value", "to": "score.commits"},
@@ -45,6 +46,14 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "backoff": "exponential",
         "jitter": "full",
         "on": "[http_timeout, http_unreachable]",
+    },
+    "RepeatSpec": {
+        "until": "\"{{ outputs.body.status == 'done' }}\"",
+        "delay": "30s",
+        "backoff": "exponential",
+        "max_delay": "5m",
+        "max": "200",
+        "timeout": "2h",
     },
     "SettingsSpec": {
         "timeout": "1h",

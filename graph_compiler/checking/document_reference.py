@@ -61,6 +61,7 @@ _TITLES = {
     "EdgeSpec": "An edge (`edges`)",
     "CacheSpec": "`cache` of a node",
     "RetrySpec": "`retry` of a node",
+    "RepeatSpec": "`repeat` of a node",
     "SettingsSpec": "`settings`",
     "ResourcesSpec": "`settings.resources`",
     "KubernetesSpec": "`settings.kubernetes`",

@@ -41,6 +41,7 @@ RULES: tuple[Rule, ...] = (
     order.waiting_in_a_circle,
     control.conditions,
     control.foreach_keys,
+    control.repeats,
     control.repeatable_calls,
     control.hidden_ports,
     control.last_nodes,

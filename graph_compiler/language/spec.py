@@ -14,6 +14,7 @@ from graph_compiler.values.model import GRAPH_NAME, ID, Identifier, Model
 
 MAX_NODES = 5_000
 MAX_TESTS = 1_000
+MAX_TURNS = 10_000
 
 ErrorKind = Annotated[str, StringConstraints(pattern=ID)]
 
@@ -72,6 +73,24 @@ class CacheSpec(Model):
     ttl: Duration = Field(description="How long a result is taken.", examples=["1h"])
 
 
+class RepeatSpec(Model):
+    """A node that runs again and again, until a condition on what it gave holds."""
+
+    until: str = Field(
+        description="A template that gives true or false after each turn; it sees what `config` does, and `outputs`.",
+        examples=["{{ outputs.body.status == 'done' }}"],
+    )
+    delay: Duration = Field(default=1.0, description="Pause between two turns.")
+    backoff: Literal["constant", "linear", "exponential"] = Field(
+        default="constant", description="How the pause grows from turn to turn; `exponential` doubles it."
+    )
+    max_delay: Duration | None = Field(default=None, description="The longest pause.")
+    max: int = Field(default=100, ge=1, le=MAX_TURNS, description="Turns; past it the node fails with `not_reached`.")
+    timeout: Duration | None = Field(
+        default=None, description="From the first turn on: where no other turn could begin in time, `not_reached`."
+    )
+
+
 class NodeSpec(Model):
     """One step of the graph."""
 
@@ -106,6 +125,7 @@ class NodeSpec(Model):
     )
     cache: CacheSpec | None = Field(default=None, description="Without it, every run executes the node.")
     retry: RetrySpec | None = Field(default=None, description="Without it, one attempt.")
+    repeat: RepeatSpec | None = Field(default=None, description="Run it again until a condition holds.")
     timeout: Duration | None = Field(default=None, description="Of one attempt; a longer one fails.")
     repeatable: bool | None = Field(
         default=None,

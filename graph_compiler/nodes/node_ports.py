@@ -13,6 +13,8 @@ from graph_compiler.templates.templates import analyse, templates_in
 ERROR_PORT = Port("error", "object", "`{kind, message, attempts, node}` of the error, with `on_error: route`.")
 ERRORS_PORT = Port("errors", "array", "An error per failed item, with `on_item_error: collect`.")
 ITEM_NAMES = ("item", "index")
+UNTIL = "/repeat/until"
+"""Where the condition of a `repeat` stands, below the node."""
 
 
 def ports_of(spec: NodeSpec, declared: Ports) -> Ports:
@@ -36,6 +38,8 @@ def templates_of(spec: NodeSpec, node_type: AnyNodeType) -> Iterator[tuple[str, 
             yield from ((path, text, True) for path, text in templates_in(value, f"/config/{key}"))
     for key, value in (("when", spec.when), ("foreach", spec.foreach)):
         yield from ((path, text, False) for path, text in templates_in(value, f"/{key}"))
+    if spec.repeat is not None:
+        yield from ((path, text, False) for path, text in templates_in(spec.repeat.until, UNTIL))
     if spec.cache is not None:
         yield from ((path, text, True) for path, text in templates_in(spec.cache.key, "/cache/key"))
 

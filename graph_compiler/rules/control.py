@@ -10,13 +10,19 @@ from graph_compiler.language.library import GRAPH_TYPE
 from graph_compiler.nodes.node_ports import ERROR_PORT, ERRORS_PORT
 from graph_compiler.templates.templates import analyse, is_template, templates_in
 
+_BESIDE_REPEAT = {
+    "foreach": "put `foreach` on a `graph` node, and `repeat` on a node of the graph that it calls",
+    "cache": "a result that is taken from the cache does not change from turn to turn",
+}
+
 
 def conditions(draft: Draft) -> Iterator[Issue]:
-    """`when` and `foreach` that are text and no template."""
+    """`when`, `foreach` and `repeat.until` that are text and no template."""
     for node in draft.nodes:
-        for key, value in (("when", node.spec.when), ("foreach", node.spec.foreach)):
+        until = None if node.spec.repeat is None else node.spec.repeat.until
+        for key, value in (("when", node.spec.when), ("foreach", node.spec.foreach), ("repeat/until", until)):
             if isinstance(value, str) and not is_template(value):
-                yield Issue("bad_value", f"{node.path}/{key}", f"`{key}` is text, but no template")
+                yield Issue("bad_value", f"{node.path}/{key}", f"`{key.replace('/', '.')}` is text, but no template")
 
 
 def foreach_keys(draft: Draft) -> Iterator[Issue]:
@@ -30,6 +36,15 @@ def foreach_keys(draft: Draft) -> Iterator[Issue]:
         elif node.node_type is not None and not node.node_type.takes_foreach:
             message = f"a `{node.spec.type}` node cannot run once per item"
             yield Issue("foreach_not_allowed", f"{node.path}/foreach", message, at_key=True)
+
+
+def repeats(draft: Draft) -> Iterator[Issue]:
+    """`repeat` beside keys that would leave open what is done once and what each time."""
+    for node in draft.nodes:
+        for key, hint in _BESIDE_REPEAT.items():
+            if node.spec.repeat is not None and getattr(node.spec, key) is not None:
+                message = f"`repeat` and `{key}` cannot stand on one node"
+                yield Issue("repeat_not_allowed", f"{node.path}/repeat", message, hint, at_key=True)
 
 
 def repeatable_calls(draft: Draft) -> Iterator[Issue]:

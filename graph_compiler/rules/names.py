@@ -9,12 +9,14 @@ from graph_compiler.drafts.draft import Draft, DraftNode
 from graph_compiler.language.issues import Issue, did_you_mean
 from graph_compiler.language.params import declared_names
 from graph_compiler.language.spec import PortRef
-from graph_compiler.nodes.node_ports import ITEM_NAMES, inputs_named, templates_of
+from graph_compiler.nodes.node_ports import ITEM_NAMES, UNTIL, inputs_named, templates_of
 from graph_compiler.templates.templates import Analysis, Reference, analyse, template_words, templates_in
 from graph_compiler.triggers.triggers import CONTEXT as TRIGGER_NAMES
 from graph_compiler.triggers.triggers import SCHEDULE_CONTEXT
 
 NODE_NAMES = ("inputs", "params", "run", "trigger")
+TURN_NAMES = ("iteration", "last")
+"""Of a node with `repeat`."""
 OUTPUT_NAMES = ("nodes", "params", "run", "trigger")
 RUN_NAMES = ("graph", "id", "owner", "version")
 FINAL_RUN_NAMES = ("error", "status")
@@ -39,11 +41,15 @@ def names_in_nodes(draft: Draft) -> Iterator[Issue]:
             yield from _defects(analysis, path)
             for reference in analysis.references:
                 yield from _common(reference, path, names, draft.params, _run_names(node))
+                if place == UNTIL:
+                    yield from _given_port(reference, path, node)
                 yield from _unfed_input(reference, path, node, fed.get(node.spec.id, set()))
 
 
 def _names_for(node: DraftNode, place: str, is_per_item: bool) -> tuple[str, ...]:
     names: tuple[str, ...] = NODE_NAMES
+    if node.spec.repeat is not None and place.startswith(("/config/", UNTIL)):
+        names += TURN_NAMES if place != UNTIL else (*TURN_NAMES, "outputs")
     if node.node_type is not None and node.node_type.secrets and place.startswith("/config/"):
         names += ("secrets",)
     return (*names, *ITEM_NAMES) if is_per_item and node.spec.foreach is not None else names
@@ -133,6 +139,15 @@ def _unfed_input(reference: Reference, path: str, node: DraftNode, fed: set[str]
         hint = did_you_mean(reference.path[1], fed) or f"add an edge to `{port}`"
         message = f"no edge feeds the input `{reference.path[1]}`"
         yield Issue("unknown_input", path, message, hint, inside=(reference.line, reference.column))
+
+
+def _given_port(reference: Reference, path: str, node: DraftNode) -> Iterator[Issue]:
+    """`outputs.name` in the condition of a `repeat`."""
+    known = [port.name for port in node.ports.outputs] if node.ports else None
+    if reference.root == "outputs" and len(reference.path) > 1 and known is not None and reference.path[1] not in known:
+        message = f"the node `{node.spec.id}` has no output `{reference.path[1]}`"
+        hint = did_you_mean(reference.path[1], known)
+        yield Issue("unknown_port", path, message, hint, inside=(reference.line, reference.column))
 
 
 def _node_port(reference: Reference, path: str, nodes: Mapping[str, DraftNode], ids: set[str]) -> Iterator[Issue]:

@@ -60,6 +60,13 @@ class Item:
         return {"item": self.index, **({"value": self.value} if size <= LARGEST_ITEM else {"bytes": size})}
 
 
+class Turn(NamedTuple):
+    """A turn of a `repeat`: its number, from 0, and the outputs of the one before."""
+
+    number: int
+    last: Mapping[str, Any] | None
+
+
 class Scope(NamedTuple):
     """Where a node runs: its name in events (`call/inner` in a called graph), and what its templates see."""
 
@@ -67,6 +74,7 @@ class Scope(NamedTuple):
     params: Mapping[str, Any]
     outcome: Mapping[str, Any] = MappingProxyType({})
     """`status` and `error` of what ended before, for a node that runs last in a call."""
+    turn: Turn | None = None
 
 
 def run_node(
@@ -100,12 +108,12 @@ def run_node(
 def result_key(node: PlannedNode, context: Mapping[str, Any], scope: Scope | None = None) -> str:
     """Names the node's result: its id, its type, its config as written, and its rendered `cache.key`.
 
-    In a called graph the id is that of all nodes on the way to it, without items.
+    In a called graph the id is that of all nodes on the way to it, without items and turns.
     """
     spec = node.spec
     assert spec.cache is not None
     key = as_json(render(spec.cache.key, context), "cache.key")
-    name = spec.id if scope is None else re.sub(r"\[\d+\]", "", scope.name)
+    name = spec.id if scope is None else re.sub(r"\[\d+\]|#\d+", "", scope.name)
     return content_hash(canonical_json([name, spec.type, spec.config, key]))
 
 
@@ -158,6 +166,17 @@ def is_wanted(node: PlannedNode, inputs: Mapping[str, Any], runtime: NodeRuntime
     return wanted
 
 
+def is_reached(
+    node: PlannedNode, inputs: Mapping[str, Any], outputs: Mapping[str, Any], runtime: NodeRuntime, scope: Scope
+) -> bool:
+    """Whether the turn that gave `outputs` is the last of a `repeat`. Raises `NodeError`: template_error, bad_value."""
+    assert node.spec.repeat is not None
+    reached = render(node.spec.repeat.until, node_context(runtime, inputs, scope) | {"outputs": outputs})
+    if not isinstance(reached, bool):
+        raise BadValue(f"repeat.until: expected true or false, got {type_of(reached)}")
+    return reached
+
+
 def items_of(
     node: PlannedNode,
     inputs: Mapping[str, Any],
@@ -194,7 +213,8 @@ def node_context(runtime: NodeRuntime, inputs: Mapping[str, Any], scope: Scope |
 def _context(runtime: NodeRuntime, scope: Scope | None) -> dict[str, Any]:
     if scope is None:
         return {"params": runtime.params, "trigger": runtime.trigger, "run": runtime.run}
-    return {"params": scope.params, "trigger": runtime.trigger, "run": {**runtime.run, **scope.outcome}}
+    turn = {} if scope.turn is None else {"iteration": scope.turn.number, "last": scope.turn.last}
+    return {"params": scope.params, "trigger": runtime.trigger, "run": {**runtime.run, **scope.outcome}, **turn}
 
 
 def rendered_config(node: PlannedNode, context: Mapping[str, Any]) -> Any:

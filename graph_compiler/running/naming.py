@@ -103,8 +103,8 @@ def step_place(step_key: str) -> StepPlace:
 
 
 def step_key(node: str) -> str:
-    """The step key of a node as events name it: of `call/inner` that is `call.inner`."""
-    return ".".join(map(dagster_name, node.split("/")))
+    """The step key of a node as events name it: of `call/inner` that is `call.inner`, of `poll#5` `poll`."""
+    return ".".join([dagster_name(name.partition("#")[0]) for name in node.split("/")])
 
 
 def job_name(owner: str, graph: str) -> str:

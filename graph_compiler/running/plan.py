@@ -153,5 +153,6 @@ def _computes(spec: GraphSpec, node_types: NodeTypes) -> bool:
 
 def _is_of_steps(node: NodeSpec) -> bool:
     """Whether the nodes of the graph it calls can be steps: Dagster can only run a graph once, to its end."""
-    is_simple = node.foreach is None and node.retry is None and node.timeout is None and node.cache is None
+    is_once = node.foreach is None and node.repeat is None and node.retry is None
+    is_simple = is_once and node.timeout is None and node.cache is None
     return is_simple and node.on_error == "fail" and not node.finally_

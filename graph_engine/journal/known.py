@@ -11,12 +11,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from graph_engine.journal import records
+from graph_engine.journal.place import turn_key
 from graph_engine.journal.records import Error, Record
 
 End = Literal["succeeded", "skipped", "failed"]
 StepKey = tuple[str, int | None]
 """`Place.key`, and the item."""
 _CALL = re.compile(r"(?P<id>[^\[~]+)(?:\[(?P<item>\d+)\])?(?:~(?P<attempt>\d+))?")
+_TURN = re.compile(r"#\d+")
+NOT_REACHED = "not_reached"
+"""The kind of the error of a `repeat` whose condition did not hold in time."""
 
 
 @dataclass(slots=True)
@@ -41,10 +45,23 @@ class KnownStep:
     waits_since: float | None = None
     waits_until: float | None = None
     retry_at: float | None = None
+    turn: int = 0
+    """Of a `repeat`: which turn it had come to."""
+    turn_at: float | None = None
+    """When that begins, if it is not the first."""
     is_inherited: bool = False
     """Whether another run has done it, of which this one is the retry: then it does not count if it runs last."""
     order: int = 0
     """Which of two ended first."""
+
+    @property
+    def has_inner(self) -> bool:
+        """Whether it goes on with what is within: items, the nodes of a called graph, turns."""
+        return self.items is not None or self.params is not None or self.turn > 0
+
+    def inherited(self, *, is_inherited: bool = False) -> KnownStep:
+        """What a retry of it begins with."""
+        return KnownStep(items=self.items, params=self.params, turn=self.turn, is_inherited=is_inherited)
 
 
 @dataclass
@@ -88,7 +105,7 @@ class Known:
         item = getattr(record, "item", None)
         step = self.step(record.place.key, item)
         if step.is_inherited:
-            step = self.steps[record.place.key, item] = KnownStep(items=step.items, params=step.params)
+            step = self.steps[record.place.key, item] = step.inherited()
         match record:
             case records.Began():
                 step.attempts, step.is_open, step.began_at, step.retry_at = record.attempt, True, record.ts, None
@@ -100,8 +117,16 @@ class Known:
                 step.params = record.params
             case records.Waiting():
                 step.waits_since, step.waits_until = record.ts, record.until
+            case records.Repeating():
+                step.turn, step.turn_at = record.turn, record.due
+                self.steps.pop((turn_key(record.place.key, record.turn - 2), None), None)
             case records.Retrying():
                 step.is_open, step.retry_at = False, record.due
+            case records.Succeeded() | records.Skipped() | records.Failed():
+                self._take_end(step, record)
+
+    def _take_end(self, step: KnownStep, record: records.Succeeded | records.Skipped | records.Failed) -> None:
+        match record:
             case records.Succeeded():
                 self._end(step, "succeeded", record.outputs)
             case records.Skipped():
@@ -120,17 +145,29 @@ class Known:
     def again(self) -> Known:
         """What a retry from failure takes of this run: all that ended well, at every depth, and no clock.
 
-        Of a call the last attempt counts.
+        Of a call the last attempt counts. A `repeat` goes on with the turn that failed; one that ended as `not_reached`
+        begins with the first.
         """
         last = {key: step.attempts for key, step in self.steps.items() if step.attempts > 1}
         kept = Known()
         for (key, item), step in self.steps.items():
-            name = _in_first_attempt(key, last)
+            name = None if self._is_from_the_first(key) else _in_first_attempt(key, last)
             if name is not None and (step.end is not None and (step.end != "failed" or step.outputs is not None)):
                 kept.steps[name, item] = replace(step, is_inherited=True)
-            elif name is not None and (step.items is not None or step.params is not None):
-                kept.steps[name, item] = KnownStep(items=step.items, params=step.params, is_inherited=True)
+            elif name is not None and step.has_inner:
+                kept.steps[name, item] = step.inherited(is_inherited=True)
         return kept
+
+    def _is_from_the_first(self, key: str) -> bool:
+        """Whether it is a `repeat` that did not reach its condition, or in one."""
+        return any(self._was_not_reached(repeated) for repeated in (*repeats_around(key), key))
+
+    def _was_not_reached(self, key: str) -> bool:
+        step = self.steps.get((key, None))
+        if step is None or step.error is None or step.error["kind"] != NOT_REACHED:
+            return False
+        last = self.steps.get((turn_key(key, step.turn), None))
+        return step.outputs is None and last is not None and last.end == "succeeded"
 
 
 def calls_around(key: str) -> Iterator[tuple[StepKey, int]]:
@@ -142,6 +179,11 @@ def calls_around(key: str) -> Iterator[tuple[StepKey, int]]:
         item = None if found["item"] is None else int(found["item"])
         yield (way + found["id"], item), int(found["attempt"] or 1)
         way = f"{way}{part}/"
+
+
+def repeats_around(key: str) -> list[str]:
+    """The keys of the nodes whose turn the place is, or in whose turns it stands."""
+    return [key[: found.start()] for found in _TURN.finditer(key)]
 
 
 def _in_first_attempt(key: str, attempts: Mapping[StepKey, int]) -> str | None:

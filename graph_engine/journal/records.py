@@ -118,6 +118,18 @@ class Waiting(NamedTuple):
     until: float
 
 
+class Repeating(NamedTuple):
+    """A turn of a `repeat` has ended, and its condition does not hold: turn `turn` (from 0) begins at `due`.
+
+    `place` is that of the node; each turn has a place of its own (`poll#5`).
+    """
+
+    ts: float
+    place: Place
+    turn: int
+    due: float
+
+
 class Retrying(NamedTuple):
     """An attempt ended with an error, and another follows at `due`; the error also has `max_attempts` and `delay`."""
 
@@ -183,5 +195,5 @@ class Emitted(NamedTuple):
 
 
 RunRecord = RunBegan | RunStopping | RunSuspended | RunEnded | OutputsGiven | OutputsFailed
-StepRecord = Began | Expanded | Opened | Waiting | Retrying | Succeeded | Skipped | Failed
+StepRecord = Began | Expanded | Opened | Waiting | Repeating | Retrying | Succeeded | Skipped | Failed
 Record = RunRecord | StepRecord | Emitted

@@ -121,9 +121,24 @@ class Task:
         return None if self.item is None else self.item.index
 
     @property
+    def is_part(self) -> bool:
+        """Whether it is only an item of its node, or a turn."""
+        return self.item is not None
+
+    @property
     def is_foreach(self) -> bool:
         """Whether it stands for all items of a `foreach`, rather than for one of them."""
-        return self.item is None and self.node.spec.foreach is not None
+        return not self.is_part and self.node.spec.foreach is not None
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether it stands for all turns of a `repeat`, rather than for one of them."""
+        return not self.is_part and self.node.spec.repeat is not None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is executed part by part."""
+        return self.is_foreach or self.is_repeat
 
     def take_inputs(self) -> None:
         """The values that are at its input ports, in the order of its edges."""
@@ -143,6 +158,12 @@ class Cut(NamedTuple):
     """What its own error says beside `kind`, `message` and `attempts`."""
     cause: Error
     is_tried_again: bool
+
+    @classmethod
+    def by_part(cls, error: NodeError, described: Error, cause: Error) -> Cut:
+        """Of a node whose item, or turn, failed its last attempt."""
+        about = {key: value for key, value in described.items() if key not in ("kind", "message")}
+        return cls(error, about, cause, is_tried_again=False)
 
 
 class Unwanted:

@@ -102,7 +102,7 @@ class State:
 
     def place(self, frame: Frame, number: int) -> Place:
         """The place of a node; in graphs that stand at the same place in each run, that is made once."""
-        if "[" in frame.key or "~" in frame.key:
+        if any(mark in frame.key for mark in "[~#"):
             return _place(frame, number)
         places = self.index.places.get(frame.key)
         if places is None:
@@ -183,7 +183,7 @@ class State:
 
     def must_park(self, task: Task) -> bool:
         """Whether the task computes, and no processor is free."""
-        computes = task.node.node_type.uses_processor and not task.is_foreach
+        computes = task.node.node_type.uses_processor and not task.is_whole
         return computes and self.computing >= self.limits.processors
 
     def is_inline(self, task: Task) -> bool:

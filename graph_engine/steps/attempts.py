@@ -44,11 +44,11 @@ def begin(state: State, task: Task) -> None:
 
 def prepared(state: State, task: Task, runtime: NodeRuntime) -> Callable[[float | None], Result]:
     """The work of the attempt, for any thread; it takes the seconds that it may last."""
-    node, inputs, item, scope = task.node, task.inputs, task.item, task.scope()
+    node, inputs, item, scope, is_part = task.node, task.inputs, task.item, task.scope(), task.is_part
 
     def work(timeout: float | None) -> Result:
         try:
-            if item is None and not is_wanted(node, inputs, runtime, scope):
+            if not is_part and not is_wanted(node, inputs, runtime, scope):
                 return UNWANTED
             limited = node
             if timeout != node.spec.timeout:
@@ -63,7 +63,7 @@ def prepared(state: State, task: Task, runtime: NodeRuntime) -> Callable[[float 
 def _pause(state: State, task: Task) -> None:
     node, scope, timeout = task.node, task.scope(), state.timeout_of(task)
     try:
-        if task.item is None and not is_wanted(node, task.inputs, state.runtime, scope):
+        if not task.is_part and not is_wanted(node, task.inputs, state.runtime, scope):
             return state.end(task, UNWANTED)
         context = node_context(state.runtime, task.inputs, scope)
         context |= {} if task.item is None else {"item": task.item.value, "index": task.item.index}

@@ -21,7 +21,7 @@ def begin(state: State, task: Task, known: KnownStep | None) -> None:
     if known is not None and known.params is not None:
         return _open(state, task, known.params, known)
     try:
-        if task.item is None and not is_wanted(node, task.inputs, state.runtime, scope):
+        if not task.is_part and not is_wanted(node, task.inputs, state.runtime, scope):
             return state.end(task, UNWANTED)
         context = _context(state, task)
         config = rendered_config(node, context)

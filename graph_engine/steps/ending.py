@@ -13,9 +13,10 @@ from graph_engine.journal.known import KnownStep
 from graph_engine.journal.records import Error
 from graph_engine.scope.frame import NO_VALUES, Blame, Cut, Result, Task, Unwanted
 from graph_engine.scope.state import State
-from graph_engine.steps import foreach
+from graph_engine.steps import foreach, repeat
 from graph_engine.steps.foreach import ItemFailure, ItemTask
 from graph_engine.steps.readiness import settle
+from graph_engine.steps.repeat import TurnTask
 from graph_engine.steps.retry import delay_before
 
 
@@ -57,7 +58,9 @@ def _known_error(error: Error, known: KnownStep) -> NodeError:
 
 
 def _give(state: State, task: Task, outputs: Mapping[str, Any]) -> None:
-    if isinstance(task, ItemTask):
+    if isinstance(task, TurnTask):
+        repeat.turn_ended(state, task, outputs)
+    elif isinstance(task, ItemTask):
         assert task.index is not None
         task.each.give(task.index, outputs)
         foreach.item_ended(state, task)
@@ -76,7 +79,7 @@ def _fail(state: State, task: Task, error: NodeError, cut: Cut | None, *, is_fin
     if task.item is not None:
         described |= state.runtime.masked(task.item.described())
     cause = described_cause(task, described) if cut is None else cut.cause
-    outputs = None if task.item is not None or is_final else _outputs_of_failure(task, error, described)
+    outputs = None if task.is_part or is_final else _outputs_of_failure(task, error, described)
     failed = records.Failed(
         state.clock.now(),
         task.place,
@@ -104,7 +107,7 @@ def described_cause(task: Task, described: Error) -> Error:
 
 def _is_tried_again(task: Task, error: NodeError, cut: Cut | None) -> bool:
     retry = task.node.spec.retry
-    if retry is None or task.is_foreach or task.frame.refuses or (cut is not None and not cut.is_tried_again):
+    if retry is None or task.is_whole or task.frame.refuses or (cut is not None and not cut.is_tried_again):
         return False
     return is_tried_again(retry, error, task.attempt)
 
@@ -144,6 +147,9 @@ def _give_up(
         assert task.index is not None
         task.each.failures[task.index] = ItemFailure(error, described, cause)
         foreach.item_ended(state, task)
+        return
+    if isinstance(task, TurnTask):
+        repeat.turn_failed(state, task, error, described, cause)
         return
     named = error.saying(f"{task.node.spec.id}: {error.message}")
     task.frame.accuse(Blame(named, cause, order))

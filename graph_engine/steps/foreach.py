@@ -94,8 +94,7 @@ def _collect(state: State, each: Each) -> None:
     stopped = [failure for failure in failures if isinstance(failure.error, Stopped)]
     if stopped or (failures and spec.on_item_error != "collect"):
         first = (stopped or failures)[0]
-        about = {key: value for key, value in first.record.items() if key not in ("kind", "message")}
-        return state.end(task, Cut(first.error, about, first.cause, is_tried_again=False))
+        return state.end(task, Cut.by_part(first.error, first.record, first.cause))
     if each.dropped:
         stop = task.frame.stop
         assert stop is not None

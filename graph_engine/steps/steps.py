@@ -8,15 +8,16 @@ from graph_engine.journal import records
 from graph_engine.journal.known import KnownStep
 from graph_engine.scope.frame import Task
 from graph_engine.scope.state import State
-from graph_engine.steps import attempts, calls, foreach
+from graph_engine.steps import attempts, calls, foreach, repeat
 from graph_engine.steps.ending import recall, rest
 from graph_engine.steps.foreach import ItemTask
 from graph_engine.steps.readiness import drop
+from graph_engine.steps.repeat import TurnTask
 
 
 def begin(state: State, task: Task) -> None:
     """Begin the task, or take what is known of it. Work on threads is submitted; all else has its result at once."""
-    if not isinstance(task, ItemTask):
+    if not task.is_part:
         task.take_inputs()
     known = state.known.take(task.place.key, task.index) if task.attempt == 1 else None
     if known is None or (known.is_inherited and task.node.spec.finally_):
@@ -25,7 +26,7 @@ def begin(state: State, task: Task) -> None:
         recall(state, task, known)
     elif not known.attempts:
         _begin_new(state, task, known)
-    elif task.frame.refuses and not _has_inner_steps(known):
+    elif task.frame.refuses and not (task.is_repeat or known.has_inner):
         _stop(state, task, known.attempts)
     else:
         _go_on(state, task, known)
@@ -39,6 +40,9 @@ def _begin_new(state: State, task: Task, known: KnownStep | None) -> None:
     elif isinstance(task, ItemTask):
         task.each.dropped += 1
         foreach.item_ended(state, task)
+    elif isinstance(task, TurnTask):
+        assert task.frame.stop is not None
+        state.end(task.whole, task.frame.stop.raised)
     else:
         drop(state, task)
 
@@ -50,10 +54,6 @@ def _stop(state: State, task: Task, attempts: int) -> None:
     state.end(task, task.frame.stop.raised)
 
 
-def _has_inner_steps(known: KnownStep) -> bool:
-    return known.items is not None or known.params is not None
-
-
 def _go_on(state: State, task: Task, known: KnownStep) -> None:
     """The step has begun on another worker."""
     task.attempt = known.attempts
@@ -61,9 +61,9 @@ def _go_on(state: State, task: Task, known: KnownStep) -> None:
         rest(state, task, max(0.0, known.retry_at - state.clock.now()))
     elif known.waits_until is not None:
         attempts.go_on_waiting(state, task, known)
-    elif _has_inner_steps(known):
+    elif task.is_repeat or known.has_inner:
         _execute(state, task, known)
-    elif task.is_foreach or task.node.spec.type == GRAPH_TYPE or _is_harmless(task):
+    elif task.is_whole or task.node.spec.type == GRAPH_TYPE or _is_harmless(task):
         _start(state, task, known, is_again=True)
     else:
         _lose(state, task)
@@ -93,6 +93,8 @@ def _start(state: State, task: Task, known: KnownStep | None, *, is_again: bool 
 def _execute(state: State, task: Task, known: KnownStep | None) -> None:
     if task.is_foreach:
         foreach.begin(state, task, known)
+    elif task.is_repeat:
+        repeat.begin(state, task, known)
     elif task.node.spec.type == GRAPH_TYPE:
         calls.begin(state, task, known)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from graph_engine.journal.journal import Journal
-from graph_engine.journal.known import Known, KnownStep, calls_around
+from graph_engine.journal.known import Known, KnownStep, calls_around, repeats_around
 from graph_engine.journal.records import Record
 
 _COMPARED = (
@@ -21,6 +21,8 @@ _COMPARED = (
     "params",
     "waits_until",
     "retry_at",
+    "turn",
+    "turn_at",
 )
 
 
@@ -60,6 +62,7 @@ def compared(found: Known, expected: Known) -> list[str]:
 def _is_past(known: Known, key: str, item: int | None) -> bool:
     """Whether what is around the step has ended well, or was begun once more since."""
     around = [*calls_around(key), *([((key, None), 1)] if item is not None else [])]
+    around += [((repeated, None), 1) for repeated in repeats_around(key)]
     steps = [(known.steps[call], attempt) for call, attempt in around if call in known.steps]
     return any(_ended_well(step) or attempt < step.attempts for step, attempt in steps)
 

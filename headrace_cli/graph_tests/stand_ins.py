@@ -18,7 +18,8 @@ from graph_compiler.values.errors import NodeError
 NO_STAND_IN = "no_stand_in"
 """The kind of the error of a node that reaches the world and has no stand-in."""
 _WITHOUT: Mapping[str, Any] = {
-    "config": {}, "foreach": None, "max_parallel": None, "on_item_error": None, "cache": None, "timeout": None
+    "config": {}, "foreach": None, "max_parallel": None, "on_item_error": None, "repeat": None, "cache": None,
+    "timeout": None,
 }  # fmt: skip
 """What a node that has a stand-in does not do."""
 

@@ -125,6 +125,8 @@ class LiveTable:
 
     def show(self, event: Mapping[str, Any]) -> None:
         kind, node = event["type"], event["node"]
+        if kind in _MARKS and "#" in node:
+            return  # a turn of a `repeat`, of which there may be thousands: the node itself has a line
         if kind in _MARKS:
             self._nodes.setdefault(node, NodeRow()).take(event)
         elif kind == "node.progress" and node in self._nodes:

@@ -64,6 +64,11 @@ def eventful() -> Execution:
         node("config", config={"value": "x" * 70_000}),
         node("off", when=False),
         node("skipped", after=["off"]),
+        node(
+            "again", config={"value": "{{ [iteration] * 70000 }}"}, repeat={"until": "{{ iteration == 3 }}", "delay": 0}
+        ),
+        call("calls", repeat={"until": "{{ false }}", "max": 2, "delay": 0}, retry=retry, on_error="continue"),
+        node("poll", repeat={"until": "{{ iteration == 9 }}", "delay": "1h"}),
         node("nap", "delay", config={"duration": "1h"}),
         outputs={"items": "{{ nodes.items.value }}"},
     )
@@ -75,6 +80,19 @@ def test_journal_proves_after_each_commit_what_was_told(site: Site, connection: 
     stored = Stored(site, connection, run)
     assert differences(run.journal.durable, stored.journal, stored.known) == []
     assert site.run(stored.run_id).status == "WAITING"
+
+
+def test_only_the_last_outputs_of_a_repeat_are_kept(site: Site, connection: JournalConnection) -> None:
+    repeat = {"until": "{{ iteration == 8 }}", "delay": 0}
+    run = execution(graph(node("again", config={"value": "{{ [iteration] * 70000 }}"}, repeat=repeat))).run()
+    stored = Stored(site, connection, run)
+    stored.journal.attach(lambda: None)
+    for record in run.journal.durable[:-1]:
+        stored.journal.append(record)
+        stored.journal.commit()
+    assert len(list((site.settings.home / "values" / stored.run_id).iterdir())) == 3
+    assert connection.rows("SELECT count(*) FROM headrace.run_values WHERE run_id = %s", (stored.run_id,)) == [(3,)]
+    assert stored.known().steps["again", None].outputs == {"value": [8] * 70_000}
 
 
 def test_journal_proves_how_a_run_that_is_stopped_will_end(site: Site, connection: JournalConnection) -> None:

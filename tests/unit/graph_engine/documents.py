@@ -82,6 +82,7 @@ def graphs(draw: st.DrawFn, name: str, called: list[str], most: int = 5) -> dict
 def _nodes(draw: st.DrawFn, id: str, called: list[str], is_root: bool) -> dict[str, Any]:
     type = draw(st.sampled_from(_node_types(called)))
     is_each = type not in ("switch", "merge") and draw(st.integers(0, 3)) == 0
+    is_repeated = not is_each and type not in ("fail", "switch", "merge") and draw(st.integers(0, 3)) == 0
     config = _config(type, draw, called, is_each)
     node: dict[str, Any] = {"id": id, "type": type, "config": config}
     if is_each:
@@ -89,6 +90,10 @@ def _nodes(draw: st.DrawFn, id: str, called: list[str], is_root: bool) -> dict[s
         node |= {"foreach": items, "max_parallel": draw(st.integers(1, 3))}
         if draw(st.booleans()):
             node["on_item_error"] = "collect"
+    if is_repeated:
+        node["repeat"] = _repeat(draw)
+        if type == "transform":
+            config["value"] = "{{ [iteration, last.value | length if last else inputs | length] }}"
     if draw(st.integers(0, 5)) == 0:
         node["when"] = draw(st.sampled_from([False, "{{ inputs | length < 2 }}"]))
     if draw(st.integers(0, 2)) == 0:
@@ -99,6 +104,12 @@ def _nodes(draw: st.DrawFn, id: str, called: list[str], is_root: bool) -> dict[s
     if type == "python":
         node["repeatable"] = True
     return node
+
+
+def _repeat(draw: Any) -> dict[str, Any]:
+    until = draw(st.sampled_from(["{{ true }}", "{{ iteration == 2 }}", "{{ outputs | length > iteration + 1 }}"]))
+    repeat = {"until": until, "delay": draw(st.sampled_from([0, 1, 30])), "max": draw(st.integers(1, 4))}
+    return {**repeat, **({"timeout": 40} if draw(st.integers(0, 3)) == 0 else {})}
 
 
 def _connect(draw: Any, node: dict[str, Any], earlier: list[dict[str, Any]], edges: list[dict[str, str]]) -> None:

@@ -175,6 +175,9 @@ def execution(
     return Execution(index, EngineRuntime(params=applied, run=run, **runtime), clock or JumpingClock(), given)
 
 
+_SAID: Mapping[type, str] = {records.Began: "node.started", records.Repeating: "node.waiting"}
+
+
 def story(told: list[records.Record]) -> Iterator[str]:
     """One line for each event that the records become."""
     for record in told:
@@ -184,8 +187,8 @@ def story(told: list[records.Record]) -> Iterator[str]:
             case records.RunEnded(_, status, error):
                 ends = {"SUCCESS": "run.succeeded", "FAILURE": "run.failed", "CANCELED": "run.canceled"}
                 yield ends[status] + (f" {error['node']}" if error and error["node"] else "")
-            case records.Began():
-                yield f"node.started {_name(record)}"
+            case records.Began() | records.Repeating():
+                yield f"{_SAID[type(record)]} {_name(record)}"
             case records.Succeeded():
                 yield from _given(record, record.outputs)
                 yield f"node.succeeded {_name(record)}"

@@ -65,6 +65,18 @@ def test_run_that_waits_has_no_worker_and_goes_on_when_its_time_has_come(site: S
     ]
 
 
+def test_repeat_holds_no_worker_between_its_turns(site: Site) -> None:
+    until = "{{ iteration == 2 }}"
+    poll = {**python("poll", "def main(): return 1\n"), "repeat": {"until": until, "delay": "2s"}}
+    run_id = site.accept(site.save_graph(document("polling", poll, outputs={"poll": "{{ nodes.poll.result }}"})))
+    site.wait_for_status(run_id, "WAITING", deadline=RECOVERY)
+    run = site.wait_for_status(run_id, *ENDED, deadline=RECOVERY)
+    assert (run.status, run.outputs, site.dagster_status(run_id)) == ("SUCCESS", {"poll": 1}, "SUCCESS")
+    started = [node for _, node in site.story(run_id, "node.started")]
+    assert started == ["poll", "poll#0", "poll#1", "poll#2"]
+    assert len(site.story(run_id, "run.resumed")) == 2
+
+
 def test_many_that_are_due_at_once_are_woken_once_each_within_the_limit(site: Site) -> None:
     graph = site.save_graph(napping("many", "2s"))
     run_ids = [site.accept(graph) for _ in range(12)]
