@@ -21,7 +21,7 @@ from graph_engine.scope.frame import Frame, Phase, Stop, Task
 from graph_engine.scope.index import PlanIndex
 from graph_engine.scope.pool import Job
 from graph_engine.scope.state import State
-from graph_engine.steps import calls, readiness, steps, stopping
+from graph_engine.steps import asking, calls, readiness, steps, stopping
 from graph_engine.steps.ending import end
 from graph_engine.steps.jobs import answered, start_all
 from graph_engine.steps.outputs import give_run_outputs
@@ -106,6 +106,7 @@ class Engine:
             stopping.rearm_when_drained(state)
             self._begin_ready()
             state.journal.breathe()
+            asking.look(state)
             state.timers.fire(state.clock.monotonic())
             if not (state.results or state.quiet or state.is_over):
                 suspended = self._suspended()
@@ -206,6 +207,7 @@ class Engine:
         timer, due = state.timers.next(), state.journal.due()
         times = [] if timer is None else [max(0.0, timer - state.clock.monotonic())]
         times += [] if due is None else [max(0.0, due)]
+        times += [max(0.0, state.look_at - state.clock.monotonic())] if state.asked else []
         assert times or state.jobs or state.is_over, "nothing runs, and the run has not ended"
         return min(times, default=None)
 

@@ -22,6 +22,7 @@ from headrace_cli.commands import (
     triggers,
     trying,
     versions,
+    waits,
 )
 from headrace_cli.commands.audit import audit_app
 from headrace_cli.commands.secrets import secret_app
@@ -60,6 +61,10 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         files.download,
         runs.cancel,
         runs.retry,
+        waits.waits,
+        waits.approve,
+        waits.reject,
+        waits.signal,
     ],
     "Webhooks": [deliveries.deliveries, deliveries.replay],
     "Triggers": [

@@ -46,6 +46,10 @@ class RunNotFound(NotFound):
     code = "run_not_found"
 
 
+class WaitNotFound(NotFound):
+    code = "wait_not_found"
+
+
 class WebhookNotFound(NotFound):
     code = "hook_not_found"
 
@@ -120,6 +124,20 @@ class RunEnded(Conflict):
     """The run has ended, so it cannot be canceled."""
 
     code = "run_ended"
+
+
+class WaitAnswered(Conflict):
+    """Somebody has answered before."""
+
+    code = "wait_answered"
+
+
+class WaitExpired(HeadraceError):
+    """The time to answer is over."""
+
+    status = 410
+    code = "wait_expired"
+    title = "Gone"
 
 
 class SubscriptionExists(Conflict):
@@ -296,6 +314,12 @@ class TooManyTimes(Invalid):
 
 class InvalidParams(Invalid):
     code = "invalid_params"
+
+
+class InvalidAnswer(Invalid):
+    """What a run is answered does not fit the schema that it gave."""
+
+    code = "invalid_answer"
 
 
 class TooManyRequests(HeadraceError):

@@ -46,6 +46,7 @@ from trigger_api.secrets.renewal import router as rotating_keys
 from trigger_api.shared.graph_access import SpecCache
 from trigger_api.triggers.endpoints import router as triggers
 from trigger_api.users.endpoints import router as users
+from trigger_api.waits.endpoints import router as waits
 from trigger_api.webhooks.endpoints import router as webhooks
 from trigger_api.webhooks.rotation import router as rotation
 
@@ -90,6 +91,7 @@ def create_app(
         services=services,
         # The first are matched first, and nothing is called as often as webhooks.
         routers=[
+            waits,
             webhooks,
             auth,
             sessions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -14,7 +15,8 @@ from definitions.execution.output_limits import OutputLimits
 from definitions.instance.run_events import NewEvent
 from definitions.services.services import Services
 from definitions.shared.masking import Masking
-from definitions.shared.patience import read_patiently
+from definitions.shared.patience import patient_read, read_patiently
+from graph_compiler.nodes.asking import Answer
 from graph_compiler.nodes.runtime import Level, OnLine, OnPublish
 from graph_compiler.values.binary import as_plain, dumps
 from graph_compiler.values.errors import NodeError, Stopped
@@ -26,6 +28,7 @@ from platform_core.errors import SecretSourceAway
 from platform_core.identity.secret_store import read_secret
 from platform_core.runs.execution_store import Execution
 from platform_core.runs.result_store import read_result, store_result
+from platform_core.runs.wait_store import GivenAnswer, answers_of, close_wait
 from platform_core.secret_sources.source import FoundSecret, SourceName
 
 if TYPE_CHECKING:
@@ -162,6 +165,26 @@ class RunRuntime(Services):
             # Before the node is said to have ended: the newest progress, and what was dropped.
             self._store(self._limits.flush())
 
+    def new_address(self) -> str:
+        """Below the public address; where that is not known, a path."""
+        return f"{self._process.settings.public_url or ''}/api/v1/waits/{secrets.token_urlsafe(32)}"
+
+    def answers(self, keys: Sequence[str]) -> Mapping[str, Answer]:
+        """What was answered, as the API has stored it."""
+        run_id = self._execution.run_id
+        found = read_patiently(self._process.engine, lambda connection: answers_of(connection, run_id, keys))
+        return {key: _answer(given) for key, given in found.items()}
+
+    def close(self, key: str) -> Answer | None:
+        """Take no answer for the step any more; the one that came before counts."""
+
+        def once() -> None:
+            with transaction(self._process.engine) as connection:
+                close_wait(connection, self._execution.run_id, key)
+
+        patient_read(once)
+        return self.answers([key]).get(key)
+
     def cancel(self) -> None:
         """End what nodes are doing, and refuse what they would begin, until `rearm`."""
         self._cancellation.request()
@@ -201,3 +224,7 @@ class RunRuntime(Services):
         self._process.interpreter.cancel_all()
         self._cancel_services()
         self._process.http.cancel_all()
+
+
+def _answer(given: GivenAnswer) -> Answer:
+    return Answer(given.at.timestamp(), as_json(given.value, "the answer"), given.by, given.approves)

@@ -15,6 +15,7 @@ from definitions.journal.connection import JournalConnection
 from definitions.journal.dagster_place import TURNS
 from definitions.journal.projection import ITEMS, OUTPUTS_ERROR, RESULT, RUN_STEP, STOPPING, params_port
 from definitions.services.spilled_values import SpilledValues
+from graph_compiler.nodes.asking import ADDRESS
 from graph_compiler.running.naming import PARAMS_OUTPUT, dagster_name, node_id, step_place
 from graph_compiler.running.plan import GraphPlan
 from graph_compiler.values.binary import loads
@@ -117,6 +118,9 @@ def _take_value(step: KnownStep, port: str, value: Callable[[], Any]) -> None:
     elif port == PARAMS_OUTPUT or port.startswith(f"{PARAMS_OUTPUT}~"):
         if not _ended_well(step) and port == params_port(step.attempts):
             step.params = value()
+    elif port == ADDRESS and step.waits_until is not None:
+        step.address = value()
+        step.outputs = None if step.outputs is None else {**step.outputs, ADDRESS: step.address}
     elif step.outputs is None:
         return  # it has not ended, or not well
     elif port == RESULT:

@@ -18,6 +18,7 @@ from definitions.journal.dagster_place import DagsterPlace, dagster_place
 from definitions.journal.dagster_rows import DagsterRows
 from definitions.journal.pending import Series
 from definitions.journal.values import LARGEST_SHOWN, checked, kept
+from graph_compiler.nodes.asking import ADDRESS, WaitKind
 from graph_compiler.running.naming import DONE_OUTPUT, OUTPUTS_OP, PARAMS_OUTPUT, dagster_name, step_key
 from graph_compiler.running.plan import PlannedNode
 from graph_compiler.values.binary import compact
@@ -93,7 +94,8 @@ class Projection:
         yield Record(self._rows.reported("Waiting for the running steps to end.", record.ts), value=reason)
 
     def _run_suspended(self, record: records.RunSuspended) -> Iterator[Record]:
-        event = NewEvent(record.ts, "run.waiting", "The run waits.", data={"until": record.until})
+        waits = [{"node": wait.name, "item": wait.item, "for": wait.kind, "until": wait.until} for wait in record.waits]
+        event = NewEvent(record.ts, "run.waiting", "The run waits.", data={"until": record.until, "waits": waits})
         yield Record(self._rows.run(Type.RUN_SUSPENDED, record.ts), event)
 
     def _run_ended(self, record: records.RunEnded) -> Iterator[Record]:
@@ -193,11 +195,18 @@ class Projection:
             yield Record(value=NewValue(place.at(record.item), params_port(record.attempt), text))
 
     def _waiting(self, record: records.Waiting) -> Iterator[Record]:
-        name, data = record.place.name, {"until": record.until}
+        place, name, asking = dagster_place(record.place), record.place.name, record.asking
+        data: dict[str, Any] = {"until": record.until, "for": WaitKind.TIME if asking is None else asking.kind}
+        if asking is not None and asking.message is not None:
+            data["message"] = asking.message
         note = compact({"since": record.ts, "until": record.until})
-        yield Record(
-            None, NewEvent(record.ts, "node.waiting", f"{name} waits.", name, record.item, data=data), note=note
-        )
+        event = NewEvent(record.ts, "node.waiting", f"{name} waits.", name, record.item, data=data)
+        value = None
+        if record.address is not None:
+            text = compact(record.address)
+            value = NewValue(place.last, ADDRESS, text)
+            yield Record(event=_shown(record.ts, name, None, ADDRESS, record.address, text))
+        yield Record(None, event, value, note=note)
 
     def _repeating(self, record: records.Repeating) -> Iterator[Record]:
         name, data = record.place.name, {"until": record.due, "turn": record.turn}

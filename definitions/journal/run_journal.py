@@ -13,6 +13,7 @@ from definitions.journal.connection import Connection, JournalConnection
 from definitions.journal.dagster_place import TURNS
 from definitions.journal.pending import LARGEST_BATCH, Pending
 from definitions.journal.projection import Projection
+from definitions.journal.run_waits import NO_WAITS, RunWaits, write_waits
 from definitions.journal.values import LARGEST_INLINE
 from definitions.services.spilled_values import SpilledValues
 from definitions.shared.patience import Patience
@@ -49,6 +50,8 @@ class RunJournal:
         self._turns: dict[tuple[str, str], str] = {}
         """Where this worker keeps large outputs of turns, by step and port."""
         self._waits: Sequence[Wait] = ()
+        self._asked: list[records.Waiting] = []
+        """What calls and people are to answer, yet to be written with the last of the pending records."""
         self._due = 0.0
         self._committed = float("-inf")
         self._wake: Callable[[], None] = lambda: None
@@ -70,6 +73,8 @@ class RunJournal:
                 self._changes.append((len(self._pending), change))
             if isinstance(record, records.RunSuspended):
                 self._waits = record.waits
+            elif isinstance(record, records.Waiting) and record.asking is not None:
+                self._asked.append(record)
         if is_emitted:
             self._wake()
 
@@ -88,15 +93,16 @@ class RunJournal:
             pending, self._pending = self._pending, Pending()
             changes, self._changes = self._changes, []
             waits, self._waits = self._waits, ()
+            asked, self._asked = self._asked, []
         done = 0
         for batch in pending.batches():
             until = done + len(batch)
             within = [change for place, change in changes if done < place <= until]
-            self._write(batch, _merged(within), waits if until == len(pending) else ())
+            self._write(batch, _merged(within), RunWaits(waits, asked) if until == len(pending) else NO_WAITS)
             done = until
         self._committed = time.monotonic()
 
-    def _write(self, batch: Sequence[Record], change: RunChange | None, waits: Sequence[Wait]) -> None:
+    def _write(self, batch: Sequence[Record], change: RunChange | None, waits: RunWaits) -> None:
         reported = [self._placed(record) for record in batch]
         token = uuid.uuid4().hex
         statement, parameters = build_journaled(
@@ -113,7 +119,7 @@ class RunJournal:
             with connection.transaction():
                 answer = write(connection)
                 if answer[0] is not None:
-                    self._write_waits(connection, waits)
+                    write_waits(connection, self._run_id, waits)
             return answer
 
         status, was_sent = self._connection.do(write_with_waits if waits else write)
@@ -131,13 +137,6 @@ class RunJournal:
                     yield before
                 if value.location is not None:
                     self._turns[value.step, value.port] = value.location
-
-    def _write_waits(self, connection: Connection, waits: Sequence[Wait]) -> None:
-        connection.execute("DELETE FROM headrace.waits WHERE run_id = %s", (self._run_id,))
-        connection.cursor().executemany(
-            "INSERT INTO headrace.waits (run_id, node, item, until) VALUES (%s, %s, %s, to_timestamp(%s::float8))",
-            [(self._run_id, wait.name, wait.item, wait.until) for wait in waits],
-        )
 
     def _placed(self, record: Record) -> Record:
         """The record with a large value as a file, which is whole before anybody knows of it."""

@@ -49,7 +49,7 @@ def patiently(engine: Engine, patience: float = PATIENCE) -> Iterator[Connection
 def patient_read(read: Callable[[], T], patience: float = PATIENCE) -> T:
     """What `read` returns; while the database is away, or lost in the midst, it is called again.
 
-    Only for reads: of a statement that was lost it is not known whether it took effect.
+    Only for reads, and what is harmless twice: of a statement that was lost it is not known whether it took effect.
     """
     trying = Patience(patience)
     while True:

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from graph_compiler.nodes.code.container import Container
 from graph_compiler.nodes.code.python import Python
 from graph_compiler.nodes.code.shell import Shell
+from graph_compiler.nodes.control.approval import Approval
 from graph_compiler.nodes.control.delay import Delay
 from graph_compiler.nodes.control.fail import Fail
 from graph_compiler.nodes.control.log import Log
 from graph_compiler.nodes.control.merge import Merge
 from graph_compiler.nodes.control.switch import Switch
+from graph_compiler.nodes.control.wait import Wait
 from graph_compiler.nodes.data.aggregate import Aggregate
 from graph_compiler.nodes.data.filter import Filter
 from graph_compiler.nodes.data.query import QueryNode
@@ -33,6 +35,7 @@ from graph_compiler.running.graph_node import Graph
 
 BUILTIN: tuple[type[AnyNodeType], ...] = (
     Aggregate,
+    Approval,
     CsvRead,
     CsvWrite,
     Delay,
@@ -56,6 +59,7 @@ BUILTIN: tuple[type[AnyNodeType], ...] = (
     Switch,
     Template,
     Transform,
+    Wait,
 )
 
 

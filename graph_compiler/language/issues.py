@@ -42,7 +42,7 @@ CODES: dict[str, str] = {
     # control flow
     "needs_foreach": "`max_parallel` or `on_item_error` stands on a node without `foreach`.",
     "foreach_not_allowed": "A node of this type cannot run once per item.",
-    "repeat_not_allowed": "`repeat` stands on a node with `foreach` or `cache`.",
+    "repeat_not_allowed": "`repeat` stands on a node with `foreach`, `cache` or `finally`.",
     "finally_order": "Something that does not run last uses a node with `finally: true`.",
     # calls of other graphs
     "unknown_graph": "A `graph` node names a graph that its owner does not have.",

@@ -16,6 +16,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from graph_compiler.language.issues import Issue
 from graph_compiler.language.library import CalledGraph
+from graph_compiler.nodes.asking import Answer, Asking
 from graph_compiler.nodes.runtime import Level, NodeRuntime
 from graph_compiler.templates.templates import is_template, render
 from graph_compiler.values.port_types import PortType
@@ -176,6 +177,9 @@ class NodeType(ABC, Generic[C]):
     pauses: ClassVar[bool] = False
     """Whether a node of it waits for a time (`pause`) before it executes; the engine does that without a thread."""
 
+    asks: ClassVar[bool] = False
+    """Whether a node of it waits for what comes from outside of its run (`asking`, `answered`) and is not executed."""
+
     @abstractmethod
     def ports(self, config: C) -> Ports:
         """The ports of a node with this (unrendered) config."""
@@ -191,6 +195,17 @@ class NodeType(ABC, Generic[C]):
     def pause(self, config: C, timeout: float | None) -> float:
         """Seconds for which a node with this rendered config waits, if the type `pauses`; no more than its timeout."""
         return 0.0
+
+    def asking(self, config: C, now: float) -> Asking:
+        """What a node with this rendered config waits for, if the type `asks`; `now` in seconds since the epoch.
+
+        Raises `NodeError`.
+        """
+        raise NotImplementedError
+
+    def answered(self, answer: Answer | None, at: float) -> Mapping[str, Any]:
+        """The outputs by the answer; None if none came in time. `at` is now, in seconds since the epoch."""
+        raise NotImplementedError
 
     @abstractmethod
     def execute(self, call: NodeCall[C]) -> Mapping[str, Any]:

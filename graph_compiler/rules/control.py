@@ -13,6 +13,7 @@ from graph_compiler.templates.templates import analyse, is_template, templates_i
 _BESIDE_REPEAT = {
     "foreach": "put `foreach` on a `graph` node, and `repeat` on a node of the graph that it calls",
     "cache": "a result that is taken from the cache does not change from turn to turn",
+    "finally": "what runs last has a minute, and is executed in each retry",
 }
 
 
@@ -41,8 +42,9 @@ def foreach_keys(draft: Draft) -> Iterator[Issue]:
 def repeats(draft: Draft) -> Iterator[Issue]:
     """`repeat` beside keys that would leave open what is done once and what each time."""
     for node in draft.nodes:
+        values = {"foreach": node.spec.foreach is not None, "cache": node.spec.cache, "finally": node.spec.finally_}
         for key, hint in _BESIDE_REPEAT.items():
-            if node.spec.repeat is not None and getattr(node.spec, key) is not None:
+            if node.spec.repeat is not None and values[key]:
                 message = f"`repeat` and `{key}` cannot stand on one node"
                 yield Issue("repeat_not_allowed", f"{node.path}/repeat", message, hint, at_key=True)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graph_compiler.nodes.asking import Answer
 from graph_compiler.nodes.runtime import Level, OnLine, OnPublish
 from graph_compiler.testing.services import MemoryServices
 from graph_compiler.values.errors import NodeError
@@ -25,6 +26,9 @@ class MemoryRuntime(MemoryServices):
     events: list[dict[str, Any]] = field(default_factory=list)
     remembered: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Results of nodes with `cache`; they do not expire."""
+    answered: dict[str, Answer] = field(default_factory=dict)
+    """What steps that wait are answered, by key."""
+    addresses: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def secret(self, name: str) -> str:
@@ -63,6 +67,16 @@ class MemoryRuntime(MemoryServices):
     def wait(self, seconds: float) -> None:
         self._record("wait", seconds)
         self.time += seconds
+
+    def new_address(self) -> str:
+        self.addresses += 1
+        return f"http://headrace.test/api/v1/waits/{self.addresses}"
+
+    def answers(self, keys: Sequence[str]) -> Mapping[str, Answer]:
+        return {key: self.answered[key] for key in keys if key in self.answered}
+
+    def close(self, key: str) -> Answer | None:
+        return self.answered.get(key)
 
     def cancel(self) -> None:
         self._record("cancel", None)

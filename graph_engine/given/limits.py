@@ -24,6 +24,8 @@ class Limits:
     """Of the run, from its first start on, waits included."""
     suspend_over: float | None = None
     """A run that only waits for longer than this is suspended; None: never."""
+    look_every: float = 0.1
+    """Seconds between two looks for answers while the run has other things to do."""
     max_items: int = 100_000
     """Of one `foreach`."""
     grace: float = GRACE

@@ -49,6 +49,8 @@ class KnownStep:
     """Of a `repeat`: which turn it had come to."""
     turn_at: float | None = None
     """When that begins, if it is not the first."""
+    address: str | None = None
+    """Of a step that waits for an event: where that is reported."""
     is_inherited: bool = False
     """Whether another run has done it, of which this one is the retry: then it does not count if it runs last."""
     order: int = 0
@@ -61,7 +63,9 @@ class KnownStep:
 
     def inherited(self, *, is_inherited: bool = False) -> KnownStep:
         """What a retry of it begins with."""
-        return KnownStep(items=self.items, params=self.params, turn=self.turn, is_inherited=is_inherited)
+        kept = KnownStep(items=self.items, params=self.params, turn=self.turn, address=self.address)
+        kept.is_inherited = is_inherited
+        return kept
 
 
 @dataclass
@@ -116,7 +120,7 @@ class Known:
             case records.Opened():
                 step.params = record.params
             case records.Waiting():
-                step.waits_since, step.waits_until = record.ts, record.until
+                step.waits_since, step.waits_until, step.address = record.ts, record.until, record.address
             case records.Repeating():
                 step.turn, step.turn_at = record.turn, record.due
                 self.steps.pop((turn_key(record.place.key, record.turn - 2), None), None)
@@ -154,7 +158,7 @@ class Known:
             name = None if self._is_from_the_first(key) else _in_first_attempt(key, last)
             if name is not None and (step.end is not None and (step.end != "failed" or step.outputs is not None)):
                 kept.steps[name, item] = replace(step, is_inherited=True)
-            elif name is not None and step.has_inner:
+            elif name is not None and (step.has_inner or step.address is not None):
                 kept.steps[name, item] = step.inherited(is_inherited=True)
         return kept
 

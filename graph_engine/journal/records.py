@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from graph_compiler.nodes.asking import Asking, WaitKind
 from graph_compiler.nodes.runtime import Level
 from graph_engine.journal.place import Place
 
@@ -28,11 +29,12 @@ def attempt_error(kind: str, message: str, attempts: int) -> dict[str, Any]:
 
 
 class Wait(NamedTuple):
-    """What a step waits for without a thread: a time, in seconds since the epoch."""
+    """What a step waits for without a thread, and until when, in seconds since the epoch."""
 
     name: str
     item: int | None
     until: float
+    kind: WaitKind = WaitKind.TIME
 
 
 class RunBegan(NamedTuple):
@@ -116,6 +118,10 @@ class Waiting(NamedTuple):
     item: int | None
     attempt: int
     until: float
+    asking: Asking | None = None
+    """What it waits for, if that is not only the time."""
+    address: str | None = None
+    """Where an event is reported, by a `POST`; the output `address` of the node from here on."""
 
 
 class Repeating(NamedTuple):

@@ -56,6 +56,8 @@ class Frame:
         self.values: dict[PortRef, Any] = {}
         self.ended: dict[str, End] = {}
         self.left = list(index.counts)
+        self.armed: set[int] = set()
+        """Nodes that wait, or have waited, at an address that was given to who needs no more of them."""
         self.active = 0
         """Nodes that were made ready and have not ended."""
         self.phase = Phase.MAIN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from graph_compiler.nodes.asking import ADDRESS
 from graph_compiler.nodes.node_type import NodeTypes
 from graph_compiler.running.naming import dagster_name
 from graph_compiler.running.plan import GraphPlan, PlannedNode, plan_graph
@@ -24,11 +25,15 @@ class PlanIndex:
         self.numbers: Mapping[str, int] = {node.spec.id: number for number, node in enumerate(self.nodes)}
         self.needs = [self._needs(node) for node in self.nodes]
         """By number, the ids of the nodes it waits for; of one that runs last only those that run last, too."""
+        self.early = [frozenset[int]() for _ in self.nodes]
+        """By number, those of its dependents that need nothing of it but the address at which it waits."""
         self.counts = [len(needs) for needs in self.needs]
         self.dependents: list[list[int]] = [[] for _ in self.nodes]
         for number, needs in enumerate(self.needs):
             for name in needs:
                 self.dependents[self.numbers[name]].append(number)
+                if self._needs_address_only(number, name):
+                    self.early[self.numbers[name]] |= {number}
         self.ordinary = [number for number, node in enumerate(self.nodes) if not node.spec.finally_]
         self.last = [number for number, node in enumerate(self.nodes) if node.spec.finally_]
         self.output_needs = frozenset(source.node for source in plan.output_sources)
@@ -53,6 +58,12 @@ class PlanIndex:
     def is_last(self, name: str) -> bool:
         """Whether the node of this id runs last."""
         return self.nodes[self.numbers[name]].spec.finally_
+
+    def _needs_address_only(self, number: int, name: str) -> bool:
+        node = self.nodes[number]
+        ports = {source.port for source in node.sources.values() if source.node == name}
+        asks = self.nodes[self.numbers[name]].node_type.asks
+        return asks and ports == {ADDRESS} and name not in node.spec.after and not node.spec.finally_
 
     def _needs(self, node: PlannedNode) -> frozenset[str]:
         earlier = _earlier(node)

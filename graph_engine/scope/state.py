@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
+from graph_compiler.nodes.asking import WaitKind
 from graph_compiler.values.errors import NodeError, node_error
 from graph_engine.given.clock import Clock
 from graph_engine.given.limits import SLOW, Limits
@@ -27,6 +28,7 @@ class _Waiting(NamedTuple):
     timer: Timer
     until: float | None
     takes_slot: bool
+    kind: WaitKind
 
 
 class State:
@@ -72,6 +74,12 @@ class State:
         """Nodes that run last and wait for that."""
         self.timers = Timers()
         self.waits: dict[Task, _Waiting] = {}
+        self.asked: dict[str, Task] = {}
+        """Tasks that wait for an answer, by the key of their place."""
+        self.addresses: dict[str, str] = {}
+        """Where events are reported to some of them."""
+        self.look_at = 0.0
+        """When to look for answers, by the monotonic clock."""
         self.outputs_left: set[str] | None = set(index.output_needs) if index.plan.outputs else None
         """Nodes that the run's outputs still wait for; None if they are rendered, or there are none."""
         self.outputs: Mapping[str, Any] | None = None
@@ -112,7 +120,15 @@ class State:
 
     # -- time
 
-    def wait(self, task: Task, seconds: float, act: Callable[[Task], None], *, is_running: bool = False) -> None:
+    def wait(
+        self,
+        task: Task,
+        seconds: float,
+        act: Callable[[Task], None],
+        *,
+        is_running: bool = False,
+        kind: WaitKind = WaitKind.TIME,
+    ) -> None:
         """Have `act(task)` called after `seconds`; `is_running` says that it counts as running meanwhile.
 
         If that is long, the run may do without its worker meanwhile, and the task does not count.
@@ -127,11 +143,14 @@ class State:
         self.running += takes_slot
         task.frame.waiting[task] = None
         timer = self.timers.set(self.clock.monotonic() + seconds, due, task)
-        self.waits[task] = _Waiting(timer, self.clock.now() + seconds if is_long else None, takes_slot)
+        until = self.clock.now() + seconds if is_long else None
+        self.waits[task] = _Waiting(timer, until, takes_slot, kind)
 
     def waited(self, task: Task) -> None:
         """The task does not wait any more."""
         task.frame.waiting.pop(task, None)
+        self.asked.pop(task.place.key, None)
+        self.addresses.pop(task.place.key, None)
         waiting = self.waits.pop(task)
         waiting.timer.call_off()
         self.running -= waiting.takes_slot
@@ -144,8 +163,8 @@ class State:
         """What the run waits for, if it waits for nothing else than long times; else nothing."""
         if self.ready or self.parked or self.jobs or any(task.frame.stop is not None for task in self.waits):
             return []
-        found = [(task, waiting.until) for task, waiting in self.waits.items()]
-        waits = [Wait(task.place.name, task.index, until) for task, until in found if until is not None]
+        found = [(task, waiting.until, waiting.kind) for task, waiting in self.waits.items()]
+        waits = [Wait(task.place.name, task.index, until, kind) for task, until, kind in found if until is not None]
         return waits if len(waits) == len(found) else []
 
     def deadlines(self) -> list[float]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graph_compiler.language.spec import PortRef
+from graph_compiler.nodes.asking import ADDRESS
 from graph_engine.journal import records
 from graph_engine.journal.known import End
 from graph_engine.scope.frame import NO_VALUES, Frame, Phase, Task
@@ -32,6 +33,20 @@ def drop(state: State, task: Task) -> None:
         state.quiet.append(task.frame)
 
 
+def release_early(state: State, task: Task, address: str) -> None:
+    """The node begins to wait at an address: who needs nothing else of it may begin."""
+    frame, number = task.frame, task.number
+    frame.values[PortRef(task.node.spec.id, ADDRESS)] = address
+    frame.armed.add(number)
+    ended: deque[tuple[int, End]] = deque()
+    ready: list[int] = []
+    for dependent in sorted(frame.index.early[number]):
+        frame.left[dependent] -= 1
+        if frame.left[dependent] == 0:
+            _turn(state, frame, dependent, ended, ready)
+    _spread(state, frame, ended, ready)
+
+
 def release_last(state: State, frame: Frame) -> None:
     """All ordinary nodes have ended: those that run last may begin."""
     frame.phase = Phase.LAST
@@ -55,6 +70,8 @@ def _spread(state: State, frame: Frame, ended: deque[tuple[int, End]], ready: li
         if frame.call is None:
             give_run_outputs(state, name)
         for dependent in index.dependents[number]:
+            if number in frame.armed and dependent in index.early[number]:
+                continue  # it has begun when the address was there
             frame.left[dependent] -= 1
             if frame.left[dependent] == 0 and (frame.phase is Phase.LAST or not index.nodes[dependent].spec.finally_):
                 _turn(state, frame, dependent, ended, ready)

@@ -8,7 +8,7 @@ from graph_engine.journal import records
 from graph_engine.journal.known import KnownStep
 from graph_engine.scope.frame import Task
 from graph_engine.scope.state import State
-from graph_engine.steps import attempts, calls, foreach, repeat
+from graph_engine.steps import asking, attempts, calls, foreach, repeat
 from graph_engine.steps.ending import recall, rest
 from graph_engine.steps.foreach import ItemTask
 from graph_engine.steps.readiness import drop
@@ -59,6 +59,8 @@ def _go_on(state: State, task: Task, known: KnownStep) -> None:
     task.attempt = known.attempts
     if known.retry_at is not None:
         rest(state, task, max(0.0, known.retry_at - state.clock.now()))
+    elif known.waits_until is not None and task.node.node_type.asks:
+        asking.go_on(state, task, known)
     elif known.waits_until is not None:
         attempts.go_on_waiting(state, task, known)
     elif task.is_repeat or known.has_inner:
@@ -97,5 +99,7 @@ def _execute(state: State, task: Task, known: KnownStep | None) -> None:
         repeat.begin(state, task, known)
     elif task.node.spec.type == GRAPH_TYPE:
         calls.begin(state, task, known)
+    elif task.node.node_type.asks:
+        asking.begin(state, task, known)
     else:
         attempts.begin(state, task)

@@ -98,5 +98,7 @@ def rearm_when_drained(state: State) -> None:
 
 def _end_waiting(state: State, frame: Frame, error: NodeError) -> None:
     for task in list(frame.waiting):
+        if task.place.key in state.asked:
+            state.runtime.close(task.place.key)
         state.waited(task)
         state.end(task, error)

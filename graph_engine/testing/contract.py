@@ -21,6 +21,7 @@ _COMPARED = (
     "params",
     "waits_until",
     "retry_at",
+    "address",
     "turn",
     "turn_at",
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from definitions.sandbox.interpreter import CodeInterpreter
 from definitions.services.shell_service import run_command
 from definitions.shared.masking import Masking
+from graph_compiler.nodes.asking import Answer
 from graph_compiler.nodes.runtime import Command, CommandAnswer, HttpCall, Level, OnLine, OnPublish
 from graph_compiler.values.errors import NodeError, Stopped
 from graph_engine.given.clock import Clock
@@ -94,6 +95,16 @@ class IsolatedRuntime(World):
     def run_command(self, command: Command, *, timeout: float | None, on_line: OnLine) -> CommandAnswer:
         self._refuse_when_canceled()
         return run_command(self._interpreter, command, timeout=timeout, on_line=on_line, masking=Masking())
+
+    def new_address(self) -> str:
+        return "http://localhost/api/v1/waits/test"
+
+    def answers(self, keys: Sequence[str]) -> Mapping[str, Answer]:
+        return {}
+
+    def close(self, key: str) -> Answer | None:
+        """Nobody answers in a test without a stand-in."""
+        return None
 
     def clock(self) -> float:
         return time.monotonic()

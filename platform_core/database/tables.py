@@ -316,6 +316,18 @@ waits = sa.Table(
     sa.Column("item", sa.Integer, nullable=True),
     _time("until"),
     _time("woken_at", nullable=True),
+    sa.Column("kind", sa.Text, nullable=False, server_default="time"),
+    # Of what is waited for besides a time; the step is the journal's key, which tells attempts and turns.
+    sa.Column("step", sa.Text, nullable=True),
+    sa.Column("asked", JsonText, nullable=True),
+    sa.Column("answer", JsonText, nullable=True),
+    sa.Column("answered_by", sa.Text, nullable=True),
+    sa.Column("token_hash", sa.LargeBinary, nullable=True),
+    sa.Column("approves", sa.Boolean, nullable=True),
+    _time("answered_at", nullable=True),
+    _time("closed_at", nullable=True),
+    sa.Index("waits_run_id_step_key", "run_id", "step", unique=True),
+    sa.Index("waits_token_hash_key", "token_hash", unique=True),
     sa.Index("waits_until_idx", "until", postgresql_where=sa.text("woken_at IS NULL")),
 )
 

@@ -262,16 +262,20 @@ def get_run(connection: Connection, run_id: str) -> Run:
 
 @dataclass(frozen=True)
 class RunWait:
-    """What a run waits for without a worker: a time."""
+    """What a run waits for: a time, an event or an approval (`kind`)."""
 
     node: str
     item: int | None
     until: datetime
+    kind: str
 
 
-def waits_of(connection: Connection, run_id: str) -> list[RunWait]:
-    """What the run waits for, if it is WAITING: the earliest first."""
-    query = sa.select(waits.c.node, waits.c.item, waits.c.until).where(waits.c.run_id == run_id)
+def waits_of(connection: Connection, run: Run) -> list[RunWait]:
+    """What the run, which has not ended, waits for: the earliest first. Times only if it is WAITING."""
+    query = sa.select(waits.c.node, waits.c.item, waits.c.until, waits.c.kind).where(waits.c.run_id == run.run_id)
+    query = query.where(waits.c.answered_at.is_(None), waits.c.closed_at.is_(None))
+    if run.status is not RunStatus.WAITING:
+        query = query.where(waits.c.kind != "time")
     return [RunWait(**row._mapping) for row in connection.execute(query.order_by(waits.c.until, waits.c.node))]
 
 

@@ -69,7 +69,12 @@ def eventful() -> Execution:
         ),
         call("calls", repeat={"until": "{{ false }}", "max": 2, "delay": 0}, retry=retry, on_error="continue"),
         node("poll", repeat={"until": "{{ iteration == 9 }}", "delay": "1h"}),
+        node("quick", "wait", config={"event": {}, "timeout": 1}),
+        node("paid", "wait", config={"event": {}, "timeout": "1h"}),
+        node("told", config={"value": "{{ inputs.at }}"}),
+        node("ask", "approval", config={"message": "Go on?"}),
         node("nap", "delay", config={"duration": "1h"}),
+        edges=("paid.address -> told.at",),
         outputs={"items": "{{ nodes.items.value }}"},
     )
     return execution(document, library=library, limits=SUSPENDING).run()

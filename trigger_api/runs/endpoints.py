@@ -114,7 +114,7 @@ def list_runs(
 def get_run(principal: RunReader, connection: ConnectionDep, run_id: RunIdPath, links: LinksDep) -> OneRunAnswer:
     """Get a run."""
     run = visible_run(connection, principal, run_id)
-    waits = run_store.waits_of(connection, run_id) if run.status is RunStatus.WAITING else []
+    waits = [] if run.has_ended else run_store.waits_of(connection, run)
     return OneRunAnswer.with_waits(run, links, _positions(connection, [run]).get(run_id), waits)
 
 

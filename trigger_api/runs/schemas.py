@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -109,12 +110,18 @@ class RunAnswer(Answer):
 
 
 class Wait(Answer):
-    """Something that a run waits for, without a worker."""
+    """Something that a run waits for."""
 
     node: str
     item: int | None = Field(description="Of a `foreach`, from 0.")
-    kind: Literal["time"] = Field(serialization_alias="for", description="What it waits for.")
+    kind: Literal["time", "event", "approval"] = Field(serialization_alias="for", description="What it waits for.")
     until: datetime | None
+    url: str | None = Field(description="Where an approval is answered.")
+
+    @classmethod
+    def of(cls, wait: RunWait, run_id: str, links: Links) -> Wait:
+        url = links.approval(run_id, wait.node) if wait.kind == "approval" else None
+        return cls.model_validate({**dataclasses.asdict(wait), "url": url})
 
 
 class OneRunAnswer(RunAnswer):
@@ -125,7 +132,7 @@ class OneRunAnswer(RunAnswer):
     @classmethod
     def with_waits(cls, run: Run, links: Links, position: int | None, waits: list[RunWait]) -> OneRunAnswer:
         answer = RunAnswer.of(run, links, position).model_dump()
-        found = [Wait(node=wait.node, item=wait.item, kind="time", until=wait.until) for wait in waits]
+        found = [Wait.of(wait, run.run_id, links) for wait in waits]
         return cls(**answer, waits=found)
 
 

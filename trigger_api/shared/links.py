@@ -35,6 +35,9 @@ class Links:
             "watch": f"{self._base}/watch/{run_id}",
         }
 
+    def approval(self, run_id: str, node: str) -> str:
+        return f"{self._base}/api/v1/runs/{run_id}/waits/{quote(node)}"
+
     def file(self, owner: str, path: str) -> str:
         return f"{self._base}/api/v1/files/{quote(path)}?owner={quote(owner)}"
 

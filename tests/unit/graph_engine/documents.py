@@ -14,6 +14,8 @@ from graph_compiler.values.canonical import canonical_json, content_hash
 
 VALUE = "{{ inputs | length }}"
 NOW = {"delay": 0}
+TELLING_TIMES = ("wait", "approval")
+"""Types whose outputs differ from worker to worker."""
 
 
 class Library:
@@ -37,7 +39,17 @@ class Library:
 
 
 def _node_types(callable_names: list[str]) -> list[str]:
-    return ["transform", "python", "fail", "switch", "merge", "delay", *(["graph", "graph"] if callable_names else [])]
+    return [
+        "transform",
+        "python",
+        "fail",
+        "switch",
+        "merge",
+        "delay",
+        "wait",
+        "approval",
+        *(["graph", "graph"] if callable_names else []),
+    ]
 
 
 def _config(type: str, draw: Any, called: list[str], is_each: bool) -> dict[str, Any]:
@@ -52,13 +64,18 @@ def _config(type: str, draw: Any, called: list[str], is_each: bool) -> dict[str,
             return {"mode": "object"}
         case "delay":
             return {"duration": draw(st.sampled_from([0, 1, 20]))}
+        case "wait":
+            waits: list[dict[str, Any]] = [{"duration": 20}, {"duration": 1}, {"event": {}, "timeout": 30}]
+            return dict(draw(st.sampled_from(waits)))
+        case "approval":
+            return {"message": "Go on?", "timeout": 30}
         case "graph":
             return {"graph": draw(st.sampled_from(called))}
     return {"value": draw(st.sampled_from(["{{ [item, inputs] }}", "{{ 4 // item }}"])) if is_each else VALUE}
 
 
 def _port(type: str) -> str:
-    return {"python": "result", "graph": "out"}.get(type, "value")
+    return {"python": "result", "graph": "out", "wait": "expired", "approval": "expired"}.get(type, "value")
 
 
 @st.composite
@@ -69,19 +86,25 @@ def graphs(draw: st.DrawFn, name: str, called: list[str], most: int = 5) -> dict
     for number in range(draw(st.integers(1, most))):
         node = draw(_nodes(f"n{number}", called, is_root=name == "root"))
         earlier = [other for other in nodes if other.get("finally", False) <= node.get("finally", False)]
-        if node["type"] == "merge" and not earlier:
+        if node["type"] == "merge" and all(other["type"] in TELLING_TIMES for other in earlier):
             node |= {"type": "transform", "config": {"value": VALUE}}
         _connect(draw, node, earlier, edges)
         nodes.append(node)
     ordinary = [node for node in nodes if not node.get("finally")]
-    outputs = {"out": [f"{{{{ nodes.{node['id']}.{_port(node['type'])} | default(none) }}}}" for node in ordinary]}
+    outputs = {"out": [_shown(node) for node in ordinary]}
     return {"spec_version": 1, "name": name, "nodes": nodes, "edges": edges, "outputs": outputs}
+
+
+def _shown(node: dict[str, Any]) -> str:
+    """What the node gave; of one that tells a time, whether it did."""
+    given = f"nodes.{node['id']}.{_port(node['type'])}"
+    return f"{{{{ {given} is defined }}}}" if node["type"] in TELLING_TIMES else f"{{{{ {given} | default(none) }}}}"
 
 
 @st.composite
 def _nodes(draw: st.DrawFn, id: str, called: list[str], is_root: bool) -> dict[str, Any]:
     type = draw(st.sampled_from(_node_types(called)))
-    is_each = type not in ("switch", "merge") and draw(st.integers(0, 3)) == 0
+    is_each = type not in ("switch", "merge", "wait", "approval") and draw(st.integers(0, 3)) == 0
     is_repeated = not is_each and type not in ("fail", "switch", "merge") and draw(st.integers(0, 3)) == 0
     config = _config(type, draw, called, is_each)
     node: dict[str, Any] = {"id": id, "type": type, "config": config}
@@ -99,7 +122,7 @@ def _nodes(draw: st.DrawFn, id: str, called: list[str], is_root: bool) -> dict[s
     if draw(st.integers(0, 2)) == 0:
         node["retry"] = {"max_attempts": draw(st.integers(1, 3)), "delay": draw(st.sampled_from([0, 1, 30]))}
     node["on_error"] = draw(st.sampled_from(["fail", "continue", "route"]))
-    if draw(st.integers(0, 5)) == 0:
+    if draw(st.integers(0, 5)) == 0 and not is_repeated:
         node["finally"] = True
     if type == "python":
         node["repeatable"] = True
@@ -124,9 +147,10 @@ def _connect(draw: Any, node: dict[str, Any], earlier: list[dict[str, Any]], edg
     takes = ports.get(node["type"], [])
     if node["type"] == "transform" and node["config"]["value"] == "{{ 4 // item }}":
         takes = []
+    sources = [other for other in earlier if other["type"] not in TELLING_TIMES]
     for port in takes:
-        if earlier and ((node["type"], port) == ("merge", "a") or draw(st.booleans())):
-            source = draw(st.sampled_from(earlier))
+        if sources and ((node["type"], port) == ("merge", "a") or draw(st.booleans())):
+            source = draw(st.sampled_from(sources))
             can_tell = source["on_error"] == "route" and node["type"] in ("merge", "python")
             out = "error" if can_tell and draw(st.booleans()) else _port(source["type"])
             edges.append({"from": f"{source['id']}.{out}", "to": f"{node['id']}.{port}"})

@@ -1,0 +1,1 @@
+"""What runs wait for from outside: calls of addresses, and people who approve or reject."""
