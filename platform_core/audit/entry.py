@@ -19,6 +19,7 @@ class Action(StrEnum):
     NODE_TRIED = "node.tried"
     RUN_LAUNCHED = "run.launched"
     RUN_CANCELED = "run.canceled"
+    WAIT_ANSWERED = "wait.answered"
     RUN_RETRIED = "run.retried"
     TRIGGER_ENABLED = "trigger.enabled"
     TRIGGER_DISABLED = "trigger.disabled"

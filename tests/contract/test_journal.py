@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 
 from definitions.journal.connection import JournalConnection
@@ -17,6 +19,7 @@ from definitions.services.spilled_values import SpilledValues
 from graph_engine.given.limits import Limits
 from graph_engine.journal import records
 from graph_engine.testing.contract import compared, differences
+from platform_core.runs.wait_store import give_answer, wait_of_node
 from tests.integration.definitions.documents import versioned
 from tests.integration.definitions.site import Site
 from tests.unit.graph_engine.documents import Library, shelves
@@ -85,6 +88,27 @@ def test_journal_proves_after_each_commit_what_was_told(site: Site, connection: 
     stored = Stored(site, connection, run)
     assert differences(run.journal.durable, stored.journal, stored.known) == []
     assert site.run(stored.run_id).status == "WAITING"
+
+
+def test_run_that_is_answered_while_it_falls_asleep_is_due_at_once(site: Site, connection: JournalConnection) -> None:
+    for is_answered in (False, True):
+        run = execution(graph(node("ask", "approval", config={"message": "Go on?"})), limits=SUSPENDING).run()
+        stored = Stored(site, connection, run)
+        stored.journal.attach(lambda: None)
+        *before, suspended = run.journal.durable
+        for record in before:
+            stored.journal.append(record)
+        stored.journal.commit()
+        with site.engine.begin() as database:
+            if is_answered:
+                database.execute(sa.text("UPDATE headrace.waits SET until = now() + interval '1 hour'"))
+                give_answer(database, wait_of_node(database, stored.run_id, "ask"), {}, by="ida", approves=True)
+        assert isinstance(suspended, records.RunSuspended)
+        stored.journal.append(suspended._replace(until=time.time() + 3600))
+        stored.journal.commit()
+        wake_at = site.run(stored.run_id).wake_at
+        assert wake_at is not None
+        assert (wake_at.timestamp() <= time.time()) is is_answered
 
 
 def test_only_the_last_outputs_of_a_repeat_are_kept(site: Site, connection: JournalConnection) -> None:

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Body, Path
 
 from graph_compiler.language.schema_validation import TooMuchWork, errors_of
 from graph_compiler.values.pointers import pointer
+from platform_core.audit.audit_store import record
+from platform_core.audit.entry import Action, Target, TargetKind
 from platform_core.errors import (
     BadCursor,
     Forbidden,
@@ -32,6 +34,7 @@ from platform_core.web.dependencies import (
     RunReader,
     RunWriter,
 )
+from platform_core.web.origin import OriginDep
 from platform_core.web.problems import problems
 from platform_core.web.strict_json import StrictJsonRoute
 from trigger_api.shared.links import LinksDep
@@ -63,7 +66,12 @@ def tell_event(connection: ConnectionDep, token: TokenPath, body: Annotated[Any,
     responses=problems(*AUTH_ERRORS, *_ERRORS, RunNotFound),
 )
 def answer_approval(
-    principal: RunWriter, connection: ConnectionDep, run_id: RunIdPath, node: NodePath, answer: Decision
+    principal: RunWriter,
+    connection: ConnectionDep,
+    origin: OriginDep,
+    run_id: RunIdPath,
+    node: NodePath,
+    answer: Decision,
 ) -> Taken:
     """Approve or reject what a node of the run asks. Who may is said by the node; the first answer counts."""
     wait = wait_of_node(connection, run_id, node)
@@ -74,6 +82,9 @@ def answer_approval(
     form = {} if answer.form is None else answer.form
     _check(wait.asked["schema"], form, "/form")
     give_answer(connection, wait, form, by=principal.name, approves=answer.decision == "approve")
+    target = Target(TargetKind.RUN, run_id, wait.graph, wait.owner_id)
+    said = {"node": node, "decision": answer.decision}
+    record(connection, origin.author(principal), Action.WAIT_ANSWERED, target, after=said)
     return Taken(run_id=run_id, node=node)
 
 

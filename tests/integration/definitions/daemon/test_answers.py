@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from platform_core.errors import WaitExpired
 from platform_core.facts.run_status import ENDED
 from platform_core.runs.wait_store import OpenWait, give_answer, wait_of_node, wait_of_token
 from tests.integration.definitions.conftest import NewSite
@@ -93,6 +94,17 @@ def test_answer_that_came_while_no_daemon_was_there_counts_once(site: Site) -> N
     assert run.status == "FAILURE"  # its outputs read what was skipped
     given = [one.data["port"] for one in site.events(run_id) if (one.type, one.node) == ("node.output", "ask")]
     assert given == ["rejected"]
+
+
+def test_canceled_run_ends_its_wait_and_takes_no_answer(site: Site, daemon: Service) -> None:
+    run_id = site.accept(site.save_graph(order("canceled")))
+    site.wait_for_status(run_id, "WAITING", deadline=RECOVERY)
+    wait = asked(site, run_id, "ask")
+    site.cancel(run_id)
+    site.wait_for_status(run_id, "CANCELED", deadline=RECOVERY)
+    with pytest.raises(WaitExpired):
+        answer(site, wait, {}, by="ida", approves=True)
+    assert site.dagster_status(run_id) == "CANCELED"
 
 
 def test_run_whose_worker_is_killed_behind_an_answer_takes_it_once(site: Site, pool: Service, daemon: Service) -> None:

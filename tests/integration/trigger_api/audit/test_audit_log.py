@@ -21,6 +21,7 @@ from platform_core.settings import Settings
 from stream_api.app import create_app as create_stream_app
 from tests.integration.trigger_api.conftest import API, PASSWORD, Login, assert_problem, document, end_run
 from tests.integration.trigger_api.test_commands import Shell
+from tests.integration.trigger_api.waits.rows import waiting
 from tests.webhook_signing import github_signature
 
 HOURLY = {"id": "hourly", "type": "schedule", "cron": "0 * * * *", "params": {"water": "{{ tick.hour }}"}}
@@ -53,6 +54,11 @@ class Mill:
     def ended(self, engine: Engine) -> str:
         run_id = self.launched()
         end_run(engine, run_id, "FAILURE")
+        return run_id
+
+    def asking(self, engine: Engine) -> str:
+        run_id = self.launched()
+        waiting(engine, run_id)
         return run_id
 
     def delivery(self) -> str:
@@ -94,6 +100,10 @@ REQUESTS: dict[str, tuple[str, Callable[[Mill, Engine], Request]]] = {
     "launch_run": ("run.launched", lambda *_: ("graphs/mill/runs", {"params": {"water": 1}})),
     "launch_batch": ("run.launched", lambda *_: ("graphs/mill/runs:batch", {"runs": [{"params": {"water": 1}}]})),
     "cancel_run": ("run.canceled", lambda mill, _: (f"runs/{mill.launched()}/cancel", None)),
+    "answer_approval": (
+        "wait.answered",
+        lambda mill, engine: (f"runs/{mill.asking(engine)}/waits/ask", {"decision": "approve"}),
+    ),
     "retry_run": ("run.retried", lambda mill, engine: (f"runs/{mill.ended(engine)}/retry", {"from": "start"})),
     "replay_delivery": ("delivery.replayed", lambda mill, _: (f"deliveries/{mill.delivery()}/replay", None)),
     "put_secret": ("secret.set", lambda *_: ("secrets/oak", {"value": VALUE})),
@@ -104,6 +114,7 @@ REQUESTS: dict[str, tuple[str, Callable[[Mill, Engine], Request]]] = {
 UNAUDITED = {
     "validate_graph": "changes nothing",
     "deliver": "the delivery log has every call; a row of the audit log for each would cost as much as the run",
+    "tell_event": "has no principal; the run's events have it",
     "begin_watching": "gives a reader a token to go on reading",
     "create_token": "has no principal; its tests are below",
     "begin_session": "checks and tells of a password as create_token does",

@@ -13,12 +13,12 @@ from sqlalchemy.engine import Engine
 
 from platform_core import channels
 from platform_core.database.engine import plain_url
-from platform_core.database.tables import runs, waits
+from platform_core.database.tables import runs
 from platform_core.runs.wait_store import answers_of, close_wait, token_hash
 from tests.integration.trigger_api.conftest import API, Login, assert_problem, document, end_run
+from tests.integration.trigger_api.waits.rows import ANYBODY, waiting
 
 SCHEMA = {"type": "object", "properties": {"sum": {"type": "integer"}}, "required": ["sum"]}
-ANYBODY: dict[str, Any] = {"schema": None, "message": "Ship?", "who": [], "not_by": []}
 APPROVE = {"decision": "approve"}
 
 
@@ -32,14 +32,6 @@ def run_id(ada: httpx.Client, engine: Engine) -> str:
         asleep = {"status": "WAITING", "wake_at": later, "submitted_at": sa.func.clock_timestamp()}
         connection.execute(runs.update().where(runs.c.run_id == run_id).values(asleep))
     return run_id
-
-
-def waiting(engine: Engine, run_id: str, node: str = "ask", *, hours: int = 1, **columns: Any) -> None:
-    """What the journal writes when the node begins to wait."""
-    until = sa.func.clock_timestamp() + sa.text(f"interval '{hours} hours'")
-    row = {"run_id": run_id, "node": node, "step": node, "kind": "approval", "until": until, "asked": ANYBODY}
-    with engine.begin() as connection:
-        connection.execute(waits.insert().values(row | columns))
 
 
 def event(engine: Engine, run_id: str, token: str = "t" * 43, **columns: Any) -> str:
