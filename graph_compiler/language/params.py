@@ -130,7 +130,7 @@ def _found_defects(schema: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     if wrong:
         return
     if schema.get("type", "object") != "object":
-        yield "/type", "bad_schema", "params are an object"
+        yield "/type", "bad_schema", "it is the schema of an object"
     yield from _foreign_references(schema, schema, "")
     yield from _wrong_defaults(schema)
 
