@@ -15,14 +15,14 @@ def may_know(principal: Principal, asked: Mapping[str, Any], owner_id: str) -> b
     return principal.may_see(owner_id) or f"user:{principal.name}" in asked["who"]
 
 
-def may_answer(principal: Principal, asked: Mapping[str, Any], owner_id: str, starter_id: str | None) -> bool:
+def may_answer(principal: Principal, asked: Mapping[str, Any], owner_id: str, starter: str | None) -> bool:
     """Whether the principal may answer, who needs the scope `runs:write` besides.
 
     `asked` has `who` (`role:x`: that role or a higher one, among who may see the run; `user:x`) and `not_by`.
     """
     if not may_know(principal, asked, owner_id) or "runs:write" not in principal.scopes:
         return False
-    if STARTER in asked["not_by"] and principal.user_id == starter_id:
+    if STARTER in asked["not_by"] and principal.name == starter:
         return False
     return not asked["who"] or any(_is(principal, one, owner_id) for one in asked["who"])
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
 from platform_core import channels
@@ -17,6 +18,7 @@ from platform_core.database.tables import graphs, runs, users, waits
 from platform_core.errors import WaitAnswered, WaitExpired, WaitNotFound
 from platform_core.facts.run_status import RunStatus
 from platform_core.facts.trigger_kind import TriggerKind
+from platform_core.runs.run_store import LAUNCHED_BY
 
 APPROVAL, EVENT, TIME = "approval", "event", "time"
 
@@ -34,8 +36,8 @@ class OpenWait:
     graph: str
     owner_id: str
     owner: str
-    starter_id: str | None
-    """The user who started the run, if a person did."""
+    starter: str | None
+    """The name of who started the run, if a person did."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,12 @@ class GivenAnswer:
     approves: bool
 
 
-_STARTER = sa.case((runs.c.trigger_kind == TriggerKind.MANUAL, runs.c.owner_id))
+_IN_DAGSTERS_UI = sa.cast(runs.c.tags, pg.JSON)[LAUNCHED_BY].astext
+_STARTER = sa.func.coalesce(_IN_DAGSTERS_UI, sa.case((runs.c.trigger_kind == TriggerKind.MANUAL, users.c.name)))
 _WAITS = (
     sa.select(
         *(waits.c.id, waits.c.run_id, waits.c.node, waits.c.kind, waits.c.until, waits.c.asked),
-        *(graphs.c.name.label("graph"), runs.c.owner_id, users.c.name.label("owner"), _STARTER.label("starter_id")),
+        *(graphs.c.name.label("graph"), runs.c.owner_id, users.c.name.label("owner"), _STARTER.label("starter")),
     )
     .join(runs, runs.c.run_id == waits.c.run_id)
     .join(graphs, graphs.c.id == runs.c.graph_id)

@@ -106,7 +106,7 @@ def list_waits(
 
 
 def _may_answer(principal: Principal, wait: OpenWait) -> bool:
-    return may_answer(principal, wait.asked, wait.owner_id, wait.starter_id)
+    return may_answer(principal, wait.asked, wait.owner_id, wait.starter)
 
 
 def _check(schema: Mapping[str, Any] | None, value: Any, place: str) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 from platform_core import channels
 from platform_core.database.engine import plain_url
 from platform_core.database.tables import runs
+from platform_core.runs.run_store import LAUNCHED_BY
 from platform_core.runs.wait_store import answers_of, close_wait, token_hash
 from tests.integration.trigger_api.conftest import API, Login, assert_problem, document, end_run
 from tests.integration.trigger_api.waits.rows import ANYBODY, waiting
@@ -134,6 +135,16 @@ def test_only_who_may_answers(
         listed = [one["may_answer"] for one in caller.get(f"{API}/waits").json()["items"] if one["node"] == name]
         assert listed == ([] if expected == 404 else [expected == 202])
         assert caller.post(f"{API}/runs/{run_id}/waits/{name}", json=APPROVE).status_code == expected
+
+
+def test_starter_is_who_launched_the_run_in_dagsters_ui(
+    ada: httpx.Client, admin: httpx.Client, engine: Engine, run_id: str
+) -> None:
+    waiting(engine, run_id, asked=ANYBODY | {"not_by": ["starter"]})
+    with engine.begin() as connection:
+        connection.execute(runs.update().where(runs.c.run_id == run_id).values(tags={LAUNCHED_BY: "root"}))
+    assert_problem(admin.post(f"{API}/runs/{run_id}/waits/ask", json=APPROVE), 403, "forbidden")
+    assert ada.post(f"{API}/runs/{run_id}/waits/ask", json=APPROVE).status_code == 202
 
 
 def test_viewer_and_a_stranger_to_the_door_answer_nothing(

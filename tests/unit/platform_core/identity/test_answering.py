@@ -43,6 +43,6 @@ def test_only_who_is_named_knows_of_a_question_about_anothers_run() -> None:
 
 
 def test_starter_and_a_key_without_the_scope_answer_nothing() -> None:
-    assert not may_answer(caller(OWNER, "admin"), asked("user:ida", not_by=("starter",)), OWNER, OWNER)
-    assert may_answer(caller(OWNER, "admin"), asked("user:ida", not_by=("starter",)), OWNER, OTHER)
+    assert not may_answer(caller(OWNER, "admin"), asked("user:ida", not_by=("starter",)), OWNER, "ida")
+    assert may_answer(caller(OWNER, "admin"), asked("user:ida", not_by=("starter",)), OWNER, "eve")
     assert not may_answer(caller(OWNER, "admin", without="runs:write"), asked(), OWNER, None)
