@@ -120,6 +120,13 @@ class Settings(BaseSettings):
             " addresses. `headrace up` sets it where it listens on loopback only, without HEADRACE_PUBLIC_URL."
         ),
     )
+    code_folders: list[str] = Field(
+        default_factory=list,
+        description=(
+            "JSON list of folders that code nodes read although they are in a place that is closed to them: the home,"
+            " and where an ordinary user runs `up`, that user's home folder."
+        ),
+    )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Write log lines as JSON.")
     admin_password: SecretStr | None = Field(

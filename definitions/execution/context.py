@@ -6,7 +6,9 @@ built when first asked for, from the environment.
 
 from __future__ import annotations
 
+import os
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from definitions.sandbox.interpreter import CodeInterpreter
@@ -63,7 +65,10 @@ class ProcessContext:
         home, server = self.settings.home, code_server(self.settings)
         # The UI and the code server have no login: anybody who reaches them is taken for us.
         ports = [self.settings.ui_port] + ([] if server.port is None else [server.port])
-        return CodeInterpreter(hidden=[home, run_folder(home), socket_folder(home, "socket")], ports=ports)
+        hidden = [home, run_folder(home), socket_folder(home, "socket")]
+        if os.geteuid() != 0 and Path.home() != Path("/"):  # code runs as this user, whose keys lie there
+            hidden.append(Path.home())
+        return CodeInterpreter(hidden=hidden, readable=list(map(Path, self.settings.code_folders)), ports=ports)
 
     @cached_property
     def spilled_values(self) -> SpilledValues:

@@ -42,9 +42,14 @@ class CodeInterpreter:
     `inherit`, and the interpreter ends when the last of them has let go of it.
     """
 
-    def __init__(self, *, hidden: Sequence[Path] = (), ports: Sequence[int] = ()) -> None:
-        """Code sees nothing below the `hidden` paths and connects to none of the `ports`, where the kernel can."""
-        self._walls = json.dumps([[str(path) for path in hidden], list(ports)])
+    def __init__(
+        self, *, hidden: Sequence[Path] = (), readable: Sequence[Path] = (), ports: Sequence[int] = ()
+    ) -> None:
+        """Code connects to none of the `ports` and sees nothing below the `hidden` paths, where the kernel can hide it.
+
+        In there it reads what is `readable`, and where Python and programs are.
+        """
+        self._walls = json.dumps([[str(path) for path in hidden], [str(path) for path in readable], list(ports)])
         self._lock = threading.RLock()  # a signal handler may cancel while its thread holds it
         self._process: subprocess.Popen[bytes] | None = None
         self._requests: socket.socket | None = None

@@ -17,7 +17,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from definitions.kubernetes.job import policy
-from definitions.sandbox.confinement import shortcomings
+from definitions.sandbox.machine import shortcomings
 from headrace_cli.serve.extensions import installed_node_types
 from headrace_cli.terminal.exit_codes import ExitCode
 from platform_core.database.engine import Engine, build_engine

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from definitions.sandbox.confinement import shortcomings
+from definitions.sandbox.machine import shortcomings
 from definitions.sandbox.process import protect_process
 from headrace_cli.home import admin, up_record
 from headrace_cli.home.configuration import read_settings
