@@ -120,6 +120,19 @@ class Settings(BaseSettings):
             " addresses. `headrace up` sets it where it listens on loopback only, without HEADRACE_PUBLIC_URL."
         ),
     )
+    code_network: Literal["none", "public", "all"] = Field(
+        default="all", description="What code nodes reach that do not say: `none`, `public` (the internet) or `all`."
+    )
+    code_network_most: Literal["none", "public", "all"] = Field(
+        default="all", description="The most that code nodes may reach, whatever they say."
+    )
+    allow_weak_sandbox: bool = Field(
+        default=False,
+        description=(
+            "Run the code nodes of all owners even where the machine cannot keep them apart (`headrace doctor` says"
+            " whether); else there only those of the first administrator. In a cluster each run has a pod of its own."
+        ),
+    )
     code_folders: list[str] = Field(
         default_factory=list,
         description=(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from definitions.sandbox.interpreter import CodeInterpreter
+from definitions.sandbox.machine import examine
 from definitions.services.http_client import HttpClient
 from definitions.services.spilled_values import SpilledValues
 from definitions.shared.addresses import code_server, run_folder
@@ -35,7 +36,7 @@ class ProcessContext:
 
     def prepare(self) -> None:
         """Make what is slow to make and holds neither connection nor process; before a fork, which then shares it."""
-        _ = self.keys, self.http, self.node_types
+        _ = self.keys, self.http, self.node_types, examine()
 
     @cached_property
     def engine(self) -> Engine:

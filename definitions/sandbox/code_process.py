@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from definitions.sandbox import call as code_call
-from definitions.sandbox import process
+from definitions.sandbox import process, system_calls
 from definitions.sandbox.publisher import Publisher
 
 MAX_PROCESSES = 256
@@ -27,17 +27,19 @@ MAX_FILE_BYTES = 256 * 1024 * 1024
 MEMORY_RESERVE = 32 * 1024 * 1024
 SHARED_MEMORY = 1024 * 1024 * 1024
 INTERPRETER_FAILED = 70
+_UNAVAILABLE = "This machine cannot enforce `network: {}`; `headrace doctor` says what it needs for that."
 
 
 class CodeProcess:
     """Runs one call's code in this fork.
 
-    `inbox` brings the call: its limits as `[timeout, memory, output]` (seconds, bytes), and descriptors for
+    `inbox` brings the call: its limits as `[timeout, memory, output, network]` (seconds, bytes), and descriptors for
     stdout, stderr, frames, and the file with code and arguments.
     """
 
-    def __init__(self, inbox: socket.socket, *, counts_processes: bool) -> None:
+    def __init__(self, inbox: socket.socket, *, counts_processes: bool, has_proxy: bool) -> None:
         self._inbox = inbox
+        self._has_proxy = has_proxy
         self._counts_processes = counts_processes
 
     def run(self) -> NoReturn:
@@ -65,9 +67,18 @@ class CodeProcess:
         sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.FileIO(0, closefd=False), "utf-8")  # type: ignore[misc]  # theirs is final
         sys.stdout = sys.__stdout__ = _line_writer(1)  # type: ignore[misc]  # theirs is final
         sys.stderr = sys.__stderr__ = _line_writer(2)  # type: ignore[misc]  # theirs is final
-        timeout, memory_bytes, output_bytes = json.loads(header)
+        timeout, memory_bytes, output_bytes, network = json.loads(header)
+        if not self._has(network):
+            Publisher(frames).write(*code_call.refusal("network_unavailable", _UNAVAILABLE.format(network)))
+            return
         self._limit(timeout, memory_bytes)
         _execute(content["code"], content["arguments"], output_bytes, frames)
+
+    def _has(self, network: str) -> bool:
+        """Whether the code has this of the network and no more, from here on."""
+        if network == "none":
+            return system_calls.refuse_network()
+        return network == "all" or self._has_proxy
 
     def _limit(self, timeout: float | None, memory_bytes: int) -> None:
         pages = [int(count) for count in Path("/proc/self/statm").read_text("ascii").split()]

@@ -24,6 +24,7 @@ from definitions.sandbox import process
 from definitions.sandbox.output import OnLine, OnPublish
 from definitions.sandbox.pending_call import PendingCall, Stuck
 from definitions.shared.masking import Masking
+from graph_compiler.nodes.network import Network
 from graph_compiler.values.binary import dumps
 from graph_compiler.values.errors import NodeError, Stopped
 
@@ -100,6 +101,7 @@ class CodeInterpreter:
         memory_bytes: int = MEMORY_BYTES,
         output_bytes: int = OUTPUT_BYTES,
         masking: Masking | None = None,
+        network: Network = Network.ALL,
     ) -> Any:
         """Call `main(**arguments)` of `code` in a process of its own and return the JSON value it returns.
 
@@ -109,14 +111,15 @@ class CodeInterpreter:
         `headrace`; an exception of either ends the call and comes out here. Whichever way the call ends, no process of
         it remains.
 
-        Raises `NodeError`: code_error, code_exit, code_timeout, code_memory, code_output, bad_value, canceled
+        Raises `NodeError`: code_error, code_exit, code_timeout, code_memory, code_output, bad_value,
+        network_unavailable (this machine cannot enforce `network`), canceled
         (by `cancel_all` or `close`), code_interrupted (the interpreter died; the call may be tried again).
         """
         if timeout is not None:
             timeout = min(max(timeout, 0.0), MAX_TIMEOUT)
         call = PendingCall(_request(code, arguments), on_line, on_publish, output_bytes, masking)
         try:
-            self._send(call, json.dumps([timeout, memory_bytes, output_bytes]).encode("ascii"))
+            self._send(call, json.dumps([timeout, memory_bytes, output_bytes, network]).encode("ascii"))
             reason, status = call.follow(None if timeout is None else timeout + 2 * GRACE)
         except Stuck:
             self._end_interpreter()

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
-from definitions.sandbox import namespaces, process, system_calls
+from definitions.sandbox import namespaces, process, proxy, system_calls
 from definitions.sandbox.code_process import CodeProcess
 from definitions.sandbox.walls import Walls
 
@@ -26,12 +26,19 @@ class Sandbox:
     """Turns a fork of the supervisor into the place where one call's code runs.
 
     `inbox` brings the call (see `CodeProcess`) and takes its wait status; `folder` is its own unless it has one in
-    mounts of its own.
+    mounts of its own. With an `outlet` it has a network of its own, and sends there what the proxy is to serve.
     """
 
     def __init__(
-        self, inbox: socket.socket, folder: Path, user: int | None, walls: Walls, kept: frozenset[int]
+        self,
+        inbox: socket.socket,
+        folder: Path,
+        user: int | None,
+        walls: Walls,
+        kept: frozenset[int],
+        outlet: socket.socket | None = None,
     ) -> None:
+        self._outlet = outlet
         self._inbox = inbox
         self._folder = namespaces.TEMPORARY / "headrace-code" if walls.has_namespaces else folder
         self._user = user
@@ -44,17 +51,21 @@ class Sandbox:
             process.die_with_parent(signal.SIGKILL)
             os.setsid()
             process.step_back()
-            process.close_all_but({0, 1, 2, self._inbox.fileno()} | self._kept)
+            passed = [end.fileno() for end in (self._inbox, self._outlet) if end is not None]
+            process.close_all_but({0, 1, 2, *passed} | self._kept)
             # The first of a namespace gets no signal of those in it, unless it has asked for one.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             if self._walls.has_namespaces:
-                namespaces.enter(self._walls.places, network=False)
+                namespaces.enter(self._walls.places, network=self._outlet is not None)
                 namespaces.reopen(self._kept)
+            if self._outlet is not None:
+                _connect_proxy(self._outlet)
             self._arrange_folder()
             self._drop()
             child = os.fork()
             if child == 0:
-                CodeProcess(self._inbox, counts_processes=self._walls.counts_processes).run()
+                has_proxy = self._outlet is not None
+                CodeProcess(self._inbox, counts_processes=self._walls.counts_processes, has_proxy=has_proxy).run()
             self._reap(child)
         except BaseException:
             os._exit(INTERPRETER_FAILED)
@@ -82,3 +93,12 @@ class Sandbox:
             if pid == child:
                 self._inbox.send(struct.pack(STATUS, status))
                 os._exit(0)
+
+
+def _connect_proxy(outlet: socket.socket) -> None:
+    with outlet, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.bind(proxy.ADDRESS)
+        listener.listen()
+        socket.send_fds(outlet, [b"x"], [listener.fileno()])
+    url = "http://{}:{}".format(*proxy.ADDRESS)
+    os.environ.update(dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), url))

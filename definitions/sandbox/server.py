@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import os
 import select
 import shutil
@@ -67,11 +68,12 @@ class CodeServer:
                     os.close(passed)
 
     def _hand_over(self, header: bytes, descriptors: list[int]) -> None:
-        while self._ready:
+        needs_proxy = json.loads(header)[3] == "public" and self._walls.has_namespaces
+        while self._ready and not needs_proxy:  # those that are ready have none
             with contextlib.suppress(OSError):  # it died while it waited
                 socket.send_fds(self._ready.pop(), [header], descriptors)
                 return
-        socket.send_fds(self._fork(), [header], descriptors)
+        socket.send_fds(self._fork(has_proxy=needs_proxy), [header], descriptors)
 
     def _hear(self, descriptor: int) -> None:
         """A supervisor has ended; another takes the place of one that had a call."""
@@ -87,12 +89,12 @@ class CodeServer:
         if had_call and len(self._ready) < MAX_READY:
             self._ready.append(self._fork())
 
-    def _fork(self) -> socket.socket:
+    def _fork(self, *, has_proxy: bool = False) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
             process.close_all_but({0, 1, 2, theirs.fileno()} | self._kept)
-            Supervisor(theirs, self._walls, self._kept).run()
+            Supervisor(theirs, self._walls, self._kept, has_proxy=has_proxy).run()
         theirs.close()
         self._supervisors[ours.fileno()] = ours, pid
         self._poll.register(ours, select.POLLIN)

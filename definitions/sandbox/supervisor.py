@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from definitions.sandbox import namespaces, process
+from definitions.sandbox import namespaces, process, proxy
 from definitions.sandbox.sandbox import STATUS, Sandbox
 from definitions.sandbox.walls import FIRST_USER, Walls
 
@@ -27,10 +27,12 @@ class Supervisor:
     """Takes one call from `requests`; reports it on its control socket as `[reason, wait status]`.
 
     The reason is one of: ended, timeout, canceled (the worker shut the control socket down or died), interrupted
-    (the warm interpreter died, or the call's first process before the call came).
+    (the warm interpreter died, or the call's first process before the call came). With `has_proxy` the call has a
+    network of its own that ends there.
     """
 
-    def __init__(self, requests: socket.socket, walls: Walls, kept: frozenset[int]) -> None:
+    def __init__(self, requests: socket.socket, walls: Walls, kept: frozenset[int], *, has_proxy: bool) -> None:
+        self._has_proxy = has_proxy
         self._requests = requests
         self._walls = walls
         self._kept = kept
@@ -76,13 +78,24 @@ class Supervisor:
 
     def _fork(self) -> tuple[int, socket.socket]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        outlet = self._fork_proxy() if self._has_proxy else None
         if self._walls.has_namespaces:
             namespaces.unshare_processes(as_ourselves=self._user is None)
         pid = os.fork()
         if pid == 0:
-            Sandbox(theirs, self._folder, self._user, self._walls, self._kept).run()
+            Sandbox(theirs, self._folder, self._user, self._walls, self._kept, outlet).run()
         theirs.close()
+        if outlet is not None:
+            outlet.close()
         return pid, ours
+
+    def _fork_proxy(self) -> socket.socket:
+        """Before the namespaces, since it is to stay outside of them."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.fork() == 0:
+            proxy.run(theirs, self._user)
+        theirs.close()
+        return ours
 
     def _await_call(self, first: int) -> bool:
         """Whether a call, or the end of the interpreter, came while the call's first process was there."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from graph_compiler.nodes.network import Network
 from graph_compiler.nodes.runtime import Level, OnLine, OnPublish
 from graph_compiler.testing.services import MemoryServices
 from graph_compiler.values.errors import NodeError
@@ -40,6 +41,7 @@ class MemoryRuntime(MemoryServices):
         timeout: float | None,
         on_line: OnLine,
         on_publish: OnPublish | None = None,
+        network: Network | None = None,
     ) -> Any:
         self._record("run_code", {"arguments": dict(arguments), "timeout": timeout})
         scope: dict[str, Any] = {"print": lambda *words: on_line("stdout", " ".join(map(str, words)))}

@@ -14,6 +14,7 @@ from typing import Any
 
 from definitions.sandbox import process, system_calls
 from definitions.sandbox.interpreter import CodeInterpreter
+from graph_compiler.nodes.network import Network
 
 
 def run_in_container(code: str, arguments: Mapping[str, Any], hidden: Sequence[str] = (), **how: Any) -> Any:
@@ -37,7 +38,8 @@ def main() -> None:
     asked = json.load(sys.stdin)
     _refuse_namespaces()
     with CodeInterpreter(hidden=asked["hidden"]) as interpreter:
-        how = {"timeout": 30, "on_line": lambda *_: None, **asked["how"]}
+        network = Network(asked["how"].pop("network", Network.ALL))
+        how = {"timeout": 30, "on_line": lambda *_: None, "network": network, **asked["how"]}
         json.dump(interpreter.run(asked["code"], asked["arguments"], **how), sys.stdout)
 
 
