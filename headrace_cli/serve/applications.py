@@ -57,8 +57,8 @@ class _Services:
             node_types=node_types,
             cluster=policy(self.settings),
         )
-        if weak := shortcomings():
-            app.state.notices = {"sandbox": weak}
+        if self.settings.launcher == "warm":  # else code runs in pods, of which this one knows nothing
+            app.state.notices = {"sandbox": shortcomings() or "ok"}
         return app
 
     def stream_app(self) -> FastAPI:
