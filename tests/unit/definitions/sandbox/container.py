@@ -24,7 +24,8 @@ def run_in_container(code: str, arguments: Mapping[str, Any], hidden: Sequence[s
     return json.loads(subprocess.run(command, input=asked, capture_output=True, text=True, check=True).stdout)
 
 
-def _refuse_namespaces() -> None:
+def refuse_namespaces() -> None:
+    """From here on no process below this one makes namespaces or mounts."""
     process.renounce_privileges()
     refused = [system_calls._own(system_calls._NUMBERS[name]) for name in ("unshare", "mount")]
     code = [*system_calls._beginning()]
@@ -36,7 +37,7 @@ def _refuse_namespaces() -> None:
 def main() -> None:
     """See the module."""
     asked = json.load(sys.stdin)
-    _refuse_namespaces()
+    refuse_namespaces()
     with CodeInterpreter(hidden=asked["hidden"]) as interpreter:
         network = Network(asked["how"].pop("network", Network.ALL))
         how = {"timeout": 30, "on_line": lambda *_: None, "network": network, **asked["how"]}

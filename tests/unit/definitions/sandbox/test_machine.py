@@ -36,7 +36,7 @@ def test_gaps_are_what_neither_users_nor_namespaces_nor_landlock_close(
 
 def test_a_machine_is_examined_as_its_user_finds_it() -> None:
     refuse = (
-        "from tests.unit.definitions.sandbox.container import _refuse_namespaces; _refuse_namespaces();"
+        "from tests.unit.definitions.sandbox.container import refuse_namespaces; refuse_namespaces();"
         " from definitions.sandbox.machine import examine; print(examine().has_namespaces, examine().landlock)"
     )
     said = subprocess.run([sys.executable, "-c", refuse], capture_output=True, text=True, check=True).stdout
