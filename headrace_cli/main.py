@@ -12,6 +12,7 @@ from headrace_cli.commands import (
     access,
     completion,
     deliveries,
+    doctor,
     files,
     graphs,
     launch,
@@ -77,7 +78,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         triggers.backfill,
     ],
     "Access": [login.login, login.logout, access.token],
-    "This command": [completion.completion],
+    "This command": [doctor.doctor, completion.completion],
 }
 _NAMES = {
     triggers.next_times: "next",

@@ -207,6 +207,26 @@ class Settings(BaseSettings):
             " addresses. `headrace up` sets it where it listens on loopback only, without HEADRACE_PUBLIC_URL."
         ),
     )
+    code_network: Literal["none", "public", "all"] = Field(
+        default="all", description="What code nodes reach that do not say: `none`, `public` (the internet) or `all`."
+    )
+    code_network_most: Literal["none", "public", "all"] = Field(
+        default="all", description="The most that code nodes may reach, whatever they say."
+    )
+    allow_weak_sandbox: bool = Field(
+        default=False,
+        description=(
+            "Run the code nodes of all owners even where the machine cannot keep them apart (`headrace doctor` says"
+            " whether); else there only those of the first administrator. In a cluster each run has a pod of its own."
+        ),
+    )
+    code_folders: list[str] = Field(
+        default_factory=list,
+        description=(
+            "JSON list of folders that code nodes read although they are in a place that is closed to them: the home,"
+            " and where an ordinary user runs `up`, that user's home folder."
+        ),
+    )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Write log lines as JSON.")
     admin_password: SecretStr | None = Field(

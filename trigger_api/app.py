@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from graph_compiler.catalogue.node_types import builtin_node_types
 from graph_compiler.drafts.placement import ClusterPolicy
+from graph_compiler.nodes.network import Network
 from graph_compiler.nodes.node_type import NodeTypes
 from platform_core.database import schema
 from platform_core.database.engine import Engine
@@ -115,7 +116,13 @@ def create_app(
     app.mount(DAGSTER_UI, ui)
     specs, outside = SpecCache(), OutsideSecrets.of(settings)
     app.state.trigger = State(
-        Checker(engine, node_types or builtin_node_types(), cluster, settings.max_document_bytes),
+        Checker(
+            engine,
+            node_types or builtin_node_types(),
+            cluster,
+            settings.max_document_bytes,
+            Network(settings.code_network_most),
+        ),
         specs,
         endings,
         KnownWebhooks(services, specs, outside),

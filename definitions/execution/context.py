@@ -6,10 +6,14 @@ built when first asked for, from the environment.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from definitions.sandbox.interpreter import CodeInterpreter
+from definitions.sandbox.machine import examine
 from definitions.services.http_client import HttpClient
 from definitions.services.spilled_values import SpilledValues
 from definitions.shared.addresses import code_server, run_folder
@@ -34,7 +38,7 @@ class ProcessContext:
 
     def prepare(self) -> None:
         """Make what is slow to make and holds neither connection nor process; before a fork, which then shares it."""
-        _ = self.keys, self.http, self.node_types
+        _ = self.keys, self.http, self.node_types, examine()
 
     @cached_property
     def engine(self) -> Engine:
@@ -70,10 +74,18 @@ class ProcessContext:
         home, server = self.settings.home, code_server(self.settings)
         # The code server has no login: anybody who reaches it is taken for us.
         ports = [] if server.port is None else [server.port]
-        hidden = [home, run_folder(home), socket_folder(home, "socket")]
+        hidden = [home, run_folder(home), socket_folder(home, "socket"), *self._other_folders()]
+        return CodeInterpreter(hidden=hidden, readable=list(map(Path, self.settings.code_folders)), ports=ports)
+
+    def _other_folders(self) -> Iterator[Path]:
+        """What else code is not to see: secrets, files and values elsewhere, and what of this user it would run as."""
         if self.settings.secrets_folder.is_dir():
-            hidden.append(self.settings.secrets_folder)
-        return CodeInterpreter(hidden=hidden, ports=ports)
+            yield self.settings.secrets_folder
+        for url in (self.settings.files_url, self.settings.values_url):
+            if url is not None and "://" not in url:
+                yield Path(url)
+        if os.geteuid() != 0:
+            yield from (path for path in (Path.home(), Path("/run/user", str(os.geteuid()))) if path != Path("/"))
 
     @cached_property
     def spilled_values(self) -> SpilledValues:

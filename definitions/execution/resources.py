@@ -17,6 +17,7 @@ from definitions.services.services import Services
 from definitions.shared.masking import Masking
 from definitions.shared.patience import patient_read, read_patiently
 from graph_compiler.nodes.asking import Answer
+from graph_compiler.nodes.network import Network
 from graph_compiler.nodes.runtime import Level, OnLine, OnPublish
 from graph_compiler.values.binary import as_plain, dumps
 from graph_compiler.values.errors import NodeError, Stopped
@@ -155,11 +156,19 @@ class RunRuntime(Services):
         timeout: float | None,
         on_line: OnLine,
         on_publish: OnPublish | None = None,
+        network: Network | None = None,
     ) -> Any:
         self._refuse_when_canceled()
         try:
             return self._process.interpreter.run(
-                code, arguments, env=env, timeout=timeout, on_line=on_line, on_publish=on_publish, masking=self._masking
+                code,
+                arguments,
+                env=env,
+                timeout=timeout,
+                on_line=on_line,
+                on_publish=on_publish,
+                masking=self._masking,
+                network=self._code_rules.admit(network),
             )
         finally:
             # Before the node is said to have ended: the newest progress, and what was dropped.

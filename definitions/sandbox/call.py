@@ -72,6 +72,11 @@ def execute(code: str, arguments: dict[str, Any], output_bytes: int, env: dict[s
         return _frame(_describe(error, code))
 
 
+def refusal(kind: str, message: str) -> tuple[bytes, bytes]:
+    """The frame of a call whose code does not run, also when it is tried again."""
+    return _frame(Failure(kind, message, retryable=False))
+
+
 def _call(code: str, arguments: dict[str, Any]) -> Any:
     module = types.ModuleType(MODULE)
     sys.modules[MODULE] = module  # dataclasses, enums and pickle look up a class's module there

@@ -1,7 +1,8 @@
 """The warm interpreter that users' code is forked from: `python -I child.py`, standard library only.
 
 It holds no credentials and never runs users' code itself. For each call that comes over the socket on its standard
-input it forks a supervisor (supervisor), which forks the child (sandbox) that runs the code (call).
+input it forks a supervisor (supervisor), which forks the first process of the call (sandbox), which puts up its walls
+and forks the one that runs the code (code_process, call).
 """
 
 from __future__ import annotations
@@ -31,12 +32,13 @@ def main() -> None:
     package.__path__ = [str(Path(__file__).parents[1])]
     sys.modules["definitions"] = package
     load_headrace()
+    from definitions.sandbox import walls
     from definitions.sandbox.server import CodeServer
 
     for name in [name for name in sys.modules if name.partition(".")[0] == "definitions"]:
         del sys.modules[name]
-    hidden, ports = json.loads(sys.argv[1])
-    CodeServer(kept, hidden, ports).serve()
+    hidden, readable, ports = json.loads(sys.argv[1])
+    CodeServer(kept, walls.find(hidden, readable), ports).serve()
 
 
 def load_headrace() -> None:

@@ -24,6 +24,7 @@ from definitions.sandbox import process
 from definitions.sandbox.output import OnLine, OnPublish
 from definitions.sandbox.pending_call import PendingCall, Stuck
 from definitions.shared.masking import Masking
+from graph_compiler.nodes.network import Network
 from graph_compiler.values.binary import dumps
 from graph_compiler.values.errors import NodeError, Stopped
 
@@ -42,9 +43,14 @@ class CodeInterpreter:
     `inherit`, and the interpreter ends when the last of them has let go of it.
     """
 
-    def __init__(self, *, hidden: Sequence[Path] = (), ports: Sequence[int] = ()) -> None:
-        """Code sees nothing below the `hidden` paths and connects to none of the `ports`, where the kernel can."""
-        self._walls = json.dumps([[str(path) for path in hidden], list(ports)])
+    def __init__(
+        self, *, hidden: Sequence[Path] = (), readable: Sequence[Path] = (), ports: Sequence[int] = ()
+    ) -> None:
+        """Code connects to none of the `ports` and sees nothing below the `hidden` paths, where the kernel can hide it.
+
+        In there it reads what is `readable`, and where Python and programs are.
+        """
+        self._walls = json.dumps([[str(path) for path in hidden], [str(path) for path in readable], list(ports)])
         self._lock = threading.RLock()  # a signal handler may cancel while its thread holds it
         self._process: subprocess.Popen[bytes] | None = None
         self._requests: socket.socket | None = None
@@ -96,6 +102,7 @@ class CodeInterpreter:
         memory_bytes: int = MEMORY_BYTES,
         output_bytes: int = OUTPUT_BYTES,
         masking: Masking | None = None,
+        network: Network = Network.ALL,
     ) -> Any:
         """Call `main(**arguments)` of `code` in a process of its own and return the JSON value it returns.
 
@@ -106,14 +113,15 @@ class CodeInterpreter:
         `headrace`; an exception of either ends the call and comes out here. Whichever way the call ends, no process of
         it remains.
 
-        Raises `NodeError`: code_error, code_exit, code_timeout, code_memory, code_output, bad_value, canceled
+        Raises `NodeError`: code_error, code_exit, code_timeout, code_memory, code_output, bad_value,
+        network_unavailable (this machine cannot enforce `network`), canceled
         (by `cancel_all` or `close`), code_interrupted (the interpreter died; the call may be tried again).
         """
         if timeout is not None:
             timeout = min(max(timeout, 0.0), MAX_TIMEOUT)
         call = PendingCall(_request(code, arguments, env or {}), on_line, on_publish, output_bytes, masking)
         try:
-            self._send(call, json.dumps([timeout, memory_bytes, output_bytes]).encode("ascii"))
+            self._send(call, json.dumps([timeout, memory_bytes, output_bytes, network]).encode("ascii"))
             reason, status = call.follow(None if timeout is None else timeout + 2 * GRACE)
         except Stuck:
             self._end_interpreter()

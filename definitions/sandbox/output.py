@@ -25,7 +25,7 @@ OnPublish = Callable[[str, dict[str, Any]], None]
 MAX_LINE = 16 * 1024
 MAX_LINES = 10_000
 MAX_ERROR_BYTES = 64 * 1024
-CHILD_KINDS = frozenset({"code_error", "code_exit", "code_memory", "code_output", "bad_value"})
+CHILD_KINDS = frozenset({"code_error", "code_exit", "code_memory", "code_output", "network_unavailable", "bad_value"})
 LEVELS = frozenset({"debug", "info", "warning", "error"})
 
 

@@ -10,7 +10,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _SET_PDEATHSIG, _SET_DUMPABLE, _SET_NAME, _SET_CHILD_SUBREAPER, _SET_NO_NEW_PRIVS = 1, 4, 15, 36, 38
@@ -31,6 +31,16 @@ def protect_process() -> None:
     It is inherited by fork and lost by exec.
     """
     _prctl(_SET_DUMPABLE, 0)
+
+
+@contextlib.contextmanager
+def dumpable() -> Iterator[None]:
+    """Open this protected process to its own user for a moment, as the kernel demands of some files in /proc/self."""
+    _prctl(_SET_DUMPABLE, 1)
+    try:
+        yield
+    finally:
+        _prctl(_SET_DUMPABLE, 0)
 
 
 def set_name(name: str) -> None:

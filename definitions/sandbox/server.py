@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import os
 import select
 import shutil
@@ -14,20 +15,20 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from definitions.sandbox import confinement, process
-from definitions.sandbox.sandbox import user_for_code
+from definitions.sandbox import process
 from definitions.sandbox.supervisor import Supervisor
+from definitions.sandbox.walls import Walls, put_up
 
 MAX_DESCRIPTORS = 5
 MAX_READY = 2
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  not used but hidden: its files are memory that no limit counts
 
 
 class CodeServer:
     """Serves the socket that is this process's standard input; `kept` descriptors stay open in every child."""
 
-    def __init__(self, kept: frozenset[int], hidden: Sequence[str], ports: Sequence[int]) -> None:
+    def __init__(self, kept: frozenset[int], walls: Walls, ports: Sequence[int]) -> None:
         self._kept = kept
+        self._walls = walls
         self._requests = socket.socket(fileno=os.dup(0))
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
@@ -36,8 +37,7 @@ class CodeServer:
             Path("/proc/self/oom_score_adj").write_text("1000", "ascii")  # let memory run out here first
         process.protect_process()
         process.adopt_orphans()
-        self._user = user_for_code()
-        self._confine(hidden, ports)
+        put_up(walls, ports)
         self._poll = select.poll()
         self._supervisors: dict[int, tuple[socket.socket, int]] = {}  # by descriptor: the socket, the process id
         self._ready: list[socket.socket] = []
@@ -52,13 +52,6 @@ class CodeServer:
         finally:
             process.end_children()
             shutil.rmtree(Path.cwd(), ignore_errors=True)
-
-    def _confine(self, hidden: Sequence[str], ports: Sequence[int]) -> None:
-        process.renounce_privileges()
-        # A user of its own has no right to our sockets; ourselves have, and no rule on paths keeps from connecting.
-        confinement.refuse_calls(unix_sockets=self._user is None)
-        if hidden:
-            confinement.refuse_paths([*map(Path, hidden), SHARED_MEMORY], ports)
 
     def _loop(self) -> None:
         self._poll.register(self._requests, select.POLLIN)
@@ -75,44 +68,34 @@ class CodeServer:
                     os.close(passed)
 
     def _hand_over(self, header: bytes, descriptors: list[int]) -> None:
-        while self._ready:
+        needs_proxy = json.loads(header)[3] == "public" and self._walls.has_namespaces
+        while self._ready and not needs_proxy:  # those that are ready have none
             with contextlib.suppress(OSError):  # it died while it waited
                 socket.send_fds(self._ready.pop(), [header], descriptors)
                 return
-        socket.send_fds(self._fork(), [header], descriptors)
+        socket.send_fds(self._fork(has_proxy=needs_proxy), [header], descriptors)
 
     def _hear(self, descriptor: int) -> None:
-        """A supervisor is ready for another call, or has ended."""
-        supervisor, pid = self._supervisors[descriptor]
-        if _is_ready(supervisor):
-            if len(self._ready) < MAX_READY:
-                self._ready.append(supervisor)
-            else:
-                supervisor.shutdown(socket.SHUT_WR)  # it ends, and we hear of that
-            return
+        """A supervisor has ended; another takes the place of one that had a call."""
+        supervisor, pid = self._supervisors.pop(descriptor)
         self._poll.unregister(descriptor)
-        del self._supervisors[descriptor]
-        if supervisor in self._ready:
+        had_call = supervisor not in self._ready
+        if not had_call:
             self._ready.remove(supervisor)
         supervisor.close()
         _, status = os.waitpid(pid, 0)
         if status != 0:  # killed, perhaps by the code it watched: what it left behind is ours now
             process.end_children(spare={pid for _, pid in self._supervisors.values()})
+        if had_call and len(self._ready) < MAX_READY:
+            self._ready.append(self._fork())
 
-    def _fork(self) -> socket.socket:
+    def _fork(self, *, has_proxy: bool = False) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
             process.close_all_but({0, 1, 2, theirs.fileno()} | self._kept)
-            Supervisor(theirs, self._user, self._kept).run()
+            Supervisor(theirs, self._walls, self._kept, has_proxy=has_proxy).run()
         theirs.close()
         self._supervisors[ours.fileno()] = ours, pid
         self._poll.register(ours, select.POLLIN)
         return ours
-
-
-def _is_ready(supervisor: socket.socket) -> bool:
-    try:
-        return bool(supervisor.recv(64))
-    except ConnectionResetError:  # killed with a call unread
-        return False

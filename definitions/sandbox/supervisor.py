@@ -1,6 +1,6 @@
-"""The parent of users' code: it keeps a child ready, gives it a call, and sees that nothing of the call remains.
+"""The parent of one call: it keeps its processes ready, gives them the call, and sees that nothing of it remains.
 
-Standard library only: it runs in a process forked from the warm interpreter, and outlives its calls.
+Standard library only: it runs in a process forked from the warm interpreter, and outlives its call.
 """
 
 from __future__ import annotations
@@ -13,75 +13,102 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from definitions.sandbox import process
-from definitions.sandbox.sandbox import FIRST_USER, Sandbox
+from definitions.sandbox import namespaces, process, proxy
+from definitions.sandbox.sandbox import STATUS, Sandbox
+from definitions.sandbox.walls import FIRST_USER, Walls
 
 
 class Supervisor:
-    """Takes calls from `requests`, one at a time; reports each on its control socket as `[reason, wait status]`.
+    """Takes one call from `requests`; reports it on its control socket as `[reason, wait status]`.
 
     The reason is one of: ended, timeout, canceled (the worker shut the control socket down or died), interrupted
-    (the warm interpreter died).
+    (the warm interpreter died, or the call's first process before the call came). With `has_proxy` the call has a
+    network of its own that ends there.
     """
 
-    def __init__(self, requests: socket.socket, user: int | None, kept: frozenset[int]) -> None:
+    def __init__(self, requests: socket.socket, walls: Walls, kept: frozenset[int], *, has_proxy: bool) -> None:
+        self._has_proxy = has_proxy
         self._requests = requests
-        self._user = user
+        self._walls = walls
         self._kept = kept
-        self._base = Path.cwd()
+        self._folder = Path.cwd() / str(os.getpid())
+        self._user = FIRST_USER + os.getpid() if walls.user == FIRST_USER else walls.user
 
     def run(self) -> NoReturn:
-        """Supervise calls until the interpreter closes the socket or dies. Never returns into its code."""
+        """Supervise a call, or end when the interpreter closes the socket or dies. Never returns into its code."""
         try:
             process.adopt_orphans()
-            while self._serve_one():
-                with contextlib.suppress(OSError):  # the interpreter is gone, which the next look shows
-                    self._requests.send(b"ready")
+            self._serve()
         except BaseException:
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
 
-    def _serve_one(self) -> bool:
-        child, inbox = self._fork()
-        header, descriptors, _, _ = socket.recv_fds(self._requests, 4096, 5)
-        if not header:
-            self._end(child)
-            self._clear(child)
-            return False
+    def _serve(self) -> None:
+        first, inbox = self._fork()
+        try:
+            if not self._await_call(first):
+                return
+            header, descriptors, _, _ = socket.recv_fds(self._requests, 4096, 5)
+            if header:
+                self._supervise(first, inbox, header, descriptors)
+        finally:
+            self._end(first)
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _supervise(self, first: int, inbox: socket.socket, header: bytes, descriptors: list[int]) -> None:
         control, *others = descriptors
         try:
             socket.send_fds(inbox, [header], others)
-        except OSError:  # killed while it waited
-            self._end(child)
-            self._clear(child)
-            child, inbox = self._fork()
-            socket.send_fds(inbox, [header], others)
-        inbox.close()
+            reason = self._wait(first, control, json.loads(header)[0])
+        except OSError:  # killed just now
+            reason = "interrupted"
         for descriptor in others:
             os.close(descriptor)
-        timeout, *_ = json.loads(header)
-        reason = self._wait(child, control, timeout)
-        status = self._end(child, kill=reason != "ended")
+        status = self._end(first)
+        with contextlib.suppress(OSError, struct.error):  # it ended before it could say how its code did
+            status = struct.unpack(STATUS, inbox.recv(64))[0]
         with socket.socket(fileno=control) as report, contextlib.suppress(OSError):  # the worker may be gone
             report.send(json.dumps([reason, status]).encode("ascii"))
-        self._clear(child)
-        return reason != "interrupted"
 
     def _fork(self) -> tuple[int, socket.socket]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        outlet = self._fork_proxy() if self._has_proxy else None
+        if self._walls.has_namespaces:
+            namespaces.unshare_processes(as_ourselves=self._user is None)
         pid = os.fork()
         if pid == 0:
-            Sandbox(theirs, self._base, self._user, self._kept).run()
+            Sandbox(theirs, self._folder, self._user, self._walls, self._kept, outlet).run()
         theirs.close()
+        if outlet is not None:
+            outlet.close()
         return pid, ours
 
-    def _wait(self, child: int, control: int, timeout: float | None) -> str:
-        pidfd = os.pidfd_open(child)
+    def _fork_proxy(self) -> socket.socket:
+        """Before the namespaces, since it is to stay outside of them."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.fork() == 0:
+            proxy.run(theirs, self._user)
+        theirs.close()
+        return ours
+
+    def _await_call(self, first: int) -> bool:
+        """Whether a call, or the end of the interpreter, came while the call's first process was there."""
+        pidfd = os.pidfd_open(first)
+        poll = select.poll()
+        for descriptor in (pidfd, self._requests.fileno()):
+            poll.register(descriptor, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll()}
+        os.close(pidfd)
+        return pidfd not in ready
+
+    def _wait(self, first: int, control: int, timeout: float | None) -> str:
+        pidfd = os.pidfd_open(first)
         poll = select.poll()
         for descriptor in (pidfd, control, self._requests.fileno()):
             poll.register(descriptor, select.POLLIN)
@@ -93,13 +120,11 @@ class Supervisor:
             return "interrupted"
         return "canceled" if ready else "timeout"
 
-    def _end(self, child: int, *, kill: bool = True) -> int:
-        """Reap the child, killed unless it has ended, and everything it started. Returns its wait status."""
-        if kill:
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        process.end_children(FIRST_USER + child if self._user == FIRST_USER else None)
-        return status
-
-    def _clear(self, child: int) -> None:
-        shutil.rmtree(self._base / str(child), ignore_errors=True)
+    def _end(self, first: int) -> int:
+        """Reap the call's first process, killed unless it has ended, and everything below it. Its wait status."""
+        with contextlib.suppress(ChildProcessError):
+            process.send_to_child(first, signal.SIGKILL)
+            _, status = os.waitpid(first, 0)  # where it is the first of a namespace, the last: all others are gone
+            process.end_children(self._user if self._walls.user == FIRST_USER else None)
+            return status
+        return 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from definitions.services.http_network import is_public, resolve
+from definitions.services.http_network import resolve
+from definitions.shared.public_addresses import is_public
 
 HTTP_SETTING = "HEADRACE_HTTP_ALLOW_PRIVATE"
 SERVICES_SETTING = "HEADRACE_SERVICES_ALLOW_PRIVATE"

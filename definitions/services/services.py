@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from definitions.sandbox.interpreter import CodeInterpreter
 from definitions.services import brokers
+from definitions.services.code_rules import CodeRules
 from definitions.services.file_store import FileStore
 from definitions.services.file_writing import HashedFile
 from definitions.services.http_client import HttpClient, Upload
@@ -60,6 +61,7 @@ class Services:
         folder = None if "://" in root else Path(root) / owner
         self._http = http
         self._interpreter = interpreter
+        self._code_rules = CodeRules.of(settings, owner)
         self._allow_private = settings.services_allow_private
         self._files = FileStore(
             root,
@@ -85,7 +87,9 @@ class Services:
             return HttpAnswer(answer.status, answer.headers, sink.value)
 
     def run_command(self, command: Command, *, timeout: float | None, on_line: OnLine) -> CommandAnswer:
-        return run_command(self._interpreter(), command, timeout=timeout, on_line=on_line, masking=self._masking)
+        network = self._code_rules.admit(command.network)
+        how: Any = {"timeout": timeout, "on_line": on_line, "masking": self._masking, "network": network}
+        return run_command(self._interpreter(), command, **how)
 
     def open_file(
         self, reference: str, *, connection: str | None = None, timeout: float = 60.0

@@ -13,6 +13,7 @@ from graph_compiler.language.issues import Issue
 from graph_compiler.language.library import Calls, GraphLibrary
 from graph_compiler.language.loading import MAX_BYTES, Loaded, Syntax, load
 from graph_compiler.language.spec import GraphSpec
+from graph_compiler.nodes.network import Network
 from graph_compiler.nodes.node_type import NodeTypes
 from graph_compiler.rules import (
     calls,
@@ -21,6 +22,7 @@ from graph_compiler.rules import (
     graph_tests,
     identity,
     names,
+    network_wishes,
     nodes,
     order,
     params,
@@ -86,12 +88,13 @@ def check(
     node_types: NodeTypes | None = None,
     library: GraphLibrary | None = None,
     cluster: ClusterPolicy | None = None,
+    code_network: Network = Network.ALL,
 ) -> Checked:
     """Everything about a document at once; never raises for what the text is.
 
     `node_types` are the built-in ones unless given. The spec is there exactly if there is no issue.
     `library` has the graphs that the document may call; without it calls are noted and not checked.
-    `cluster` is what the operator allows the pods of runs.
+    `cluster` is what the operator allows the pods of runs, `code_network` the most that code may reach.
     """
     loaded = load(source, syntax=syntax, max_bytes=max_bytes)
     if loaded.data is None and loaded.issues:
@@ -102,6 +105,7 @@ def check(
     findings += [finding for rule in RULES for finding in rule(draft)]
     if cluster is not None:
         findings += placement.wishes(loaded.data, draft, cluster)
+    findings += network_wishes.beyond(draft, code_network)
     issues = _issues(findings, loaded)
     notes = loaded.positions.located(calls.unchecked_calls(draft))
     if spec is None or issues:

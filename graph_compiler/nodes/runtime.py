@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, Protocol
 
+from graph_compiler.nodes.network import Network
+
 Level = Literal["debug", "info", "warning", "error"]
 OnLine = Callable[[str, str], None]
 OnPublish = Callable[[str, dict[str, Any]], None]
@@ -78,6 +80,8 @@ class Command:
     script: str
     env: Mapping[str, str] = field(default_factory=dict)
     stdin: str | bytes = ""
+    network: Network | None = None
+    """What it may reach; None: what the operator says."""
 
 
 @dataclass(frozen=True)
@@ -173,14 +177,15 @@ class NodeRuntime(Protocol):
         timeout: float | None,
         on_line: OnLine,
         on_publish: OnPublish | None = None,
+        network: Network | None = None,
     ) -> Any:
         """Call `main(**arguments)` of `code` in another process and return its JSON value.
 
-        `env` adds environment variables.
+        `env` adds environment variables. `network` is what it may reach, None what the operator says.
         `timeout` is in seconds; `on_line(stream, text)` gets each line of `stdout` and `stderr` as it comes,
         `on_publish(kind, content)` what the code publishes: progress, emit, log, truncated.
         Raises `NodeError`: code_error, code_timeout, code_exit, code_memory, code_output, code_interrupted,
-        bad_value, canceled.
+        network_refused, network_unavailable, sandbox_weak, bad_value, canceled.
         """
 
     def http(self, call: HttpCall) -> HttpAnswer:

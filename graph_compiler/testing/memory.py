@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graph_compiler.nodes.asking import Answer
+from graph_compiler.nodes.network import Network
 from graph_compiler.nodes.runtime import Level, OnLine, OnPublish
 from graph_compiler.testing.services import MemoryServices
 from graph_compiler.values.errors import NodeError
@@ -45,6 +46,7 @@ class MemoryRuntime(MemoryServices):
         timeout: float | None,
         on_line: OnLine,
         on_publish: OnPublish | None = None,
+        network: Network | None = None,
     ) -> Any:
         asked = {"arguments": dict(arguments), "timeout": timeout}
         self._record("run_code", {**asked, "env": dict(env)} if env else asked)

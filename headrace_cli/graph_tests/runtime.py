@@ -11,6 +11,7 @@ from definitions.sandbox.interpreter import CodeInterpreter
 from definitions.services.shell_service import run_command
 from definitions.shared.masking import Masking
 from graph_compiler.nodes.asking import Answer
+from graph_compiler.nodes.network import Network
 from graph_compiler.nodes.runtime import Command, CommandAnswer, HttpCall, Level, OnLine, OnPublish
 from graph_compiler.values.errors import NodeError, Stopped
 from graph_engine.given.clock import Clock
@@ -88,13 +89,25 @@ class IsolatedRuntime(World):
         timeout: float | None,
         on_line: OnLine,
         on_publish: OnPublish | None = None,
+        network: Network | None = None,
     ) -> Any:
         self._refuse_when_canceled()
-        return self._interpreter.run(code, arguments, env=env, timeout=timeout, on_line=on_line, on_publish=on_publish)
+        return self._interpreter.run(
+            code,
+            arguments,
+            env=env,
+            timeout=timeout,
+            on_line=on_line,
+            on_publish=on_publish,
+            network=network or Network.ALL,
+        )
 
     def run_command(self, command: Command, *, timeout: float | None, on_line: OnLine) -> CommandAnswer:
         self._refuse_when_canceled()
-        return run_command(self._interpreter, command, timeout=timeout, on_line=on_line, masking=Masking())
+        network = command.network or Network.ALL
+        return run_command(
+            self._interpreter, command, timeout=timeout, on_line=on_line, masking=Masking(), network=network
+        )
 
     def new_address(self) -> str:
         return "http://localhost/api/v1/waits/test"

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from headrace_cli.terminal.errors import CommandError
 
-NAME = "admin"
-
 
 @dataclass(frozen=True)
 class AdminCredentials:
@@ -46,22 +44,22 @@ def create_first_admin(home: Path, database_url: str, given: str | None = None) 
     from platform_core.audit.audit_store import record
     from platform_core.audit.entry import SYSTEM, Action, Target, TargetKind
     from platform_core.database.engine import build_engine, transaction
-    from platform_core.identity.user_store import ensure_admin, get_user_by_name
+    from platform_core.identity.user_store import FIRST_ADMINISTRATOR, ensure_admin, get_user_by_name
 
     draft = credentials_path(home).with_suffix(".new")
     engine = build_engine(database_url, pool_size=1)
     try:
         with transaction(engine) as connection:
             password = given or secrets.token_urlsafe(24)
-            if not ensure_admin(connection, NAME, password):
+            if not ensure_admin(connection, FIRST_ADMINISTRATOR, password):
                 return False
-            user = get_user_by_name(connection, NAME)
+            user = get_user_by_name(connection, FIRST_ADMINISTRATOR)
             assert user is not None
             target = Target(TargetKind.USER, user.id, user.name, user.id)
             record(connection, SYSTEM, Action.USER_CREATED, target, after={"role": user.role})
             if given is not None:
                 return True
-            _write(draft, AdminCredentials(NAME, password, user.id))
+            _write(draft, AdminCredentials(FIRST_ADMINISTRATOR, password, user.id))
             # In place before the commit: a crash between the two leaves a file that the next start replaces,
             # never an administrator whose password nobody knows.
             draft.replace(credentials_path(home))

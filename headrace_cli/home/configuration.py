@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from headrace_cli.home.privacy import UMASK
 from headrace_cli.home.up_record import read_record
 from headrace_cli.terminal.errors import CommandError
 from platform_core.operation import lifeline
@@ -31,6 +32,7 @@ def service_settings() -> Settings:
     from platform_core.operation.logs import configure_logs
 
     protect_process()
+    os.umask(UMASK)  # also where no `up` has set it
     settings = with_database(read_settings())
     configure_logs(settings)
     return settings

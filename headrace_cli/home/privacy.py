@@ -18,15 +18,21 @@ def close_to_others(home: Path) -> list[str]:
     names of what was open, the home's as `.`.
     """
     os.umask(UMASK)
-    opened = [] if _closed(home, _OTHERS & ~_PASSING) else ["."]
+    opened = open_to_others(home)
+    for name in opened:
+        place = home / name
+        place.chmod(place.stat().st_mode & 0o7777 & ~_rights(place, home))
+    return opened
+
+
+def open_to_others(home: Path) -> list[str]:
+    """The names of what other users have rights to: the home as `.`, and what is right below it and ours."""
     with os.scandir(home) as entries:
         own = [Path(entry.path) for entry in entries if not entry.is_symlink() and entry.stat().st_uid == os.geteuid()]
-    return opened + sorted(place.name for place in own if not _closed(place, _OTHERS))
+    found = [place for place in (home, *sorted(own)) if place.stat().st_mode & _rights(place, home)]
+    return [str(place.relative_to(home)) for place in found]
 
 
-def _closed(place: Path, rights: int) -> bool:
-    """Whether the rights were taken off already; they are now."""
-    mode = place.stat().st_mode & 0o7777
-    if mode & rights:
-        place.chmod(mode & ~rights)
-    return not mode & rights
+def _rights(place: Path, home: Path) -> int:
+    """What of others' rights a place is not to give."""
+    return _OTHERS & ~_PASSING if place == home else _OTHERS

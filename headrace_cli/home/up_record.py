@@ -43,6 +43,12 @@ def read_record(home: Path) -> UpRecord | None:
         return None
 
 
+def read_running(home: Path) -> UpRecord | None:
+    """The home's record if the process of its `up` is there."""
+    record = read_record(home)
+    return record if record is not None and Path(f"/proc/{record.pid}").exists() else None
+
+
 def remove_record(home: Path) -> None:
     """Forget the record, if there is one."""
     with contextlib.suppress(FileNotFoundError):

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from definitions.sandbox.confinement import shortcomings
+from definitions.sandbox.machine import shortcomings
 from definitions.sandbox.process import protect_process
 from headrace_cli.home import admin, up_record
 from headrace_cli.home.configuration import read_settings
@@ -109,7 +109,8 @@ class _Stack:
         instance_files.write(self._settings)
         self._start_template(base)
         if self._server is not None:
-            self._server.prepare()
+            if self._server.prepare():
+                self._say_of("postgres", "asks for a password from now on, which only our services know")
             self._supervisor.start(stack.postgres(self._server, self._up_id))
             self._supervisor.wait_ready(["postgres"], _READY_TIMEOUT)
             self._server.ensure_database()

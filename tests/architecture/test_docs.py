@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from graph_compiler.checking.validation import check
+from tests.e2e.hostile.attacks import ATTACKS
 
 ROOT = Path(__file__).parents[2]
 DECISIONS = ROOT / "docs" / "adr"
@@ -95,3 +96,12 @@ def test_the_readme_maps_every_folder() -> None:
     listed = re.findall(r"^\| `(\w+)/` \|", text, re.MULTILINE)
     tracked = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name.isidentifier()}
     assert sorted(listed) == sorted(tracked - {"requirements", "artefacts", "build", "dist"})
+
+
+def test_every_attack_on_code_nodes_is_in_the_threat_model_and_every_test_named_there_exists() -> None:
+    rows = [line.split("|") for line in (ROOT / "docs" / "threat-model.md").read_text().splitlines() if line[:1] == "|"]
+    named = [row[5].strip().strip("`") for row in rows if len(row) == 7 and row[5].strip().startswith("`")]
+    suite = (ROOT / "tests" / "e2e" / "hostile" / "test_hostile_code.py").read_text()
+    attacks = {attack.name for attack in ATTACKS}
+    assert attacks <= set(named)
+    assert [name for name in named if name not in attacks and f"def {name}(" not in suite] == []

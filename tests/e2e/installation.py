@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,13 @@ MARKER = "HEADRACE_E2E_ID"
 
 
 class Installation:
-    """A home and, while it runs, its `up`."""
+    """A home and, while it runs, its `up`; `prefix` is a command that runs others, as somebody else for instance."""
 
-    def __init__(self, home: Path, marker: str, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, marker: str, variables: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+    ) -> None:
         self.home = home
+        self._command = [*prefix, *_headrace()]
         self.lines: list[str] = []
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HEADRACE_", "DAGSTER_"))}
         # Most tests mean a run that has a worker by one that has a long delay.
@@ -39,7 +42,7 @@ class Installation:
     def start(self, *options: str) -> None:
         """Start `up` on free ports, with these options; returns when it has printed the ready line."""
         self.lines.clear()
-        command = [*_headrace(), "up", "--port", "0", *options]
+        command = [*self._command, "up", "--port", "0", *options]
         self.process = subprocess.Popen(
             command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -77,7 +80,7 @@ class Installation:
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """A `headrace` command in this home."""
         return subprocess.run(
-            [*_headrace(), *arguments],
+            [*self._command, *arguments],
             env=self.environment,
             input=stdin,
             capture_output=True,

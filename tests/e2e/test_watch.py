@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.code_folder import code_folder
 from tests.e2e.browser import CHROMIUM, Page, open_page
 from tests.e2e.installation import Installation
 from tests.waiting import wait_until
@@ -98,9 +98,8 @@ def api(installation: Installation) -> Iterator[httpx.Client]:
 @pytest.fixture
 def gate() -> Iterator[Path]:
     """A file that a node waits for, not beside the home: code nodes see nothing of it, and may run as somebody else."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder) / "gate"
+    with code_folder() as folder:
+        yield folder / "gate"
 
 
 def state(node: str) -> str:

@@ -10,6 +10,7 @@ from graph_compiler.drafts.placement import ClusterPolicy
 from graph_compiler.language.loading import Syntax
 from graph_compiler.language.schedule_trigger import ScheduleTrigger
 from graph_compiler.language.spec import GraphSpec
+from graph_compiler.nodes.network import Network
 from graph_compiler.nodes.node_type import NodeTypes
 from platform_core.database.engine import Engine, reading
 from platform_core.errors import InvalidGraph
@@ -51,6 +52,7 @@ class Checker:
     node_types: NodeTypes
     cluster: ClusterPolicy | None
     max_bytes: int
+    code_network: Network = Network.ALL
 
     def check(self, text: bytes, syntax: Syntax | None, owner_id: str) -> Checked:
         """All issues of a document, and its spec when there are none; it may call the graphs of this owner."""
@@ -61,6 +63,7 @@ class Checker:
             node_types=self.node_types,
             library=OwnedGraphs(lambda: reading(self.engine), owner_id),
             cluster=self.cluster,
+            code_network=self.code_network,
         )
 
     def checked(self, text: bytes, syntax: Syntax | None, owner_id: str) -> CheckedDocument:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from graph_compiler.language.issues import Issue
 from graph_compiler.nodes.code.python_code import CodeDefect, Main, Parameter, read_main
+from graph_compiler.nodes.network import Network
 from graph_compiler.nodes.node_type import (
     TEMPLATED,
     FailureKind,
@@ -29,11 +30,32 @@ CODE_FAILURES = (
     FailureKind("code_memory", "The code used more memory than it may (512 MiB).", True),
     FailureKind("code_interrupted", "The code interpreter died while the code ran.", True),
     FailureKind("code_output", "The code returned more than it may (8 MiB)."),
+    FailureKind("sandbox_weak", "The machine cannot keep this owner's code from others' and from the services."),
+    FailureKind("network_refused", "The operator allows code less of the network than the node's `network`."),
+    FailureKind("network_unavailable", "The machine cannot enforce the node's `network`, so the code did not run."),
 )
 """Of everything that runs in the sandbox."""
 
 
-class PythonConfig(NodeConfig):
+class CodeConfig(NodeConfig):
+    """What all nodes say whose code runs in the sandbox."""
+
+    network: Literal["none", "public", "all"] | None = Field(
+        default=None,
+        description=(
+            "What the code may reach: `none`; `public`, the internet by an HTTP proxy (`HTTP_PROXY`, `HTTPS_PROXY`),"
+            " but no private, loopback or link-local address; `all`. Without it, what the operator says"
+            " (`HEADRACE_CODE_NETWORK`), who may also allow less (`HEADRACE_CODE_NETWORK_MOST`)."
+        ),
+    )
+
+    @property
+    def wish(self) -> Network | None:
+        """`network`, if it is said."""
+        return None if self.network is None else Network(self.network)
+
+
+class PythonConfig(CodeConfig):
     """Config of `python`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"code": _EXAMPLE, "args": {"weight": 2}}]})
@@ -96,6 +118,7 @@ class Python(NodeType[PythonConfig]):
             arguments | call.config.args,
             env={name: as_text(value) for name, value in call.config.env.items()},
             timeout=call.timeout,
+            network=call.config.wish,
             on_line=call.publish_line,
             on_publish=call.publish,
         )

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
-from graph_compiler.nodes.code.python import CODE_FAILURES, EnvironmentName
-from graph_compiler.nodes.node_type import TEMPLATED, FailureKind, NodeCall, NodeConfig, NodeType, Port, Ports
+from graph_compiler.nodes.code.python import CODE_FAILURES, CodeConfig, EnvironmentName
+from graph_compiler.nodes.node_type import TEMPLATED, FailureKind, NodeCall, NodeType, Port, Ports
 from graph_compiler.nodes.runtime import Command
 from graph_compiler.values.errors import NodeError
 from graph_compiler.values.texts import shortened
 from graph_compiler.values.values import as_text
 
 
-class ShellConfig(NodeConfig):
+class ShellConfig(CodeConfig):
     """Config of `shell`."""
 
     model_config = ConfigDict(
@@ -76,7 +76,7 @@ class Shell(NodeType[ShellConfig]):
         config = call.config
         env = {name: as_text(value) for name, value in config.env.items()}
         stdin = config.stdin if isinstance(config.stdin, bytes) else as_text(config.stdin)
-        command = Command(config.script, env, stdin)
+        command = Command(config.script, env, stdin, config.wish)
         answer = call.runtime.run_command(command, timeout=call.timeout, on_line=call.publish_line)
         if config.fail_on_status and answer.exit_code != 0:
             last = shortened(answer.stderr.strip().rpartition("\n")[2], 500)

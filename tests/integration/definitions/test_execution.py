@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
+import json
+import socketserver
+import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -18,20 +19,22 @@ from tests.integration.definitions.documents import delay, document, python, tra
 from tests.integration.definitions.site import Site
 from tests.integration.nodes.brokers import free_port
 
-MEET = """
-import os, time
-def main(folder: str, me: str, other: str) -> str:
-    open(f"{folder}/{me}", "w").close()
-    while not os.path.exists(f"{folder}/{other}"):
-        time.sleep(0.01)
-    return f"met {other}"
+TELL = """
+import json, socket, time
+def told_before(board: int, word: str) -> list:
+    with socket.create_connection(("127.0.0.1", board), 30) as connection, connection.makefile("rw") as file:
+        print(word, file=file, flush=True)
+        return json.loads(file.readline())
 """
-SECOND_TIME = """
-import os
-def main(folder: str) -> str:
-    try:
-        open(f"{folder}/tried", "x").close()
-    except FileExistsError:
+MEET = f"""{TELL}
+def main(board: int, me: str, other: str) -> str:
+    while other not in told_before(board, me):
+        time.sleep(0.01)
+    return f"met {{other}}"
+"""
+SECOND_TIME = f"""{TELL}
+def main(board: int) -> str:
+    if "tried" in told_before(board, "tried"):
         return "second attempt"
     raise RuntimeError("first attempt")
 """
@@ -43,11 +46,20 @@ def _interpreter(site: Site) -> None:
 
 
 @pytest.fixture
-def folder() -> Iterator[str]:
-    """A folder in which users' code may meet."""
-    with tempfile.TemporaryDirectory(prefix="headrace-meeting-", dir="/var/tmp") as folder:
-        Path(folder).chmod(0o777)
-        yield folder
+def board() -> Iterator[int]:
+    """Where users' code meets, as it shares no folder: the port of a server that answers a word with all before it."""
+    words: list[str] = []
+
+    class Board(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            word = self.rfile.readline().decode().strip()
+            self.wfile.write(f"{json.dumps(words)}\n".encode())
+            words.append(word)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Board) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
 
 
 def test_run_gives_its_outputs_and_its_whole_story(site: Site) -> None:
@@ -75,12 +87,11 @@ def test_run_gives_its_outputs_and_its_whole_story(site: Site) -> None:
     ]
 
 
-def test_independent_nodes_run_at_once(site: Site, folder: str) -> None:
+def test_independent_nodes_run_at_once(site: Site, board: int) -> None:
     """Each waits until the other has started: one after the other, neither would ever end."""
     names = ["a", "b", "c"]
     nodes = [
-        python(me, MEET, args={"folder": folder, "me": me, "other": names[number - 1]})
-        for number, me in enumerate(names)
+        python(me, MEET, args={"board": board, "me": me, "other": names[number - 1]}) for number, me in enumerate(names)
     ]
     run_id = site.execute(document("meeting", *nodes, outputs={"a": "{{ nodes.a.result }}"}))
     assert (site.run(run_id).status, site.run(run_id).outputs) == ("SUCCESS", {"a": "met c"})
@@ -108,9 +119,9 @@ def test_failed_node_fails_the_run_while_independent_branches_finish(site: Site)
     assert ends[-2:] == [("node.succeeded", "after_slow"), ("run.failed", "bad")]
 
 
-def test_failed_node_is_tried_again_after_its_delay(site: Site, folder: str) -> None:
+def test_failed_node_is_tried_again_after_its_delay(site: Site, board: int) -> None:
     retry = {"max_attempts": 2, "delay": "100ms"}
-    node = python("flaky", SECOND_TIME, args={"folder": folder}, retry=retry)
+    node = python("flaky", SECOND_TIME, args={"board": board}, retry=retry)
     run_id = site.execute(document("flaky", node, outputs={"answer": "{{ nodes.flaky.result }}"}))
     assert site.run(run_id).outputs == {"answer": "second attempt"}
     assert site.story(run_id)[2:] == [

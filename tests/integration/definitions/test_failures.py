@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from definitions.execution.context import process_context
 from graph_compiler.catalogue.node_types import BUILTIN
 from platform_core.identity.secret_store import put_secret
+from tests.code_folder import code_folder
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import document, python, transform
 from tests.integration.definitions.failures import FAILING, LARGE, SECRETS, Failing
@@ -82,9 +82,8 @@ def site(create_site: NewSite) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def visible() -> Iterator[Path]:
     """A folder in which users' code may look: pytest's own are closed again by every pytest that starts."""
-    with TemporaryDirectory(dir="/var/tmp") as folder:
-        Path(folder).chmod(0o711)
-        yield Path(folder)
+    with code_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

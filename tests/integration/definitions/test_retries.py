@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from platform_core.errors import RunSucceeded
 from platform_core.runs.run_store import accept_run, get_run, retry_of
+from tests.code_folder import code_folder
 from tests.integration.definitions.documents import document, python, transform
 from tests.integration.definitions.site import Site
 
@@ -26,9 +26,8 @@ def main(file: str, item: int = 1):
 @pytest.fixture
 def file() -> Iterator[Path]:
     """A file that is not there yet, where the users that code runs as may look."""
-    with TemporaryDirectory(dir="/var/tmp") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder) / "there"
+    with code_folder() as folder:
+        yield folder / "there"
 
 
 def retry(site: Site, run_id: str, start: str = "failure") -> str:

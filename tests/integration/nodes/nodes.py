@@ -19,6 +19,7 @@ class Runtime(Services, MemoryRuntime):  # type: ignore[misc]  # files: theirs a
         self.__dict__ |= vars(services)
 
     def run_code(self, code: str, arguments: Mapping[str, Any], **how: Any) -> Any:
+        how["network"] = self._code_rules.admit(how.get("network"))
         return self._interpreter().run(code, arguments, **how)
 
 

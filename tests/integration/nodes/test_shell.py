@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
+import psutil
 import pytest
 
 from definitions.services.services import Services
 from graph_compiler.nodes.runtime import Command
 from graph_compiler.values.errors import NodeError
 from tests.integration.nodes.nodes import run_node
-from tests.waiting import wait_until
 
 
 def test_script_gets_its_values_and_its_output_comes_live(services: Services) -> None:
@@ -63,9 +61,16 @@ def test_secret_at_the_end_of_output_that_is_cut_is_masked_whole(services: Servi
 
 
 def test_process_that_is_left_behind_is_ended(services: Services) -> None:
-    answer = run_node(services, "shell", {"script": "sleep 60 > /dev/null 2>&1 & echo $!"})
-    pid = int(answer["stdout"])
-    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the process has ended")
+    # By its arguments, since it may have another process id here than there.
+    there: list[int] = []
+    command = Command("sleep 61.4711 > /dev/null 2>&1 & echo started; sleep 0.2")
+    services.run_command(command, timeout=20, on_line=lambda *_: there.extend(_sleepers("61.4711")))
+    assert len(there) == 1
+    assert _sleepers("61.4711") == []
+
+
+def _sleepers(seconds: str) -> list[int]:
+    return [p.info["pid"] for p in psutil.process_iter(["pid", "cmdline"]) if p.info["cmdline"] == ["sleep", seconds]]
 
 
 def run_node_in_time(services: Services, script: str) -> None:

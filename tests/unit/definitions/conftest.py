@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import Any
 
+import psutil
 import pytest
 
 from definitions.sandbox.interpreter import CodeInterpreter
@@ -12,6 +14,25 @@ from graph_compiler.values.errors import NodeError
 
 Line = tuple[str, str]
 Run = Callable[..., Any]
+
+
+_numbers = count()
+
+
+def new_name() -> str:
+    """A name by which a process of a call can be found from outside (`pid_of`); the kernel takes 15 bytes."""
+    return f"code-{next(_numbers)}"
+
+
+def pids_of(name: str) -> list[int]:
+    """The process ids, as we see them, of the processes below this one that have the name."""
+    return [process.pid for process in psutil.Process().children(recursive=True) if process.name() == name]
+
+
+def pid_of(name: str) -> int:
+    """The process id of the only one."""
+    (pid,) = pids_of(name)
+    return pid
 
 
 @pytest.fixture(scope="module")

@@ -17,25 +17,34 @@ import pytest
 
 from definitions.sandbox.interpreter import CodeInterpreter
 from graph_compiler.values.errors import NodeError
-from tests.unit.definitions.conftest import Line, Run, failure
+from tests.unit.definitions.conftest import Line, Run, failure, new_name, pid_of
 from tests.waiting import wait_until
 
-SLEEPER = "import os, time\ndef main():\n    print(os.getpid())\n    time.sleep(600)\n"
+SLEEPER = """
+import ctypes, time
+def main(name):
+    ctypes.CDLL(None).prctl(15, name.encode())  # PR_SET_NAME: its process id is another outside of its namespace
+    print(name)
+    time.sleep(600)
+"""
 
 
 class Sleeper:
-    """A call that prints its process id and sleeps for ever, running in a thread."""
+    """A call that sleeps for ever, running in a thread; `pid` is the process that sleeps, as we see it."""
 
     def __init__(self, interpreter: CodeInterpreter) -> None:
+        self._name = new_name()
         self.lines: list[str] = []
         self._outcome: Future[Any] = Future()
         self._thread = threading.Thread(target=self._run, args=(interpreter,))
         self._thread.start()
-        self.pid = int(wait_until(lambda: self.lines, "the code has printed its process id")[0])
+        wait_until(lambda: self.lines, "the code runs")
+        self.pid = pid_of(self._name)
 
     def _run(self, interpreter: CodeInterpreter) -> None:
         try:
-            interpreter.run(SLEEPER, {}, timeout=None, on_line=lambda _, text: self.lines.append(text))
+            arguments = {"name": self._name}
+            interpreter.run(SLEEPER, arguments, timeout=None, on_line=lambda _, text: self.lines.append(text))
         except BaseException as error:
             self._outcome.set_exception(error)
 
@@ -90,11 +99,11 @@ def main():
         pids: list[int] = []
 
         def refuse(_: str, text: str) -> None:
-            pids.append(int(text))
+            pids.append(pid_of(text))
             raise LookupError("no")
 
         with pytest.raises(LookupError):
-            interpreter.run(SLEEPER, {}, timeout=None, on_line=refuse)
+            interpreter.run(SLEEPER, {"name": new_name()}, timeout=None, on_line=refuse)
         assert not psutil.pid_exists(pids[0])
 
 
@@ -148,10 +157,7 @@ def main(worker):
         assert run("import sys\ndef main(): return [sys.stdin.read(), input.__name__]") == ["", "input"]
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give code a user of its own")
-    def test_each_call_has_a_user_of_its_own_and_no_way_back(self, run: Run, tmp_path: Path) -> None:
-        secret = tmp_path / "secret"
-        secret.write_text("known")
-        secret.chmod(0o600)
+    def test_each_call_has_a_user_of_its_own_and_no_way_back(self, run: Run) -> None:
         code = """
 import os
 def main(path):
@@ -162,10 +168,12 @@ def main(path):
     try:
         os.setuid(0)
     except OSError:
-        return [os.getuid(), os.getgid(), os.getgroups(), os.getpid(), refused]
+        return [os.getuid(), os.getgid(), os.getgroups(), refused]
 """
-        uid, gid, groups, pid, refused = run(code, {"path": str(secret)})
-        assert (uid, gid, groups, refused) == (2_000_000_000 + pid, uid, [], "PermissionError")
+        uid, gid, groups, refused = run(code, {"path": "/etc/shadow"})
+        assert (gid, groups, refused) == (uid, [], "PermissionError")
+        assert uid > 2_000_000_000
+        assert uid != run(code, {"path": "/etc/shadow"})[0]
 
     def test_its_folder_is_private_and_gone_afterwards(self, run: Run) -> None:
         code = """
@@ -198,7 +206,7 @@ class TestManyCalls:
             warm = _warm_interpreter(sleeper).pid
             interpreter.cancel_all()
             assert sleeper.failure()[0] == "canceled"
-            wait_until(lambda: len(_descendants(warm)) == 4, "two supervisors with one child each are left")
+            wait_until(lambda: len(_descendants(warm)) == 6, "two supervisors with two processes each are left")
 
     def test_outputs_of_calls_do_not_mix(self, interpreter: CodeInterpreter) -> None:
         def call(n: int) -> list[str]:
@@ -222,7 +230,8 @@ class TestSuddenEnds:
     def test_close_ends_calls_processes_and_files(self) -> None:
         interpreter = CodeInterpreter()
         sleeper = Sleeper(interpreter)
-        folder = Path(psutil.Process(sleeper.pid).cwd()).parent
+        folder = interpreter._folder
+        assert folder is not None
         warm = _warm_interpreter(sleeper)
         family = {warm.pid, *_descendants(warm.pid)}
         interpreter.close()
@@ -243,7 +252,7 @@ class TestSuddenEnds:
 
     def test_a_killed_supervisor_fails_its_call_only(self, interpreter: CodeInterpreter) -> None:
         first, second = Sleeper(interpreter), Sleeper(interpreter)
-        os.kill(psutil.Process(first.pid).ppid(), signal.SIGKILL)
+        os.kill(_supervisor(first.pid).pid, signal.SIGKILL)
         assert first.failure()[0] == "code_interrupted"
         wait_until(lambda: not psutil.pid_exists(first.pid), "the call of the killed supervisor is gone")
         assert psutil.pid_exists(second.pid)
@@ -254,9 +263,10 @@ class TestSuddenEnds:
         monkeypatch.setattr("definitions.sandbox.interpreter.GRACE", 0.5)  # it waits in seconds that nobody need wait
         with CodeInterpreter() as interpreter, ThreadPoolExecutor(1) as pool:
             lines: list[str] = []
-            call = pool.submit(interpreter.run, SLEEPER, {}, timeout=1, on_line=lambda _, text: lines.append(text))
-            pid = int(wait_until(lambda: lines, "the code has printed its process id")[0])
-            os.kill(psutil.Process(pid).ppid(), signal.SIGSTOP)
+            how: Any = {"timeout": 1, "on_line": lambda _, text: lines.append(text)}
+            call = pool.submit(interpreter.run, SLEEPER, {"name": new_name()}, **how)
+            pid = pid_of(wait_until(lambda: lines, "the code runs")[0])
+            os.kill(_supervisor(pid).pid, signal.SIGSTOP)
             with pytest.raises(NodeError, match="code_timeout: The code did not end within 1 s"):
                 call.result()
             assert not psutil.pid_exists(pid)
@@ -265,12 +275,15 @@ class TestSuddenEnds:
     def test_nothing_outlives_a_killed_worker(self) -> None:
         program = f"""
 from definitions.sandbox.interpreter import CodeInterpreter
-CodeInterpreter().run({SLEEPER!r}, {{}}, timeout=None, on_line=lambda _, text: print(text, flush=True))
+interpreter = CodeInterpreter()
+interpreter.start()
+print(interpreter._folder, flush=True)
+interpreter.run({SLEEPER!r}, {{"name": "outlives"}}, timeout=None, on_line=lambda _, text: print(text, flush=True))
 """
         with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as worker:
             assert worker.stdout is not None
-            pid = int(worker.stdout.readline())
-            folder = Path(psutil.Process(pid).cwd()).parent
+            folder = Path(worker.stdout.readline().decode().strip())
+            pid = pid_of(worker.stdout.readline().decode().strip())
             family = _descendants(worker.pid)
             worker.kill()
         assert pid in family
@@ -278,8 +291,13 @@ CodeInterpreter().run({SLEEPER!r}, {{}}, timeout=None, on_line=lambda _, text: p
         assert not folder.exists()
 
 
+def _supervisor(pid: int) -> psutil.Process:
+    """Of the process that runs the code; between them is the first process of the call."""
+    return psutil.Process(psutil.Process(psutil.Process(pid).ppid()).ppid())
+
+
 def _warm_interpreter(sleeper: Sleeper) -> psutil.Process:
-    warm = psutil.Process(psutil.Process(psutil.Process(sleeper.pid).ppid()).ppid())
+    warm = psutil.Process(_supervisor(sleeper.pid).ppid())
     assert any("sandbox/child.py" in word for word in warm.cmdline())
     return warm
 

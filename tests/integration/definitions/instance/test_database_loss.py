@@ -13,6 +13,7 @@ from definitions.instance import storage
 from platform_core.database import schema
 from platform_core.database.postgres import EmbeddedPostgres
 from platform_core.settings import Settings
+from tests.code_folder import code_folder
 from tests.integration.definitions.documents import document, python, versioned
 from tests.integration.definitions.services import Service
 from tests.integration.definitions.site import Site, new_site
@@ -72,10 +73,9 @@ def own_site(database: Database) -> Iterator[Site]:
 def test_run_outlives_a_restart_of_the_database_and_loses_or_repeats_no_event(
     database: Database, own_site: Site
 ) -> None:
-    with Service("workers.worker_pool") as pool, tempfile.TemporaryDirectory() as folder:
+    with Service("workers.worker_pool") as pool, code_folder() as folder:
         pool.wait_for_workers()
-        Path(folder).chmod(0o777)
-        stop = Path(folder) / "stop"
+        stop = folder / "stop"
         node = python("count", COUNT, args={"stop": str(stop)})
         run_id = own_site.launch(document("counter", node, outputs={"lines": "{{ nodes.count.result }}"}))
         own_site.wait_for_event(run_id, "stdout", "count")

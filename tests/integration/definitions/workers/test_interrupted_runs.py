@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from dagster import DagsterRunStatus, RunsFilter
@@ -17,6 +16,7 @@ from dagster._daemon.monitoring import run_monitoring
 from definitions.instance.run_events import UNENDED
 from platform_core.ending_times import EndingTimes
 from platform_core.runs.run_store import accept_run, get_run, retry_of
+from tests.code_folder import code_folder
 from tests.integration.definitions.conftest import NewSite
 from tests.integration.definitions.documents import delay, document, python, transform
 from tests.integration.definitions.services import Service
@@ -49,9 +49,8 @@ def pool(site: Site) -> Iterator[Service]:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder in which users' code may look."""
-    with TemporaryDirectory(dir="/var/tmp") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    with code_folder() as folder:
+        yield folder
 
 
 def cancel(site: Site, run_id: str) -> None:

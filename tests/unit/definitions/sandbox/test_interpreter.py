@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from tests.unit.definitions.conftest import Line, Run, failure
+from definitions.sandbox.interpreter import CodeInterpreter
+from graph_compiler.values.errors import NodeError
+from tests.unit.definitions.conftest import Line, Run, failure, new_name, pids_of
 
 
 class TestValues:
@@ -237,46 +239,52 @@ def main():
 
 class TestProcessesLeft:
     SPAWN = """
-import os, signal, subprocess, sys, time
+import ctypes, os, signal, subprocess, sys, time
 
 def linger():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(600)
 
-def main({parameters}):
-    pids = []
-    first = os.fork()
-    if first == 0:
+def main(name):
+    ctypes.CDLL(None).prctl(15, name.encode())  # PR_SET_NAME, which forks inherit
+    if os.fork() == 0:
         linger()
     read, write = os.pipe()
     if os.fork() == 0:
         os.setsid()
-        second = os.fork()
-        if second == 0:
+        if os.fork() == 0:
+            os.write(write, b"x")
             linger()
-        os.write(write, str(second).encode())
         os._exit(0)
     os.wait()
-    third = subprocess.Popen(["sleep", "600"], start_new_session=True).pid
-    pids = [first, int(os.read(read, 20)), third]
-    print(*pids, flush=True)
+    os.read(read, 1)
+    os.symlink("/bin/sleep", name)
+    subprocess.Popen(["./" + name, "600"], start_new_session=True)
+    print("spawned", flush=True)
     {end}
-    return pids
 """
 
-    def test_none_survives_the_end_of_main(self, run: Run) -> None:
-        pids = run(self.SPAWN.format(parameters="", end="pass"))
-        assert [psutil.pid_exists(pid) for pid in pids] == [False, False, False]
+    def test_none_survives_the_end_of_main(self, interpreter: CodeInterpreter) -> None:
+        name, seen = new_name(), []
+        code = self.SPAWN.format(end="time.sleep(0.2)")
+        interpreter.run(code, {"name": name}, timeout=20, on_line=lambda *_: seen.extend(pids_of(name)))
+        assert len(seen) == 4
+        assert not any(map(psutil.pid_exists, seen))
 
-    def test_none_survives_a_timeout(self, run: Run, lines: list[Line]) -> None:
-        assert failure(run, self.SPAWN.format(parameters="", end="time.sleep(600)"), timeout=1.5)[0] == "code_timeout"
-        pids = [int(pid) for pid in lines[0][1].split()]
-        assert [psutil.pid_exists(pid) for pid in pids] == [False, False, False]
+    def test_none_survives_a_timeout(self, interpreter: CodeInterpreter) -> None:
+        name, seen = new_name(), []
+        code = self.SPAWN.format(end="time.sleep(600)")
+        with pytest.raises(NodeError, match="code_timeout"):
+            interpreter.run(code, {"name": name}, timeout=1.5, on_line=lambda *_: seen.extend(pids_of(name)))
+        assert len(seen) == 4
+        assert not any(map(psutil.pid_exists, seen))
 
     def test_a_fork_bomb_is_ended(self, run: Run, lines: list[Line]) -> None:
+        name = new_name()
         code = """
-import os, time
-def main():
+import ctypes, os, time
+def main(name):
+    ctypes.CDLL(None).prctl(15, name.encode())
     while True:
         try:
             if os.fork() == 0:
@@ -285,13 +293,12 @@ def main():
         except OSError:
             time.sleep(0.01)
 """
-        assert failure(run, code, timeout=1)[0] == "code_timeout"
-        pids = [int(text) for _, text in lines if text.isdigit()]
-        assert len(pids) > 10
-        assert not any(psutil.pid_exists(pid) for pid in pids)
+        assert failure(run, code, {"name": name}, timeout=1)[0] == "code_timeout"
+        assert len(lines) > 10
+        assert pids_of(name) == []
 
     def test_other_calls_are_untouched(self, run: Run) -> None:
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(run, "import time\ndef main():\n    time.sleep(0.5)\n    return 'untouched'")
-            run(self.SPAWN.format(parameters="", end="pass"))
+            run(self.SPAWN.format(end="pass"), {"name": new_name()})
             assert other.result() == "untouched"

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from definitions.services.http_network import _SPECIAL, is_public
+from definitions.shared.public_addresses import _SPECIAL, is_public
 
 
 @pytest.mark.parametrize(

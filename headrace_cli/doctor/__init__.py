@@ -1,0 +1,1 @@
+"""What `headrace doctor` looks at: the machine, the home, the database; and what it finds."""
