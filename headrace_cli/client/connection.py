@@ -71,8 +71,9 @@ def admin_token(home: Path, ttl: int | None = None) -> str:
             hint="`headrace up` writes that file when it creates the first administrator of its database.",
             exit_code=ExitCode.REFUSED,
         )
+    from definitions.shared.patience import read_patiently
     from headrace_cli.home.configuration import read_settings, with_database
-    from platform_core.database.engine import build_engine, reading
+    from platform_core.database.engine import build_engine
     from platform_core.identity.auth import issue_token
     from platform_core.identity.keys import KeyRing
     from platform_core.identity.signing_keys import SigningKeys
@@ -81,8 +82,8 @@ def admin_token(home: Path, ttl: int | None = None) -> str:
     assert settings.database_url is not None
     engine = build_engine(settings.database_url, pool_size=1)
     try:
-        with reading(engine) as connection:
-            keys = SigningKeys(KeyRing.load_or_create(settings))
-            return issue_token(connection, keys, credentials.user_id, ttl or settings.token_ttl)
+        keys, lifetime = SigningKeys(KeyRing.load_or_create(settings)), ttl or settings.token_ttl
+        # While the home's database starts again, commands wait for it, as they do for its API.
+        return read_patiently(engine, lambda connection: issue_token(connection, keys, credentials.user_id, lifetime))
     finally:
         engine.dispose()

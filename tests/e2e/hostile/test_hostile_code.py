@@ -154,7 +154,10 @@ def test_nothing_is_left_for_the_next_node(target: Target) -> None:
 def test_nothing_outlives_the_time_of_a_node(target: Target, code: str) -> None:
     name = f"esc-{uuid.uuid4().hex[:8]}"
     run = target.run(whole(code), timeout="2s", name=name)
-    assert run["error"]["kind"] == "code_timeout"
+    assert run["error"]["kind"] in (
+        "code_timeout",
+        "timeout",
+    )  # by the interpreter, or by the engine if that does not come to it
     assert _named(name) == []
 
 
