@@ -27,6 +27,8 @@ from platform_core.web.services import Services
 from trigger_api.api_keys.endpoints import router as api_keys
 from trigger_api.audit.endpoints import router as audit
 from trigger_api.auth.endpoints import router as auth
+from trigger_api.auth.own_password import router as own_password
+from trigger_api.auth.sessions import everywhere
 from trigger_api.auth.sessions import router as sessions
 from trigger_api.dagster_ui.proxy import DagsterUiProxy
 from trigger_api.deliveries.endpoints import router as deliveries
@@ -96,6 +98,8 @@ def create_app(
             webhooks,
             auth,
             sessions,
+            everywhere,
+            own_password,
             audit,
             users,
             api_keys,

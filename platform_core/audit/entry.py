@@ -37,6 +37,7 @@ class Action(StrEnum):
     USER_CHANGED = "user.changed"
     LOGIN_ACCEPTED = "login.accepted"
     LOGIN_REFUSED = "login.refused"
+    LOGGED_OUT_EVERYWHERE = "login.ended"
     AUDIT_FORGOTTEN = "audit.forgotten"
 
 

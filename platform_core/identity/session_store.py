@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import secrets
@@ -14,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from platform_core.database.tables import sessions, users
 from platform_core.errors import Unauthorized
+from platform_core.facts.credential import Credential
 from platform_core.identity.auth import SELECT_USER, Principal, present_principal
 from platform_core.settings import Settings
 
@@ -60,7 +62,8 @@ def session_principal(connection: Connection, session_id: str) -> Principal:
     if now - row.seen_at > _SEEN_EVERY:
         mine = sessions.c.session_hash == _hash(session_id)
         connection.execute(sessions.update().where(mine).values(seen_at=now))
-    return present_principal(row, row.session_began.timestamp())
+    principal = present_principal(row, row.session_began.timestamp())
+    return dataclasses.replace(principal, credential=Credential.SESSION)
 
 
 def session_end(connection: Connection, session_id: str) -> datetime:

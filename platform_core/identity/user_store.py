@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,9 +15,10 @@ from sqlalchemy.engine import Connection
 
 from platform_core import channels
 from platform_core.database.pagination import Page, decode_cursor, encode_cursor
-from platform_core.database.tables import sessions, tickets, users
+from platform_core.database.tables import users
 from platform_core.errors import LastAdmin, UserExists, UserNotFound
 from platform_core.identity.auth import hash_password
+from platform_core.identity.epoch import end_credentials
 from platform_core.limits import DEFAULT_PAGE
 
 NAME_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
@@ -126,12 +127,11 @@ def change_user(
         changes[users.c.password_hash] = hash_password(password)
     if disabled is not None:
         changes[users.c.disabled_at] = sa.func.clock_timestamp() if disabled else None
-    if password is not None or disabled or _is_another_role(connection, name, role):
-        # The clock by which tokens are dated, which need not be that of the database.
-        changes[users.c.tokens_valid_from] = datetime.now(UTC)
-        for table in (tickets, sessions):
-            connection.execute(table.delete().where(table.c.user_id == _id_of(name)))
-    return _change(connection, name, changes)
+    ends_credentials = password is not None or disabled or _is_another_role(connection, name, role)
+    user = _change(connection, name, changes)
+    if ends_credentials:
+        end_credentials(connection, user.id)
+    return user
 
 
 def limit_user(connection: Connection, name: str, max_concurrent_runs: int | None) -> User:
@@ -149,10 +149,6 @@ def _change(connection: Connection, name: str, changes: Mapping[sa.Column[Any], 
 
 def _is_another_role(connection: Connection, name: str, role: str | None) -> bool:
     return role is not None and connection.scalar(sa.select(users.c.role).where(users.c.name == name)) != role
-
-
-def _id_of(name: str) -> sa.ScalarSelect[str]:
-    return sa.select(users.c.id).where(users.c.name == name).scalar_subquery()
 
 
 def _demand_another_admin(connection: Connection, name: str) -> None:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from platform_core.identity.signing_keys import SigningKey
 from platform_core.limits import LONGEST_PASSWORD
-from trigger_api.shared.schemas import Answer, RequestBody
+from trigger_api.shared.schemas import Answer, Password, RequestBody
 
 
 class TokenAnswer(Answer):
@@ -57,6 +57,13 @@ class SignIn(RequestBody):
 
     username: Annotated[str, Field(max_length=100)]
     password: Annotated[str, Field(max_length=LONGEST_PASSWORD)]
+
+
+class PasswordChange(RequestBody):
+    """The caller's password, and the one to take its place."""
+
+    old: Annotated[str, Field(max_length=LONGEST_PASSWORD)]
+    new: Password
 
 
 class SessionAnswer(Answer):

@@ -6,8 +6,20 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 
+from platform_core.audit.audit_store import record
+from platform_core.audit.entry import Action, Target, TargetKind
 from platform_core.database.engine import reading
-from platform_core.errors import BadCredentials, ForeignPage, InvalidRequest, TooManyRequests, Unauthorized, Unavailable
+from platform_core.errors import (
+    BadCredentials,
+    Forbidden,
+    ForeignPage,
+    InvalidRequest,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+from platform_core.facts.credential import Credential
+from platform_core.identity.epoch import end_credentials
 from platform_core.identity.session_store import (
     SESSION_COOKIE,
     Session,
@@ -17,7 +29,7 @@ from platform_core.identity.session_store import (
     session_end,
     session_principal,
 )
-from platform_core.web.dependencies import ServicesDep, SessionDep
+from platform_core.web.dependencies import AUTH_ERRORS, ConnectionDep, PrincipalDep, ServicesDep, SessionDep
 from platform_core.web.origin import OriginDep
 from platform_core.web.own_pages import demand_harmless, demand_own_page
 from platform_core.web.problems import problems
@@ -26,6 +38,8 @@ from trigger_api.auth.passwords import LoginTurn, proven
 from trigger_api.auth.schemas import SessionAnswer, SignIn
 
 router = APIRouter(prefix="/api/v1/auth/session", tags=["auth"], route_class=StrictJsonRoute)
+
+everywhere = APIRouter(prefix="/api/v1/auth/logout-everywhere", tags=["auth"])
 
 _NONE = "This needs a browser's session; POST /api/v1/auth/session begins one."
 
@@ -48,7 +62,7 @@ def sign_in(
         if former is not None:
             end_session(connection, former)
         session = begin_session(connection, settings, principal.user_id)
-    _keep(response, request, session)
+    keep_session(response, request, session)
     return _answer(principal.name, principal.role, session)
 
 
@@ -77,7 +91,20 @@ def sign_out(request: Request, response: Response, services: ServicesDep, sessio
     response.delete_cookie(SESSION_COOKIE)
 
 
-def _keep(response: Response, request: Request, session: Session) -> None:
+@everywhere.post("", status_code=204, operation_id="log_out_everywhere", responses=problems(*AUTH_ERRORS, Unavailable))
+def log_out_everywhere(
+    principal: PrincipalDep, origin: OriginDep, connection: ConnectionDep, response: Response
+) -> None:
+    """End all of the caller's sessions, tokens, tickets and open streams; API keys stay."""
+    if principal.credential is Credential.KEY:
+        raise Forbidden("An API key does not log its user out; use a token or a session.")
+    end_credentials(connection, principal.user_id)
+    target = Target(TargetKind.USER, principal.user_id, principal.name, principal.user_id)
+    record(connection, origin.author(principal), Action.LOGGED_OUT_EVERYWHERE, target)
+    response.delete_cookie(SESSION_COOKIE)
+
+
+def keep_session(response: Response, request: Request, session: Session) -> None:
     response.headers["Cache-Control"] = "no-store"
     response.set_cookie(
         SESSION_COOKIE,

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from platform_core.limits import LONGEST_PASSWORD
 
 T = TypeVar("T")
+
+
+Password = Annotated[str, Field(min_length=10, max_length=LONGEST_PASSWORD)]
+"""A password that is set."""
 
 
 class RequestBody(BaseModel):

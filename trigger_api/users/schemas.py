@@ -8,11 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from platform_core.identity.user_store import NAME_LENGTH, NAME_PATTERN, User
-from platform_core.limits import LONGEST_PASSWORD
-from trigger_api.shared.schemas import Answer, RequestBody
+from trigger_api.shared.schemas import Answer, Password, RequestBody
 
 Role = Literal["viewer", "operator", "editor", "admin"]
-Password = Annotated[str, Field(min_length=10, max_length=LONGEST_PASSWORD)]
 
 
 class NewUser(RequestBody):

@@ -86,3 +86,16 @@ def test_what_is_past_is_forgotten(connection: Connection, settings: Settings) -
     connection.execute(login_rates.update().values(free_at=sa.text("clock_timestamp() - interval '1 s'")))
     demand_login(connection, settings, "eve", "192.0.2.2")
     assert subjects(connection) == {"user eve", "network 192.0.2.2"}
+
+
+def test_ten_thousand_guesses_from_everywhere_keep_the_owner_out_no_longer_than_a_few_do(
+    connection: Connection, settings: Settings
+) -> None:
+    addresses = [f"198.18.{number // 250}.{number % 250}" for number in range(10_000)]
+    assert [passes(connection, settings, "ada", address) for address in addresses].count(True) < 10
+    with pytest.raises(TooManyRequests) as refused:
+        demand_login(connection, settings, "ada", "192.0.2.1")
+    assert refused.value.extensions["retry_after"] <= 100
+    connection.execute(login_rates.update().values(free_at=login_rates.c.free_at - sa.text("interval '101 s'")))
+    assert passes(connection, settings, "ada", "192.0.2.1")
+    assert passes(connection, settings, "bob", "192.0.2.1")

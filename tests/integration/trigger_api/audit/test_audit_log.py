@@ -118,6 +118,8 @@ UNAUDITED = {
     "begin_watching": "gives a reader a token to go on reading",
     "create_token": "has no principal; its tests are below",
     "begin_session": "checks and tells of a password as create_token does",
+    "change_password": "ends the token that asks; tests/integration/trigger_api/auth/test_sessions.py",
+    "log_out_everywhere": "ends the token that asks; the same tests",
     "end_session": "takes from a browser what its user may begin again",
 }
 

@@ -111,3 +111,46 @@ def test_a_bearer_token_goes_before_the_cookie(browser: httpx.Client, login: Log
 def test_a_user_who_is_disabled_is_signed_out(browser: httpx.Client, admin: httpx.Client) -> None:
     assert admin.patch(f"{API}/users/ada", json={"disabled": True}).status_code == 200
     assert_problem(browser.get(f"{API}/auth/me"), 401, "unauthorized")
+
+
+def test_logging_out_everywhere_ends_every_session_and_token_but_no_key(
+    browser: httpx.Client, ada: httpx.Client, login: Login, admin: httpx.Client
+) -> None:
+    key = ada.post(f"{API}/api-keys", json={"name": "ci", "scopes": ["runs:read"]}).json()["key"]
+    by_key = {"Authorization": f"Bearer {key}"}
+    assert_problem(browser.post(f"{API}/auth/logout-everywhere", headers=by_key), 403, "forbidden")
+    kept, bob = dict(browser.cookies), login("bob")
+    assert browser.post(f"{API}/auth/logout-everywhere").status_code == 204
+    assert not browser.cookies
+    browser.cookies.update(kept)
+    assert_problem(browser.get(f"{API}/auth/me"), 401, "unauthorized")
+    assert_problem(ada.get(f"{API}/auth/me"), 401, "unauthorized")
+    assert browser.get(f"{API}/runs", headers=by_key).status_code == 200
+    assert bob.get(f"{API}/auth/me").status_code == 200
+    [row, *_] = admin.get(f"{API}/audit", params={"actor": "ada"}).json()["items"]
+    assert (row["action"], row["credential"]) == ("login.ended", "session")
+
+
+def test_a_new_password_of_ones_own_leaves_this_browser_signed_in_and_nobody_else(
+    browser: httpx.Client, ada: httpx.Client, admin: httpx.Client
+) -> None:
+    former = browser.cookies["headrace_session"]
+    key = ada.post(f"{API}/api-keys", json={"name": "ci", "scopes": ["runs:read"]}).json()["key"]
+    change = {"old": PASSWORD, "new": "battery staple"}
+    by_key = {"Authorization": f"Bearer {key}"}
+    assert_problem(browser.post(f"{API}/auth/password", json=change, headers=by_key), 403, "forbidden")
+    wrong = browser.post(f"{API}/auth/password", json={**change, "old": "guess"})
+    assert_problem(wrong, 401, "bad_credentials")
+    short = browser.post(f"{API}/auth/password", json={**change, "new": "short"})
+    assert_problem(short, 422, "invalid_request")
+    assert browser.post(f"{API}/auth/password", json=change).status_code == 204
+    assert browser.get(f"{API}/auth/me").json()["name"] == "ada"
+    assert browser.cookies["headrace_session"] != former
+    assert_problem(ada.get(f"{API}/auth/me"), 401, "unauthorized")
+    browser.cookies.clear()
+    stolen = browser.get(f"{API}/auth/me", headers={"Cookie": f"headrace_session={former}"})
+    assert_problem(stolen, 401, "unauthorized")
+    assert_problem(sign_in(browser), 401, "bad_credentials")
+    assert sign_in(browser, password="battery staple").status_code == 201
+    changed = admin.get(f"{API}/audit", params={"actor": "ada", "action": "user.changed"}).json()["items"]
+    assert [(row["credential"], row["after"]) for row in changed] == [("session", {"password": "changed"})]
