@@ -68,6 +68,7 @@ NUMBER = "{{ 5 + 0 }}"
 FAILING = [
     Failing("aggregate", "wrong port type", {"totals": {"n": {"op": "count"}}}, "bad_value",
             "input items: expected array, got string", {"items": "x"}),
+    Failing("approval", "wrong config", {"message": NUMBER}, "bad_config", "config.message"),
     Failing("csv.read", "wrong config", {"file": NUMBER}, "bad_config", "config.file"),
     Failing("csv.read", "missing file", {"file": "none.csv"}, "file_missing", "there is no files:none.csv"),
     Failing("csv.write", "wrong rows", {"path": "x.csv"}, "bad_value", "rows[0] is not an object", {"rows": [1]}),
@@ -140,4 +141,5 @@ FAILING = [
     Failing("template", "undefined name", {"text": "{{ trigger.nobody }}!"}, "template_error", "'nobody'"),
     Failing("transform", "undefined name", {"value": "{{ trigger.nobody }}"}, "template_error", "'nobody'"),
     Failing("transform", "without end", {"value": "{{ range(100000000) | list }}"}, "template_error", "Range too big"),
+    Failing("wait", "wrong time", {"until": "{{ 'soon' }}"}, "bad_value", "'soon' is no time"),
 ]  # fmt: skip

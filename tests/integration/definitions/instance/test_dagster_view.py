@@ -118,7 +118,11 @@ def shown(ui: httpx.Client, run_id: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("path", EXPECTED, ids=lambda path: path.stem)
+SEEN = [path for path in EXPECTED if path.stem not in {"repeat_until"}]
+"""All documents but those with what Dagster itself never executed."""
+
+
+@pytest.mark.parametrize("path", SEEN, ids=lambda path: path.stem)
 def test_dagster_shows_what_it_showed_of_its_own_execution(
     site: Site, ui: httpx.Client, path: Path, tmp_path: Path
 ) -> None:
