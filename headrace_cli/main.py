@@ -77,11 +77,12 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
         triggers.fire,
         triggers.backfill,
     ],
-    "Access": [login.login, login.logout, access.token],
+    "Access": [login.login, login.logout, access.token, access.open_],
     "This command": [doctor.doctor, completion.completion],
 }
 _NAMES = {
     triggers.next_times: "next",
+    access.open_: "open",
     services.serve_template: "template",
     tests.run_tests: "test",
     trying.try_node: "try",

@@ -30,6 +30,7 @@ from trigger_api.auth.endpoints import router as auth
 from trigger_api.auth.own_password import router as own_password
 from trigger_api.auth.sessions import everywhere
 from trigger_api.auth.sessions import router as sessions
+from trigger_api.auth.signin import router as signin
 from trigger_api.dagster_ui.proxy import DagsterUiProxy
 from trigger_api.deliveries.endpoints import router as deliveries
 from trigger_api.files.endpoints import router as files
@@ -97,6 +98,7 @@ def create_app(
             waits,
             webhooks,
             auth,
+            signin,
             sessions,
             everywhere,
             own_password,

@@ -31,6 +31,34 @@ def token(
         say(made)
 
 
+def open_(
+    browser: Annotated[bool, typer.Option("--browser", help="Open it in this machine's browser, too.")] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a link that signs a browser in as the local home's administrator: once, within five minutes."""
+    import webbrowser
+
+    from headrace_cli.client.connection import home_folder
+    from headrace_cli.home import signin_link
+    from headrace_cli.home.up_record import read_running
+
+    place = home_folder(home)
+    running = read_running(place)
+    if running is None:
+        raise CommandError(f"No `headrace up` is running in {place}.", hint="Start it; it prints such a link itself.")
+    token = signin_link.new_token(place, running.database_url)
+    if token is None:
+        raise CommandError(f"{place} made no administrator.", hint="Sign in by name and password at /signin.")
+    link = signin_link.link_of(running.url, token)
+    if as_json:
+        say_json({"url": link, "expires_in": 300})
+    else:
+        say(link)
+    if browser:
+        webbrowser.open(link)
+
+
 @user_app.command("add")
 def add_user(
     name: Annotated[str, typer.Argument(help="Small letters, digits and single hyphens.")],

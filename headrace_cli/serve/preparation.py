@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from definitions.instance import storage
-from headrace_cli.home import admin
+from headrace_cli.home import admin, signin_link
 from platform_core.database import schema
 from platform_core.database.engine import build_engine, ping
 from platform_core.errors import SchemaTooOld, Unavailable
@@ -39,6 +39,9 @@ def prepare(settings: Settings, *, migrating: bool, patience: float = 0.0) -> No
         _check(settings.database_url)
     given = None if settings.admin_password is None else settings.admin_password.get_secret_value()
     admin.create_first_admin(settings.home, settings.database_url, given)
+    token = signin_link.new_token(settings.home, settings.database_url)
+    if token is not None:
+        signin_link.leave(settings.home, token)
 
 
 def await_schema(settings: Settings, patience: float) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from definitions.sandbox.machine import shortcomings
 from definitions.sandbox.process import protect_process
-from headrace_cli.home import admin, up_record
+from headrace_cli.home import admin, signin_link, up_record
 from headrace_cli.home.configuration import read_settings
 from headrace_cli.home.hold import hold
 from headrace_cli.home.privacy import close_to_others
@@ -138,6 +138,10 @@ class _Stack:
         say(f"ui     {endpoint.ui_url(settings)} (Dagster's, for administrators; starts when it is first opened)")
         if admin.credentials_path(settings.home).exists():
             say(f"admin  credentials in {admin.credentials_path(settings.home)}")
+        assert settings.public_url is not None
+        if token := signin_link.take(settings.home):
+            link = signin_link.link_of(settings.public_url, token)
+            say(f"open   {link} (signs a browser in, once and within 5 minutes; `headrace open` makes another)")
         if weak := shortcomings():
             say(f"sandbox {weak}")
         say(f"ready {endpoint.api_url(settings)}")

@@ -21,5 +21,5 @@ def test_demo_shows_a_signed_push_live_and_its_outputs() -> None:
     events = re.findall(r"^\d\d:\d\d:\d\d\.\d{3}  (\S+)", done.stdout, re.MULTILINE)
     assert [event for event in events if event.startswith("run.")] == ["run.queued", "run.started", "run.succeeded"]
     assert '"repository": "Codertocat/Hello-World"' in done.stdout
-    assert re.search(r"Dagster's UI .*http://127\.0\.0\.1:\d+/runs/[0-9a-f-]{36}", done.stdout)
+    assert re.search(r"Dagster's UI .*http://127\.0\.0\.1:\d+/dagster/runs/[0-9a-f-]{36}", done.stdout)
     assert done.stdout.endswith("Everything is stopped again.\n")

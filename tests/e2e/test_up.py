@@ -42,6 +42,16 @@ def test_ready_up_answers_at_every_address_it_printed(installation: Installation
     assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
 
 
+def test_link_that_open_prints_signs_a_browser_in_once(installation: Installation) -> None:
+    link = httpx.URL(installation.succeed("open").strip())
+    origin = str(link.copy_with(path="/", query=None)).rstrip("/")
+    with httpx.Client(base_url=origin, headers={"Origin": origin}, trust_env=False) as browser:
+        assert 'name="token"' in browser.get(link).text
+        form = {"token": link.params["token"], "next": "/api/v1/auth/me"}
+        assert browser.post("/signin", data=form, follow_redirects=True).json()["name"] == "admin"
+        assert browser.post("/signin", data=form).status_code == 401
+
+
 def test_up_speaks_tls_follows_the_certificate_and_its_commands_trust_that_one_only(fresh: Installation) -> None:
     files = make_certificate(fresh.home)
     fresh.start("--tls-cert", str(files.cert), "--tls-key", str(files.key))

@@ -26,7 +26,7 @@ def installation() -> Iterator[Installation]:
 
 
 def test_run_waits_through_a_restart_and_goes_on_when_its_time_has_come(installation: Installation) -> None:
-    run_id = installation.launch("sleeper", seconds=4)
+    run_id = installation.launch("sleeper", seconds=8)
     wait_until(lambda: installation.status(run_id) == "WAITING", "the run waits", 30)
     run = installation.get(f"runs/{run_id}")
     (wait,) = run["waits"]

@@ -127,6 +127,7 @@ UNAUDITED = {
 READING = {"GET", "HEAD", "OPTIONS"}
 HIDDEN = {
     "launch_with_files": "is told, as its test below says",
+    "sign_in_by_form": "checks and tells of a password as create_token does; of a link, too",
     "deliver": "is the same as above, by other methods",
     "deliver_below": "is the same as above, with more of a path",
 }
