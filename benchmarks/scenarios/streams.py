@@ -75,9 +75,9 @@ class Bench:
         """Accepted runs."""
         engine = build_engine(self.database_url)
         with transaction(engine) as connection:
-            document = {"document": "{}", "sha256": "0" * 64, "created_by": self.owner_id}
+            owner = self.owner_id
             graph, _ = save_graph(
-                connection, owner_id=self.owner_id, name="flow", if_match=None, must_not_exist=False, **document
+                connection, owner_id=owner, name="flow", document="{}", sha256="0" * 64, created_by=owner
             )
             new = NewRun(graph.id, graph.version, self.owner_id, {}, TriggerKind.MANUAL)
             runs = [accept_run(connection, new)[0].run_id for _ in range(count)]
@@ -201,9 +201,10 @@ def running() -> Iterator[Bench]:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headrace-bench-")))
         server = EmbeddedPostgres(home)
         server.prepare()
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        database = subprocess.Popen(server.command(), **quiet, **server.options())
-        stack.callback(lambda: (database.send_signal(2), database.wait()))
+        options: dict[str, Any] = {**server.options(), "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        database = subprocess.Popen(server.command(), **options)
+        stack.callback(database.wait)
+        stack.callback(database.send_signal, 2)
         while not server.is_ready():
             time.sleep(0.05)
         server.ensure_database()
@@ -217,7 +218,8 @@ def running() -> Iterator[Bench]:
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=2048))
         command = [sys.executable, "-c", SERVER, str(home), server.url, str(listening.fileno())]
         process = subprocess.Popen(command, pass_fds=[listening.fileno()], cwd=ROOT, env=dict(os.environ))
-        stack.callback(lambda: (process.terminate(), process.wait()))
+        stack.callback(process.wait)
+        stack.callback(process.terminate)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         while httpx.get(f"{url}/healthz", timeout=60).status_code != 200:
             time.sleep(0.05)
