@@ -27,7 +27,7 @@ from graph_engine.journal.records import Error, Status, run_error
 DONE = b"done\n"
 TERMINATED = "worker_terminated"
 MESSAGE = "The run's worker was asked to end: its pool is being stopped or started again."
-MOST_GROWTH = 64 * 1024
+MOST_GROWTH = 24 * 1024
 """KiB that a worker may have grown by a large run: memory that was used once is seldom given back."""
 LOSS: tuple[Status, Error] = ("FAILURE", run_error(TERMINATED, MESSAGE))
 """What a run ends with that may not go on in another worker than the one that is asked to end."""
